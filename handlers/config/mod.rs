@@ -1,0 +1,212 @@
+//! The settings: the only reader of the environment, through a lookup function.
+//!
+//! In: names and values as the Functions host hands them on. Out: one typed [`Config`]. A missing, wrong or
+//! contradictory setting is one line that names it, what it needs and an example; the start stops with it. Secrets
+//! are [`Secret`]s, which print as `‹secret›`.
+
+mod read;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use read::{SETTINGS, SettingError};
+
+/// A value that never shows itself in a log or a Debug print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The secret itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("‹secret›")
+    }
+}
+
+/// Where the app runs; part of every key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// A developer's machine.
+    Dev,
+    /// Automated tests.
+    Test,
+    /// The rehearsal of production: same rules.
+    Staging,
+    /// Production.
+    Prod,
+}
+
+impl Environment {
+    /// As it stands in keys and settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Test => "test",
+            Self::Staging => "staging",
+            Self::Prod => "prod",
+        }
+    }
+
+    /// True where production's rules hold.
+    pub const fn is_guarded(self) -> bool {
+        matches!(self, Self::Staging | Self::Prod)
+    }
+}
+
+/// All settings of one process.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `ENVIRONMENT`, default dev.
+    pub environment: Environment,
+    /// `APP_PREFIX`, first part of every Redis key, default `rtvoice`.
+    pub app_prefix: String,
+    /// `TTL_MULTIPLIER`, scales the TTL policies, default 1.0.
+    pub ttl_multiplier: f64,
+    /// Redis, when `REDIS_HOST` is set; else state is embedded.
+    pub redis: Option<RedisConfig>,
+    /// Cosmos DB, when `COSMOS_ENDPOINT` is set; else documents are embedded.
+    pub cosmos: Option<CosmosConfig>,
+    /// Service Bus, when `SERVICE_BUS_NAMESPACE` is set; else the queue is embedded.
+    pub service_bus: Option<ServiceBusConfig>,
+    /// `TRANSCRIPT_QUEUE`, name of the queue, default `transcripts`.
+    pub transcript_queue: String,
+    /// `QUEUE_LANES`, number of Service Bus sessions that calls share, default 256.
+    pub queue_lanes: u16,
+    /// `CALL_IDLE_LIMIT` in seconds, after which a silent call is ended, default 7200.
+    pub call_idle_limit: Duration,
+    /// `HISTORY_WINDOW`, entries of history that a turn reads, default 20.
+    pub history_window: usize,
+    /// Azure Speech, when `SPEECH_ENDPOINT` is set; else the offline voice.
+    pub speech: Option<EndpointConfig>,
+    /// `SPEECH_VOICE`, default voice of spoken phrases.
+    pub speech_voice: String,
+    /// Azure OpenAI, when `OPENAI_ENDPOINT` is set; else the scripted agent.
+    pub openai: Option<OpenAiConfig>,
+    /// `EMBEDDED_PATH`, the SQLite file of the embedded backends.
+    pub embedded_path: PathBuf,
+    /// True when an embedded backend may start where production's rules hold.
+    pub allow_embedded: bool,
+    /// True in prod, staging and in any function app in Azure (`WEBSITE_SITE_NAME`).
+    pub guarded: bool,
+    /// Folder that holds `host.json`.
+    pub app_root: PathBuf,
+    /// `LOG_LEVEL`, a tracing filter, default `info`.
+    pub log_level: String,
+    /// `AZURE_CLIENT_ID`, chooses the managed identity.
+    pub azure_client_id: Option<String>,
+    /// `SSL_CERT_FILE`, PEM file with the certificate authorities to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// `AUTH_MAX_ATTEMPTS`, failed authentications before a lock, default 3.
+    pub auth_max_attempts: u32,
+    /// `TTS_L1_BYTES`, size of the in-process phrase cache, default 32 MiB.
+    pub tts_l1_bytes: u64,
+    /// `TTS_MAX_BYTES`, upper bound of cached audio in Redis, default 1 GiB.
+    pub tts_max_bytes: u64,
+    /// `FUNCTIONS_CUSTOMHANDLER_PORT`, where `serve` binds 127.0.0.1.
+    pub handler_port: Option<u16>,
+    /// True in the child of `rtvoice dev`, which delivers the embedded queue itself.
+    pub under_dev_host: bool,
+    /// False only in tests of the demo: turns are then not deduplicated. Debug builds alone read it.
+    pub deduplicate: bool,
+}
+
+/// Where and how to reach Redis.
+#[derive(Debug, Clone)]
+pub struct RedisConfig {
+    /// `REDIS_HOST`.
+    pub host: String,
+    /// `REDIS_PORT`, default 6380 with TLS and 6379 without.
+    pub port: u16,
+    /// `REDIS_SSL`, default true except on loopback.
+    pub ssl: bool,
+    /// `REDIS_CLUSTER`, default false.
+    pub cluster: bool,
+    /// How to authenticate.
+    pub auth: RedisAuth,
+}
+
+/// How Redis is authenticated to.
+#[derive(Debug, Clone)]
+pub enum RedisAuth {
+    /// Not at all: a server on loopback without a password.
+    None,
+    /// `REDIS_ACCESS_KEY`, with `REDIS_USERNAME` where given.
+    Key {
+        /// ACL user; none means the default user.
+        username: Option<String>,
+        /// The password.
+        key: Secret,
+    },
+    /// An Entra token; the user is `REDIS_USERNAME`, else the object id inside the token.
+    Entra {
+        /// Object id of the identity.
+        username: Option<String>,
+    },
+}
+
+/// Where and how to reach Cosmos DB.
+#[derive(Debug, Clone)]
+pub struct CosmosConfig {
+    /// `COSMOS_ENDPOINT`.
+    pub endpoint: String,
+    /// `COSMOS_KEY`; none means Entra.
+    pub key: Option<Secret>,
+    /// `COSMOS_DATABASE`, default `rtvoice`.
+    pub database: String,
+}
+
+/// Where and how to reach Service Bus.
+#[derive(Debug, Clone)]
+pub struct ServiceBusConfig {
+    /// Base URL, such as `https://contoso.servicebus.windows.net`.
+    pub base_url: String,
+    /// `SERVICE_BUS_KEY_NAME` and `SERVICE_BUS_KEY`; none means Entra.
+    pub key: Option<(String, Secret)>,
+}
+
+/// An HTTPS service with a key, or Entra without one.
+#[derive(Debug, Clone)]
+pub struct EndpointConfig {
+    /// Base URL without a trailing slash.
+    pub endpoint: String,
+    /// The key; none means Entra.
+    pub key: Option<Secret>,
+}
+
+/// Where and how to reach Azure OpenAI.
+#[derive(Debug, Clone)]
+pub struct OpenAiConfig {
+    /// `OPENAI_ENDPOINT` and `OPENAI_KEY`.
+    pub service: EndpointConfig,
+    /// `OPENAI_DEPLOYMENT`, name of the chat deployment.
+    pub deployment: String,
+}
+
+impl Config {
+    /// Reads all settings through `lookup`; `app_root` is the folder of `host.json`.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>, app_root: PathBuf) -> Result<Self, SettingError> {
+        read::config(&lookup, app_root)
+    }
+
+    /// Reads the process environment. The app root is `FUNCTIONS_APP_ROOT_PATH`, else the nearest folder, from the
+    /// current one upward, that holds a `host.json`, else the current folder.
+    pub fn from_env() -> Result<Self, SettingError> {
+        let root = read::app_root(&read::process_env);
+        Self::from_lookup(read::process_env, root)
+    }
+
+    /// True when any of state, documents and queue is embedded.
+    pub fn uses_embedded(&self) -> bool {
+        self.redis.is_none() || self.cosmos.is_none() || self.service_bus.is_none()
+    }
+}

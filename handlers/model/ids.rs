@@ -1,0 +1,86 @@
+//! Identifiers that come from outside, each refused before it can reach a key, a query or a log.
+//!
+//! All are made of `[A-Za-z0-9_.-]`: nothing in them can break out of a Redis key, a document id or a URL path.
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use crate::error::{Error, Result};
+
+/// What an identifier may consist of, in words.
+const ALLOWED: &str = "letters, digits, '_', '.' and '-'";
+
+/// Checks one identifier: 1 to `max` characters of `[A-Za-z0-9_.-]`.
+fn check(field: &'static str, text: &str, max: usize) -> Result<()> {
+    let sound = !text.is_empty() && text.len() <= max && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+    if sound { Ok(()) } else { Err(Error::input(field, format!("must be 1 to {max} characters of {ALLOWED}"))) }
+}
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident, $field:literal, $max:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes the text if it is a sound identifier; the error names the field.
+            pub fn parse(text: impl Into<String>) -> Result<Self> {
+                let text = text.into();
+                check($field, &text, $max)?;
+                Ok(Self(text))
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+                Self::parse(String::deserialize(deserializer)?).map_err(|e| de::Error::custom(format!(concat!($field, " {}"), e.detail)))
+            }
+        }
+    };
+}
+
+identifier!(
+    /// The `callConnectionId` that ACS gives a call: 1 to 128 characters.
+    CallId, "callConnectionId", 128
+);
+identifier!(
+    /// A client's id of one turn, the key of its idempotency: 1 to 64 characters.
+    TurnId, "turnId", 64
+);
+identifier!(
+    /// A user of the voice agent: 1 to 128 characters.
+    UserId, "userId", 128
+);
+identifier!(
+    /// A media worker: 1 to 128 characters.
+    WorkerId, "workerId", 128
+);
+
+impl UserId {
+    /// The user behind a phone participant, from an ACS raw id such as `4:+14255550123`. None for anonymous callers
+    /// and for participants that are not phones.
+    pub fn from_phone_raw_id(raw_id: &str) -> Option<Self> {
+        let number = raw_id.strip_prefix("4:")?;
+        let digits: String = number.strip_prefix('+').unwrap_or(number).to_owned();
+        let sound = (3..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        // '+' may not stand in an identifier, and bare digits could be taken for another kind of id.
+        if sound { Self::parse(format!("tel-{digits}")).ok() } else { None }
+    }
+}

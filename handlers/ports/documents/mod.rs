@@ -1,0 +1,111 @@
+//! The permanent record: documents in containers, each container split by a partition key.
+//!
+//! The unit is one conditional write of one document. A reader sees whole documents; a writer names the version
+//! that it replaces and learns when it lost. Documents are JSON objects with a string `id` and the partition key's
+//! field inside.
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::error::Result;
+
+pub mod cosmos;
+pub mod embedded;
+
+/// The containers of the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Container {
+    /// Archived calls: header, pages and turns not yet archived; by `callConnectionId`.
+    Transcripts,
+    /// User profiles; by `user`.
+    Profiles,
+    /// One document per call with its figures; by `day`.
+    Analytics,
+    /// Messages that could not be read; by `day`.
+    DeadLetters,
+}
+
+impl Container {
+    /// All containers.
+    pub const ALL: [Self; 4] = [Self::Transcripts, Self::Profiles, Self::Analytics, Self::DeadLetters];
+
+    /// Name of the container.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Transcripts => "transcripts",
+            Self::Profiles => "profiles",
+            Self::Analytics => "analytics",
+            Self::DeadLetters => "deadletters",
+        }
+    }
+
+    /// The document field that holds the partition key.
+    pub const fn partition_field(self) -> &'static str {
+        match self {
+            Self::Transcripts => "callConnectionId",
+            Self::Profiles => "user",
+            Self::Analytics | Self::DeadLetters => "day",
+        }
+    }
+}
+
+/// A stored document with its version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// The document as it was written; fields that the store adds (beginning with `_`) are not in it.
+    pub body: Value,
+    /// Opaque version; changes with every write.
+    pub etag: String,
+}
+
+/// When a write may happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition<'a> {
+    /// Always: insert or replace.
+    Always,
+    /// Only where no document has this id.
+    Absent,
+    /// Only while the stored version is this one.
+    Matches(&'a str),
+}
+
+/// What became of a conditional write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Put {
+    /// Written; the new version.
+    Done(String),
+    /// The condition did not hold; nothing was written.
+    Conflict,
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Documents in the order of their ids.
+    pub documents: Vec<Document>,
+    /// Where to go on; none at the end.
+    pub next: Option<String>,
+}
+
+/// A store of documents. Every method has a deadline of 2 s per request inside and answers `Unavailable`,
+/// `Throttled` (with `retry_after`) or `Denied` where the store does not serve.
+#[async_trait]
+pub trait Documents: Send + Sync + 'static {
+    /// Reads one document. None where it does not exist.
+    async fn get(&self, container: Container, partition: &str, id: &str) -> Result<Option<Document>>;
+
+    /// Writes one document whole, under the condition. `body` must be an object with a string `id` of 1 to 255
+    /// characters and the container's partition field, at most 2 MiB as JSON (`BadInput`, nothing written, where not).
+    async fn put(&self, container: Container, body: &Value, condition: Condition<'_>) -> Result<Put>;
+
+    /// Removes one document, if `etag` is given only while it matches. True where it was removed by this call;
+    /// false where it was not there or another version stood there.
+    async fn delete(&self, container: Container, partition: &str, id: &str, etag: Option<&str>) -> Result<bool>;
+
+    /// Lists the documents of one partition whose id begins with `id_prefix`, in order of id, at most `limit` (1 to
+    /// 1000) a page; `from` is the `next` of the page before. Nothing is left out or doubled over the pages.
+    async fn list(&self, container: Container, partition: &str, id_prefix: &str, from: Option<&str>, limit: usize) -> Result<Page>;
+
+    /// Checks that the store answers and that every container exists (in dev and test they are created); at start.
+    async fn check(&self) -> Result<()>;
+}

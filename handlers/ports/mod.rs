@@ -1,0 +1,14 @@
+//! What the app needs from outside, one folder per port: `mod.rs` is the contract, its siblings are the backends.
+//!
+//! A contract has the shape of the atomic unit that the story needs. Vendor crates appear in one backend each and
+//! nowhere else.
+
+pub mod clock;
+pub mod documents;
+pub mod embedded;
+pub mod http;
+pub mod identity;
+pub mod queue;
+pub mod replies;
+pub mod speech;
+pub mod state;

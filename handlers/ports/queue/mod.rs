@@ -1,0 +1,43 @@
+//! The queue between a call and its archive: send only. The Functions host delivers (or, for the embedded queue,
+//! the local host or `serve` itself).
+//!
+//! At least once, in order within a lane, duplicates by message id dropped within ten minutes.
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::model::time::Timestamp;
+
+pub mod embedded;
+pub mod service_bus;
+
+/// A message on its way to the archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Identity for duplicate detection: 1 to 128 characters.
+    pub message_id: String,
+    /// The lane: messages of one lane are delivered one at a time, in order.
+    pub session_id: String,
+    /// The call, for tracing.
+    pub correlation_id: String,
+    /// What the message is: `turn`, `callStarted` or `callEnded`.
+    pub label: String,
+    /// W3C trace context of the sender, where there is one.
+    pub traceparent: Option<String>,
+    /// Not to be delivered before this time, where given.
+    pub not_before: Option<Timestamp>,
+    /// JSON text, at most 192 KiB.
+    pub body: String,
+}
+
+/// A queue that takes messages.
+#[async_trait]
+pub trait Queue: Send + Sync + 'static {
+    /// Hands over one message. `Ok` means that the queue has it durably. Errors: `BadInput` for a message over its
+    /// limits, `Throttled` (429, with `retry_after`), `Denied` (401, 403), `Setting` (410 or 404: the queue is not
+    /// there), `Unavailable` (5xx, connection), `Deadline` after 2 s (it may have been accepted).
+    async fn send(&self, message: &Message) -> Result<()>;
+
+    /// Checks that the queue can be reached; at start.
+    async fn check(&self) -> Result<()>;
+}

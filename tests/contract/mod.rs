@@ -1,0 +1,6 @@
+//! One contract suite per port, run on every backend.
+
+mod documents;
+mod queue;
+mod replies;
+mod speech;

@@ -1,0 +1,4 @@
+//! All tests in one binary. `harness` starts what they need; `contract` holds one suite per port.
+
+mod contract;
+mod harness;
