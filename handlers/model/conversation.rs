@@ -1,8 +1,14 @@
 //! What a conversation consists of: entries of history, and the facts that a reply may use.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::call::Session;
+use super::ids::{CallId, UserId};
 use super::time::Timestamp;
+use crate::error::{Error, Result};
 
 /// One turn as it stands in the history: what the user said and what was answered. An entry that came from a legacy
 /// layout may have one side only.
@@ -28,4 +34,187 @@ pub struct Entry {
     /// The recogniser's confidence, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
+}
+
+/// The last entries of a conversation with their numbers, oldest first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Window {
+    /// Numbers, one for each entry.
+    pub seqs: Vec<u64>,
+    /// The entries.
+    pub entries: Vec<Entry>,
+}
+
+/// Everything a turn reads, from one round trip.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Loaded {
+    /// The session; none where the call is unknown.
+    pub session: Option<Session>,
+    /// True where the call is archived.
+    pub archived: bool,
+    /// The context: one JSON text per key; our own keys begin with `_`.
+    pub context: BTreeMap<String, String>,
+    /// The last entries of the history.
+    pub window: Window,
+    /// The number and entry that this turn id already has.
+    pub saved: Option<(u64, Entry)>,
+    /// The authentication state.
+    pub auth: Option<AuthState>,
+}
+
+/// The facts that the context keeps of the profile.
+pub const PROFILE_KEY: &str = "_profile";
+/// Set when a context had expired while its history lived: when it was rebuilt, milliseconds since 1970.
+pub const REBUILT_KEY: &str = "_rebuiltAt";
+/// Most keys of a context, our own not counted.
+pub const CONTEXT_KEYS: usize = 64;
+/// Most bytes of a context, keys and JSON values together, our own not counted.
+pub const CONTEXT_BYTES: usize = 16 * 1024;
+
+/// A change of the context by RFC 7396 on the top level: checked, split into what is set and what is removed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ContextPatch {
+    /// Keys with their new values as JSON texts.
+    pub set: Vec<(String, String)>,
+    /// Keys to remove.
+    pub delete: Vec<String>,
+}
+
+impl ContextPatch {
+    /// Checks a patch: an object of at most 64 keys and 16 KiB; keys of 1 to 128 characters that do not begin with
+    /// `_`; `user_id` a user id.
+    pub fn parse(patch: serde_json::Map<String, Value>) -> Result<Self> {
+        if patch.len() > CONTEXT_KEYS {
+            return Err(Error::input("context", format!("must have at most {CONTEXT_KEYS} keys")));
+        }
+        let mut parsed = Self::default();
+        let mut bytes = 0;
+        for (key, value) in patch {
+            if key.is_empty() || key.len() > 128 || key.starts_with('_') || key.chars().any(char::is_control) {
+                return Err(Error::input("context", "keys must be 1 to 128 bytes and must not begin with '_' or hold control characters"));
+            }
+            if key == "user_id" && !value.is_null() {
+                let id = value.as_str().ok_or_else(|| Error::input("context.user_id", "must be a string"))?;
+                UserId::parse(id).map_err(|e| Error::input("context.user_id", e.detail))?;
+            }
+            if value.is_null() {
+                bytes += key.len();
+                parsed.delete.push(key);
+            } else {
+                let text = value.to_string();
+                bytes += key.len() + text.len();
+                parsed.set.push((key, text));
+            }
+        }
+        if bytes > CONTEXT_BYTES {
+            return Err(Error::input("context", format!("must be at most {CONTEXT_BYTES} bytes")));
+        }
+        Ok(parsed)
+    }
+
+    /// The user that the patch names.
+    pub fn user(&self) -> Option<UserId> {
+        let (_, json) = self.set.iter().find(|(key, _)| key == "user_id")?;
+        serde_json::from_str::<String>(json).ok().and_then(|id| UserId::parse(id).ok())
+    }
+
+    /// True where the patch removes the user.
+    pub fn removes_user(&self) -> bool {
+        self.delete.iter().any(|key| key == "user_id")
+    }
+}
+
+/// One turn to commit: decided and done in one script.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TurnCommit {
+    /// The call.
+    pub call: CallId,
+    /// The entry; its turn id decides whether the turn is new.
+    pub entry: Entry,
+    /// Changes of the context.
+    pub patch: ContextPatch,
+    /// When it is committed.
+    pub now: Timestamp,
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Committed {
+    /// It took effect; its number.
+    New(u64),
+    /// The turn id was known: its number and entry. Nothing changed.
+    Known(u64, Entry),
+    /// The call has ended or is archived; nothing changed.
+    Ended,
+    /// The context would pass its limits; nothing changed.
+    ContextFull,
+}
+
+/// The authentication state of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthState {
+    /// Whether the caller is who they say.
+    pub authenticated: bool,
+    /// How it was shown, such as `pin` or `voice`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// How strong it is, such as `basic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// Whom it showed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Failed attempts so far.
+    #[serde(default)]
+    pub failed_attempts: u32,
+    /// True once too many attempts failed; until the state expires.
+    #[serde(default)]
+    pub locked: bool,
+}
+
+/// A conversation in memory during one turn: loaded from the state, changed, and handed back as one commit.
+#[derive(Debug, Clone)]
+pub struct ConversationManager {
+    call: CallId,
+    loaded: Loaded,
+    patch: ContextPatch,
+    entry: Option<Entry>,
+}
+
+impl ConversationManager {
+    /// Takes what the state port loaded.
+    pub fn load(call: CallId, loaded: Loaded) -> Self {
+        Self { call, loaded, patch: ContextPatch::default(), entry: None }
+    }
+
+    /// The entries that a reply may look back on.
+    pub fn history(&self) -> &[Entry] {
+        &self.loaded.window.entries
+    }
+
+    /// The authentication state.
+    pub fn auth(&self) -> Option<&AuthState> {
+        self.loaded.auth.as_ref()
+    }
+
+    /// The facts of the user's profile, where they are known.
+    pub fn profile(&self) -> Option<Value> {
+        serde_json::from_str(self.loaded.context.get(PROFILE_KEY)?).ok()
+    }
+
+    /// Notes a change of the context.
+    pub fn update_context(&mut self, patch: ContextPatch) {
+        self.patch = patch;
+    }
+
+    /// Adds the turn that was just taken.
+    pub fn append_to_history(&mut self, entry: Entry) {
+        self.entry = Some(entry);
+    }
+
+    /// What is to be committed; none where nothing was appended.
+    pub fn into_commit(self, now: Timestamp) -> Option<TurnCommit> {
+        Some(TurnCommit { call: self.call, entry: self.entry?, patch: self.patch, now })
+    }
 }

@@ -1,5 +1,6 @@
 //! The rules of calls, turns and transcripts: pure, without I/O, async or a clock.
 
+pub mod call;
 pub mod conversation;
 pub mod ids;
 pub mod phrase;
