@@ -29,7 +29,10 @@ fn cut(text: &str, max: usize) -> &str {
     if let Some(end) = last_sentence_end(text, limit).filter(|end| *end >= limit / 2) {
         return &text[..end];
     }
-    let end = text[..=limit.min(text.len() - 1)].rfind(' ').filter(|end| *end > 0).unwrap_or(limit);
+    if text[limit..].starts_with(' ') {
+        return text[..limit].trim_end();
+    }
+    let end = text[..limit].rfind(' ').filter(|end| *end > 0).unwrap_or(limit);
     text[..end].trim_end()
 }
 

@@ -35,7 +35,7 @@ impl AzureSpeech {
         let access = Access { key_header: "ocp-apim-subscription-key", key: config.key.clone(), identity };
         // Five minutes, the longest that 4000 characters take, are 14 MB at 24 kHz.
         let limits = Limits { service: "Azure Speech", deadline: Duration::ZERO, attempt: Duration::ZERO, body: 16 * 1024 * 1024 };
-        Self { http, url: url(&config.endpoint), access, limits }.with_deadline(Duration::from_secs(3))
+        Self { http, url: service_url(&config.endpoint), access, limits }.with_deadline(Duration::from_secs(3))
     }
 
     /// Another deadline than 3 s in all.
@@ -81,9 +81,9 @@ impl Speech for AzureSpeech {
     }
 }
 
-/// Regional hosts (and a stand-in on loopback) serve at `/cognitiveservices/v1`; a resource's own domain serves all
-/// its services, this one below `/tts`.
-fn url(endpoint: &str) -> String {
+/// Where an endpoint takes text to speak. Regional hosts (and a stand-in on loopback) serve at `/cognitiveservices/v1`;
+/// a resource's own domain serves all its services, this one below `/tts`.
+pub fn service_url(endpoint: &str) -> String {
     let endpoint = endpoint.trim_end_matches('/');
     let host = reqwest::Url::parse(endpoint).ok().and_then(|url| url.host_str().map(str::to_ascii_lowercase)).unwrap_or_default();
     let bare = host.trim_matches(['[', ']']);
