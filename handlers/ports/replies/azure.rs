@@ -22,8 +22,8 @@ use crate::ports::identity::Identity;
 /// The newest version that is generally available.
 const API_VERSION: &str = "2024-10-21";
 
-/// Tokens of one reply: about a minute of speech. `max_tokens` is the name that every chat model of this API version
-/// takes; `max_completion_tokens` came with the reasoning models, which are too slow for a phone.
+/// Tokens of one reply: about a minute of speech. Sent as `max_tokens`, which chat models such as gpt-4o-mini take;
+/// reasoning models want `max_completion_tokens` and no temperature, and are too slow for a phone.
 const MAX_TOKENS: u32 = 300;
 
 /// Low enough to stay with the facts, high enough not to repeat itself.
