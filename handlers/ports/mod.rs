@@ -7,6 +7,7 @@ pub mod breaker;
 pub mod clock;
 pub mod documents;
 pub mod embedded;
+pub mod exchange;
 pub mod http;
 pub mod identity;
 pub mod queue;

@@ -4,3 +4,4 @@ pub mod cosmos;
 pub mod openai;
 pub mod service_bus;
 pub mod speech;
+pub mod stand_in;
