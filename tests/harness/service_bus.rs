@@ -221,8 +221,18 @@ fn judge(base_url: &str, method: &Method, uri: &Uri, headers: &HeaderMap, body: 
         return refuse(400, format!("unknown query: {query}"));
     }
     authorize(&format!("{base_url}{}", uri.path()), text(headers, "authorization")?)?;
-    const KNOWN: [&str; 10] =
-        ["host", "content-length", "content-type", "authorization", "accept", "accept-encoding", "user-agent", "brokerproperties", "traceparent", "diagnostic-id"];
+    const KNOWN: [&str; 10] = [
+        "host",
+        "content-length",
+        "content-type",
+        "authorization",
+        "accept",
+        "accept-encoding",
+        "user-agent",
+        "brokerproperties",
+        "traceparent",
+        "diagnostic-id",
+    ];
     if let Some(stray) = headers.keys().find(|name| !KNOWN.contains(&name.as_str())) {
         return refuse(400, format!("{stray} would become a property of the message"));
     }
@@ -261,7 +271,8 @@ fn authorize(url: &str, authorization: Option<&str>) -> Verdict<()> {
     if !covers {
         return refuse(401, "the token is for another resource");
     }
-    if expiry.parse::<i64>().is_ok_and(|at| (1..=24 * 3600).contains(&(at - unix_now()))) == false {
+    let lives = expiry.parse::<i64>().is_ok_and(|at| (1..=24 * 3600).contains(&(at - unix_now())));
+    if !lives {
         return refuse(401, "the token has expired or lives for too long");
     }
     if decode(signature) != sign(KEY, &format!("{resource}\n{expiry}")) {
