@@ -51,7 +51,7 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// First-level cache of spoken phrases, by phrase hash; bounded by bytes.
     pub audio: Cache<String, Bytes>,
-    /// First-level cache of what phrases are made of, by phrase hash, so that a GET can name a hash alone.
+    /// Work off the callers' paths.
     pub tasks: TaskTracker,
     /// Since when the state store has been away, as health saw it.
     pub health: crate::steps::health::Watch,
@@ -106,14 +106,14 @@ impl App {
         let speech: Arc<dyn Speech> = match &config.speech {
             Some(speech) => {
                 let identity = if speech.key.is_none() { Some(identity()?) } else { None };
-                Arc::new(Guarded::new("Azure Speech", AzureSpeech::new(speech, http.clone(), identity)?))
+                Arc::new(Guarded::new("Azure Speech", AzureSpeech::new(speech, http.clone(), identity)))
             }
             None => Arc::new(OfflineSpeech::detect()),
         };
         let replies: Arc<dyn Replies> = match &config.openai {
             Some(openai) => {
                 let identity = if openai.service.key.is_none() { Some(identity()?) } else { None };
-                Arc::new(Guarded::new("Azure OpenAI", AzureReplies::new(openai, http.clone(), identity, system_prompt(&config)?)?))
+                Arc::new(Guarded::new("Azure OpenAI", AzureReplies::new(openai, http.clone(), identity, system_prompt(&config)?)))
             }
             None => Arc::new(scripted(&config)?),
         };

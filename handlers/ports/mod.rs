@@ -8,6 +8,7 @@ pub mod clock;
 pub mod documents;
 pub mod embedded;
 pub mod exchange;
+pub mod guarded;
 pub mod http;
 pub mod identity;
 pub mod queue;

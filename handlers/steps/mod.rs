@@ -1,0 +1,8 @@
+//! Steps that several functions share: a function never calls another function, it takes the same step.
+
+pub mod archive;
+pub mod events;
+pub mod health;
+pub mod outbox;
+pub mod profile;
+pub mod speech;
