@@ -1,1 +1,467 @@
-//! The contract of the documents port.
+//! The contract of the documents port: one function per sentence, run on every backend; then what only Cosmos DB does.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rtvoice::error::Kind;
+use rtvoice::ports::documents::cosmos::{CosmosDocuments, kind_of_status};
+use rtvoice::ports::documents::embedded::EmbeddedDocuments;
+use rtvoice::ports::documents::{Condition, Container, Documents, Put};
+use rtvoice::ports::embedded::Embedded;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::harness::cosmos::{CosmosEmulator, Fault};
+
+type Store = Arc<dyn Documents>;
+
+/// Runs every sentence on every backend.
+macro_rules! on_every_backend {
+    ($($sentence:ident)+) => {
+        mod embedded {
+            $(#[tokio::test]
+            async fn $sentence() {
+                let folder = tempfile::tempdir().unwrap();
+                let file = Embedded::open(&folder.path().join("documents.db")).unwrap();
+                super::$sentence(std::sync::Arc::new(super::EmbeddedDocuments::open(file).unwrap())).await;
+            })+
+            use super::Embedded;
+        }
+        mod cosmos {
+            $(#[tokio::test]
+            async fn $sentence() {
+                let emulator = super::CosmosEmulator::start().await;
+                super::$sentence(std::sync::Arc::new(super::connect(&emulator, true))).await;
+            })+
+        }
+    };
+}
+
+on_every_backend! {
+    a_document_reads_back_as_it_was_written
+    what_was_never_written_is_none
+    always_inserts_and_replaces_whole
+    absent_writes_only_where_nothing_is
+    matches_writes_only_over_that_version
+    a_version_is_never_given_twice
+    delete_tells_whether_it_removed
+    of_twenty_writers_of_one_version_one_wins
+    of_twenty_writers_of_an_absent_document_one_wins
+    a_listing_is_ordered_bytewise_and_complete
+    a_listing_holds_only_its_prefix
+    a_listing_of_large_documents_is_complete
+    a_page_has_one_to_a_thousand
+    partitions_and_containers_are_apart
+    fields_of_the_store_are_not_returned
+    bad_input_is_refused_and_nothing_written
+    a_body_may_have_two_mebibytes
+    four_byte_characters_and_numbers_survive
+    check_succeeds
+}
+
+fn connect(emulator: &CosmosEmulator, create_missing: bool) -> CosmosDocuments {
+    CosmosDocuments::connect(&emulator.config("rtvoice"), None, create_missing).unwrap()
+}
+
+fn page(call: &str, id: &str) -> Value {
+    json!({"id": id, "callConnectionId": call, "text": format!("page {id}")})
+}
+
+async fn written(store: &Store, body: &Value) -> String {
+    match store.put(Container::Transcripts, body, Condition::Always).await.unwrap() {
+        Put::Done(etag) => etag,
+        Put::Conflict => panic!("an unconditional write met a conflict"),
+    }
+}
+
+/// Ids of a whole listing, page by page.
+async fn ids(store: &Store, call: &str, prefix: &str, limit: usize) -> Vec<String> {
+    let (mut ids, mut from) = (Vec::new(), None::<String>);
+    loop {
+        let page = store.list(Container::Transcripts, call, prefix, from.as_deref(), limit).await.unwrap();
+        assert!(page.documents.len() <= limit);
+        assert!(!page.documents.is_empty() || page.next.is_none(), "an empty page must be the last");
+        ids.extend(page.documents.iter().map(|d| d.body["id"].as_str().unwrap().to_owned()));
+        from = page.next;
+        if from.is_none() {
+            return ids;
+        }
+    }
+}
+
+async fn a_document_reads_back_as_it_was_written(store: Store) {
+    let body = json!({"id": "turn-a.b_c-9", "callConnectionId": "call-1", "nested": {"a": [1, null, true, {"b": "c"}]}, "empty": ""});
+    let etag = written(&store, &body).await;
+    let read = store.get(Container::Transcripts, "call-1", "turn-a.b_c-9").await.unwrap().unwrap();
+    assert_eq!(read.body, body);
+    assert_eq!(read.etag, etag);
+}
+
+async fn what_was_never_written_is_none(store: Store) {
+    assert_eq!(store.get(Container::Profiles, "nobody", "profile").await.unwrap(), None);
+    assert_eq!(store.get(Container::Profiles, "nobody", "no/such?id").await.unwrap(), None);
+    let page = store.list(Container::Profiles, "nobody", "", None, 10).await.unwrap();
+    assert!(page.documents.is_empty() && page.next.is_none());
+}
+
+async fn always_inserts_and_replaces_whole(store: Store) {
+    written(&store, &json!({"id": "h", "callConnectionId": "c", "old": 1})).await;
+    let second = json!({"id": "h", "callConnectionId": "c", "new": 2});
+    written(&store, &second).await;
+    assert_eq!(store.get(Container::Transcripts, "c", "h").await.unwrap().unwrap().body, second);
+}
+
+async fn absent_writes_only_where_nothing_is(store: Store) {
+    let first = json!({"id": "h", "callConnectionId": "c", "by": "first"});
+    let Put::Done(etag) = store.put(Container::Transcripts, &first, Condition::Absent).await.unwrap() else { panic!("refused") };
+    let again = store.put(Container::Transcripts, &json!({"id": "h", "callConnectionId": "c", "by": "second"}), Condition::Absent).await.unwrap();
+    assert_eq!(again, Put::Conflict);
+    let read = store.get(Container::Transcripts, "c", "h").await.unwrap().unwrap();
+    assert_eq!((read.body, read.etag), (first, etag));
+}
+
+async fn matches_writes_only_over_that_version(store: Store) {
+    let stale = written(&store, &page("c", "h")).await;
+    let etag = written(&store, &page("c", "h")).await;
+    let body = json!({"id": "h", "callConnectionId": "c", "n": 3});
+    for wrong in [stale.as_str(), "*", "", "\"never\"", "two,\"etags\"", "broken\netag"] {
+        assert_eq!(store.put(Container::Transcripts, &body, Condition::Matches(wrong)).await.unwrap(), Put::Conflict, "{wrong:?}");
+    }
+    assert_eq!(store.get(Container::Transcripts, "c", "h").await.unwrap().unwrap().body, page("c", "h"));
+    let Put::Done(new) = store.put(Container::Transcripts, &body, Condition::Matches(&etag)).await.unwrap() else { panic!("refused") };
+    assert_ne!(new, etag);
+    assert_eq!(store.get(Container::Transcripts, "c", "h").await.unwrap().unwrap().etag, new);
+    let gone = json!({"id": "gone", "callConnectionId": "c"});
+    assert_eq!(store.put(Container::Transcripts, &gone, Condition::Matches(&new)).await.unwrap(), Put::Conflict);
+}
+
+async fn a_version_is_never_given_twice(store: Store) {
+    let mut seen = BTreeSet::new();
+    for _ in 0..3 {
+        assert!(seen.insert(written(&store, &page("c", "h")).await));
+        assert!(store.delete(Container::Transcripts, "c", "h", None).await.unwrap());
+        assert!(seen.insert(written(&store, &page("c", "h")).await));
+    }
+}
+
+async fn delete_tells_whether_it_removed(store: Store) {
+    assert!(!store.delete(Container::Transcripts, "c", "h", None).await.unwrap());
+    assert!(!store.delete(Container::Transcripts, "c", "a/b", None).await.unwrap());
+    let stale = written(&store, &page("c", "h")).await;
+    let etag = written(&store, &page("c", "h")).await;
+    for wrong in [stale.as_str(), "*", ""] {
+        assert!(!store.delete(Container::Transcripts, "c", "h", Some(wrong)).await.unwrap(), "{wrong:?}");
+    }
+    assert!(store.get(Container::Transcripts, "c", "h").await.unwrap().is_some());
+    assert!(store.delete(Container::Transcripts, "c", "h", Some(&etag)).await.unwrap());
+    assert!(store.get(Container::Transcripts, "c", "h").await.unwrap().is_none());
+    assert!(!store.delete(Container::Transcripts, "c", "h", Some(&etag)).await.unwrap());
+    written(&store, &page("c", "h")).await;
+    assert!(store.delete(Container::Transcripts, "c", "h", None).await.unwrap());
+}
+
+/// How many of twenty concurrent writers won, and whether what stands there is what the winner wrote.
+async fn race(store: &Store, etag: Option<String>) {
+    let writers = (0..20).map(|n| {
+        let (store, etag) = (Arc::clone(store), etag.clone());
+        tokio::spawn(async move {
+            let condition = etag.as_deref().map_or(Condition::Absent, Condition::Matches);
+            let body = json!({"id": "h", "callConnectionId": "c", "writer": n});
+            matches!(store.put(Container::Transcripts, &body, condition).await.unwrap(), Put::Done(_)).then_some(n)
+        })
+    });
+    let winners: Vec<i32> = futures::future::join_all(writers).await.into_iter().filter_map(Result::unwrap).collect();
+    assert_eq!(winners.len(), 1, "winners: {winners:?}");
+    assert_eq!(store.get(Container::Transcripts, "c", "h").await.unwrap().unwrap().body["writer"], winners[0]);
+}
+
+async fn of_twenty_writers_of_one_version_one_wins(store: Store) {
+    let etag = written(&store, &page("c", "h")).await;
+    race(&store, Some(etag)).await;
+}
+
+async fn of_twenty_writers_of_an_absent_document_one_wins(store: Store) {
+    race(&store, None).await;
+}
+
+const ODD: [&str; 12] = ["turn-a.b_c-9", "turn-a.b_c-10", "turn-A", "turn-", "turn", "turn-a b", "turn-a'b", "turn-a\"b", "turn-é", "turn-😀", "turn-%41", "turn-a+b"];
+
+async fn a_listing_is_ordered_bytewise_and_complete(store: Store) {
+    for id in ODD {
+        written(&store, &page("c", id)).await;
+    }
+    let mut expected: Vec<String> = ODD.iter().map(|id| (*id).to_owned()).collect();
+    expected.sort();
+    for limit in [1, 2, 5, 11, 12, 13, 1000] {
+        assert_eq!(ids(&store, "c", "", limit).await, expected, "limit {limit}");
+    }
+    for id in ODD {
+        assert_eq!(store.get(Container::Transcripts, "c", id).await.unwrap().unwrap().body, page("c", id), "{id}");
+        assert!(store.delete(Container::Transcripts, "c", id, None).await.unwrap(), "{id}");
+    }
+}
+
+async fn a_listing_holds_only_its_prefix(store: Store) {
+    for id in ["header", "page-0001", "page-0002", "page-0003", "page", "pagf", "turn-1"] {
+        written(&store, &page("c", id)).await;
+    }
+    assert_eq!(ids(&store, "c", "page-", 2).await, ["page-0001", "page-0002", "page-0003"]);
+    assert_eq!(ids(&store, "c", "page", 3).await, ["page", "page-0001", "page-0002", "page-0003"]);
+    assert!(ids(&store, "c", "zzz", 3).await.is_empty());
+    assert!(ids(&store, "c", "' OR 1=1 --", 3).await.is_empty());
+}
+
+async fn a_listing_of_large_documents_is_complete(store: Store) {
+    let fill = "x".repeat(1_500_000);
+    let expected: Vec<String> = (0..6).map(|n| format!("page-{n}")).collect();
+    for id in &expected {
+        written(&store, &json!({"id": id, "callConnectionId": "c", "fill": fill})).await;
+    }
+    assert_eq!(ids(&store, "c", "page-", 1000).await, expected);
+}
+
+async fn a_page_has_one_to_a_thousand(store: Store) {
+    for limit in [0, 1001] {
+        let e = store.list(Container::Transcripts, "c", "", None, limit).await.unwrap_err();
+        assert_eq!((e.kind, e.field.as_deref()), (Kind::BadInput, Some("limit")));
+    }
+}
+
+async fn partitions_and_containers_are_apart(store: Store) {
+    written(&store, &page("call-1", "h")).await;
+    written(&store, &page("call-2", "h")).await;
+    let profile = json!({"id": "h", "user": "call-1"});
+    assert!(matches!(store.put(Container::Profiles, &profile, Condition::Absent).await.unwrap(), Put::Done(_)));
+    assert_eq!(store.get(Container::Transcripts, "call-2", "h").await.unwrap().unwrap().body, page("call-2", "h"));
+    assert_eq!(store.get(Container::Profiles, "call-1", "h").await.unwrap().unwrap().body, profile);
+    assert!(store.get(Container::Analytics, "call-1", "h").await.unwrap().is_none());
+    assert!(store.delete(Container::Transcripts, "call-1", "h", None).await.unwrap());
+    assert_eq!(ids(&store, "call-1", "", 10).await, Vec::<String>::new());
+    assert_eq!(ids(&store, "call-2", "", 10).await, ["h"]);
+}
+
+async fn fields_of_the_store_are_not_returned(store: Store) {
+    let body = json!({"id": "h", "callConnectionId": "c", "_mine": 1, "nested": {"_kept": 1}});
+    written(&store, &body).await;
+    let expected = json!({"id": "h", "callConnectionId": "c", "nested": {"_kept": 1}});
+    assert_eq!(store.get(Container::Transcripts, "c", "h").await.unwrap().unwrap().body, expected);
+    let listed = store.list(Container::Transcripts, "c", "", None, 10).await.unwrap();
+    assert_eq!(listed.documents[0].body, expected);
+    assert_eq!(listed.documents[0].etag, store.get(Container::Transcripts, "c", "h").await.unwrap().unwrap().etag);
+}
+
+async fn bad_input_is_refused_and_nothing_written(store: Store) {
+    let long = "x".repeat(256);
+    for id in [json!(""), json!("a/b"), json!("a\\b"), json!("a?b"), json!("a#b"), json!("."), json!(".."), json!("a\nb"), json!(7), Value::Null, json!(long)] {
+        let e = store.put(Container::Transcripts, &json!({"id": id, "callConnectionId": "c"}), Condition::Always).await.unwrap_err();
+        assert_eq!((e.kind, e.field.as_deref()), (Kind::BadInput, Some("id")), "{id}");
+    }
+    for body in [json!({"id": "h"}), json!({"id": "h", "callConnectionId": 7}), json!({"id": "h", "user": "c"})] {
+        let e = store.put(Container::Transcripts, &body, Condition::Always).await.unwrap_err();
+        assert_eq!((e.kind, e.field.as_deref()), (Kind::BadInput, Some("callConnectionId")), "{body}");
+    }
+    for body in [json!([]), json!("text"), Value::Null] {
+        assert_eq!(store.put(Container::Transcripts, &body, Condition::Always).await.unwrap_err().kind, Kind::BadInput, "{body}");
+    }
+    assert!(ids(&store, "c", "", 10).await.is_empty());
+    let longest = "é".repeat(255);
+    written(&store, &page("c", &longest)).await;
+    assert!(store.get(Container::Transcripts, "c", &longest).await.unwrap().is_some());
+}
+
+async fn a_body_may_have_two_mebibytes(store: Store) {
+    let sized = |bytes: usize| {
+        let frame = json!({"id": "h", "callConnectionId": "c", "fill": ""}).to_string().len();
+        json!({"id": "h", "callConnectionId": "c", "fill": "x".repeat(bytes - frame)})
+    };
+    let e = store.put(Container::Transcripts, &sized((2 << 20) + 1), Condition::Always).await.unwrap_err();
+    assert_eq!(e.kind, Kind::BadInput);
+    assert!(store.get(Container::Transcripts, "c", "h").await.unwrap().is_none());
+    let largest = sized(2 << 20);
+    written(&store, &largest).await;
+    assert_eq!(store.get(Container::Transcripts, "c", "h").await.unwrap().unwrap().body, largest);
+}
+
+async fn four_byte_characters_and_numbers_survive(store: Store) {
+    let body = json!({
+        "id": "h", "callConnectionId": "c", "text": "😀𝄞 é \u{0}\u{1f} \"quoted\" \u{2028}".repeat(500),
+        "😀": "name", "small": 0.1, "large": 9_007_199_254_740_991_i64, "negative": -1.5e-7,
+    });
+    written(&store, &body).await;
+    assert_eq!(store.get(Container::Transcripts, "c", "h").await.unwrap().unwrap().body, body);
+    assert_eq!(store.list(Container::Transcripts, "c", "", None, 1).await.unwrap().documents[0].body, body);
+}
+
+async fn check_succeeds(store: Store) {
+    store.check().await.unwrap();
+    store.check().await.unwrap();
+}
+
+/// A store on Cosmos DB that is up and running.
+async fn ready() -> (CosmosEmulator, CosmosDocuments) {
+    let emulator = CosmosEmulator::start().await;
+    let store = connect(&emulator, true);
+    store.check().await.unwrap();
+    (emulator, store)
+}
+
+#[tokio::test]
+async fn cosmos_throttling_is_told_with_its_delay_and_not_waited_out() {
+    let (emulator, store) = ready().await;
+    let before = emulator.document_requests();
+    emulator.fail_next(3, Fault::Throttle(Duration::from_millis(1234)));
+    let began = Instant::now();
+    let errors = [
+        store.get(Container::Transcripts, "c", "h").await.unwrap_err(),
+        store.put(Container::Transcripts, &page("c", "h"), Condition::Always).await.unwrap_err(),
+        store.list(Container::Transcripts, "c", "", None, 5).await.unwrap_err(),
+    ];
+    assert!(began.elapsed() < Duration::from_secs(1));
+    for e in errors {
+        assert_eq!((e.kind, e.retry_after), (Kind::Throttled, Some(Duration::from_millis(1234))), "{}", e.chain());
+    }
+    assert_eq!(emulator.document_requests() - before, 3);
+}
+
+#[tokio::test]
+async fn cosmos_outages_are_retried_once_where_that_is_harmless() {
+    let (emulator, store) = ready().await;
+    let body = page("c", "h");
+    for (status, sub) in [(503, 0), (500, 0), (408, 0), (410, 0), (404, 1002)] {
+        emulator.fail_next(1, Fault::Status(status, sub));
+        let put = store.put(Container::Transcripts, &body, Condition::Always).await;
+        assert!(matches!(put, Ok(Put::Done(_))), "{status}: {put:?}");
+        emulator.fail_next(1, Fault::Status(status, sub));
+        assert!(store.get(Container::Transcripts, "c", "h").await.unwrap().is_some(), "{status}");
+        emulator.fail_next(1000, Fault::Status(status, sub));
+        let e = store.get(Container::Transcripts, "c", "h").await.unwrap_err();
+        assert_eq!(e.kind, Kind::Unavailable, "{status}: {}", e.chain());
+        emulator.recover();
+    }
+}
+
+#[tokio::test]
+async fn cosmos_conditional_writes_are_never_sent_twice() {
+    let (emulator, store) = ready().await;
+    let Put::Done(etag) = store.put(Container::Transcripts, &page("c", "h"), Condition::Always).await.unwrap() else { panic!("refused") };
+    for status in [503, 500, 408, 410] {
+        emulator.fail_next(1, Fault::Status(status, 0));
+        let before = emulator.document_requests();
+        let e = store.put(Container::Transcripts, &page("c", "h"), Condition::Matches(&etag)).await.unwrap_err();
+        assert_eq!(e.kind, Kind::Unavailable, "{status}: {}", e.chain());
+        emulator.fail_next(1, Fault::Status(status, 0));
+        assert_eq!(store.put(Container::Transcripts, &page("c", "new"), Condition::Absent).await.unwrap_err().kind, Kind::Unavailable, "{status}");
+        emulator.fail_next(1, Fault::Status(status, 0));
+        assert_eq!(store.delete(Container::Transcripts, "c", "h", Some(&etag)).await.unwrap_err().kind, Kind::Unavailable, "{status}");
+        assert_eq!(emulator.document_requests() - before, 3, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn cosmos_hanging_ends_at_the_deadline_and_is_got_over() {
+    let (emulator, store) = ready().await;
+    emulator.fail_next(1000, Fault::Hang);
+    let began = Instant::now();
+    let (read, write, list) = tokio::join!(
+        store.get(Container::Transcripts, "c", "h"),
+        async { store.put(Container::Transcripts, &page("c", "h"), Condition::Absent).await },
+        store.list(Container::Transcripts, "c", "", None, 5),
+    );
+    for kind in [read.unwrap_err().kind, write.unwrap_err().kind, list.unwrap_err().kind] {
+        assert_eq!(kind, Kind::Deadline);
+    }
+    assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
+    emulator.recover();
+    emulator.fail_next(1, Fault::LoseAnswer);
+    assert_eq!(store.put(Container::Transcripts, &page("c", "h"), Condition::Absent).await.unwrap_err().kind, Kind::Deadline);
+    assert!(store.get(Container::Transcripts, "c", "h").await.unwrap().is_some(), "the effect of a lost answer is there");
+}
+
+#[tokio::test]
+async fn cosmos_that_hangs_at_start_is_reached_once_it_is_back() {
+    let emulator = CosmosEmulator::start().await;
+    emulator.fail_all(Fault::Hang);
+    let store = connect(&emulator, true);
+    let began = Instant::now();
+    let kind = store.get(Container::Transcripts, "c", "h").await.unwrap_err().kind;
+    assert!(matches!(kind, Kind::Deadline | Kind::Unavailable), "{kind:?}");
+    assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
+    emulator.recover();
+    let limit = Instant::now() + Duration::from_secs(15);
+    while let Err(e) = store.get(Container::Transcripts, "c", "h").await {
+        assert!(e.is_transient() && Instant::now() < limit, "{}", e.chain());
+    }
+}
+
+#[tokio::test]
+async fn cosmos_out_of_reach_is_unavailable_and_reached_later() {
+    let (emulator, unreachable) = (CosmosEmulator::start().await, "http://127.0.0.1:9");
+    let config = rtvoice::config::CosmosConfig { endpoint: unreachable.to_owned(), ..emulator.config("rtvoice") };
+    let store = CosmosDocuments::connect(&config, None, true).unwrap();
+    let e = store.check().await.unwrap_err();
+    assert_eq!(e.kind, Kind::Unavailable, "{}", e.chain());
+}
+
+#[tokio::test]
+async fn cosmos_refusal_is_denied() {
+    let emulator = CosmosEmulator::start().await;
+    for status in [401, 403] {
+        emulator.fail_all(Fault::Status(status, 0));
+        let e = connect(&emulator, false).check().await.unwrap_err();
+        assert_eq!(e.kind, Kind::Denied, "{}", e.chain());
+        emulator.recover();
+    }
+    let (emulator, store) = ready().await;
+    emulator.fail_next(1, Fault::Status(403, 0));
+    assert_eq!(store.get(Container::Transcripts, "c", "h").await.unwrap_err().kind, Kind::Denied);
+    emulator.fail_next(1, Fault::Status(413, 0));
+    assert_eq!(store.put(Container::Transcripts, &page("c", "h"), Condition::Always).await.unwrap_err().kind, Kind::BadInput);
+}
+
+#[tokio::test]
+async fn cosmos_missing_containers_are_a_wrong_setting_or_created() {
+    let emulator = CosmosEmulator::start().await;
+    let guarded = connect(&emulator, false);
+    for e in [guarded.check().await.unwrap_err(), guarded.get(Container::Transcripts, "c", "h").await.unwrap_err()] {
+        assert_eq!(e.kind, Kind::Setting, "{}", e.chain());
+        assert!(e.detail.contains("COSMOS_DATABASE") && e.detail.contains("transcripts"), "{}", e.detail);
+    }
+    // An app that started while the account was away creates on first use.
+    let free = connect(&emulator, true);
+    assert!(free.get(Container::Analytics, "2026-01-15", "h").await.unwrap().is_none());
+    assert_eq!(guarded.check().await.unwrap_err().kind, Kind::Setting);
+    free.check().await.unwrap();
+    guarded.check().await.unwrap();
+    let other = CosmosDocuments::connect(&emulator.config("other"), None, false).unwrap();
+    assert_eq!(other.check().await.unwrap_err().kind, Kind::Setting);
+}
+
+#[tokio::test]
+async fn cosmos_needs_a_key_or_an_identity() {
+    let emulator = CosmosEmulator::start().await;
+    let config = rtvoice::config::CosmosConfig { key: None, ..emulator.config("rtvoice") };
+    let e = CosmosDocuments::connect(&config, None, true).unwrap_err();
+    assert_eq!(e.kind, Kind::Setting);
+    assert!(e.detail.contains("COSMOS_KEY"));
+}
+
+#[test]
+fn cosmos_statuses_have_their_kinds() {
+    for (status, sub, kind) in [
+        (401, 0, Kind::Denied),
+        (403, 0, Kind::Denied),
+        (403, 3, Kind::Unavailable),
+        (404, 1002, Kind::Unavailable),
+        (408, 0, Kind::Unavailable),
+        (410, 0, Kind::Unavailable),
+        (413, 0, Kind::BadInput),
+        (429, 3200, Kind::Throttled),
+        (449, 0, Kind::Unavailable),
+        (500, 0, Kind::Unavailable),
+        (503, 20003, Kind::Unavailable),
+        (400, 0, Kind::Internal),
+    ] {
+        assert_eq!(kind_of_status(status, sub), kind, "{status}/{sub}");
+    }
+}
