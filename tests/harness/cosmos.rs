@@ -34,6 +34,8 @@ pub enum Fault {
     Hang,
     /// The request is carried out, its answer never comes.
     LoseAnswer,
+    /// The request is carried out, its answer breaks off.
+    BreakOff,
 }
 
 /// A running account.
@@ -65,12 +67,8 @@ impl CosmosEmulator {
         listener.set_nonblocking(true).unwrap();
         let endpoint: Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
         let config = VirtualAccountConfig::new(vec![VirtualRegion::new("West Europe", endpoint.clone())]).unwrap();
-        let account = Arc::new(Account {
-            emulator: InMemoryEmulatorHttpClient::new(config),
-            endpoint,
-            faults: Mutex::default(),
-            document_requests: AtomicUsize::new(0),
-        });
+        let account =
+            Arc::new(Account { emulator: InMemoryEmulatorHttpClient::new(config), endpoint, faults: Mutex::default(), document_requests: AtomicUsize::new(0) });
         let router = axum::Router::new().fallback(serve).with_state(Arc::clone(&account));
         runtime.spawn(async move {
             // Speaks HTTP/1.1 and HTTP/2 with prior knowledge; the SDK uses the latter.
@@ -176,6 +174,13 @@ async fn serve(State(account): State<Arc<Account>>, request: Request) -> Respons
         Some(Fault::LoseAnswer) => {
             account.answer(parts.method.as_str(), &path, &parts.headers, body).await;
             std::future::pending().await
+        }
+        Some(Fault::BreakOff) => {
+            let mut answer = account.answer(parts.method.as_str(), &path, &parts.headers, body).await;
+            answer.headers_mut().remove("content-length");
+            let broken = Err::<Bytes, _>(std::io::Error::other("injected"));
+            *answer.body_mut() = Body::from_stream(futures::stream::once(async { broken }));
+            answer
         }
     }
 }

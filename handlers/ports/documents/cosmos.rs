@@ -40,6 +40,9 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// Time that the check at start gives the SDK's client to come up, which includes its look at the metadata service.
 const START: Duration = Duration::from_secs(4);
 
+/// Time to create the database and one container, which a real account takes seconds for.
+const CREATE: Duration = Duration::from_secs(10);
+
 /// Pause before the one retry.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -114,14 +117,7 @@ impl CosmosDocuments {
 
     /// Tells a container that is missing from any other failure.
     fn missing(&self, container: Container, e: CosmosError) -> Fault {
-        if !is_missing(&e) {
-            return Fault::Sdk(e);
-        }
-        let (name, key) = (container.name(), container.partition_field());
-        Fault::Ours(
-            Error::new(Kind::Setting, format!("COSMOS_DATABASE must name a database with a container {name} (partition key /{key}), for example COSMOS_DATABASE=rtvoice"))
-                .because(e),
-        )
+        if is_missing(&e) { Fault::Ours(no_container(container).because(e)) } else { Fault::Sdk(e) }
     }
 
     /// Runs a request within the deadline; once more where `repeatable` and the first try failed for a moment.
@@ -187,6 +183,7 @@ impl Documents for CosmosDocuments {
         let outcome = self.run(container, condition == Condition::Always, || self.write(container, &sound, condition).boxed()).await?;
         match outcome {
             Outcome::Done(written) => etag_of(&written).map(Put::Done),
+            Outcome::Missing if !matches!(condition, Condition::Matches(_)) => Err(no_container(container)),
             Outcome::Conflict | Outcome::Missing => Ok(Put::Conflict),
         }
     }
@@ -208,21 +205,21 @@ impl Documents for CosmosDocuments {
         body::check_limit(limit)?;
         let query = listing(id_prefix, from.unwrap_or_default())?;
         let outcome = self.run(container, true, || self.page(container, partition, query.clone(), limit).boxed()).await?;
-        let Outcome::Done((bodies, more)) = outcome else {
-            return Err(Error::internal("a query met a conflict"));
+        let (bodies, more) = match outcome {
+            Outcome::Done(found) => found,
+            Outcome::Missing => return Err(no_container(container)),
+            Outcome::Conflict => return Err(Error::internal("a query met a conflict")),
         };
         let documents = bodies.into_iter().map(document).collect::<Result<Vec<_>>>()?;
         Ok(Page { next: body::next_of(&documents, more), documents })
     }
 
     async fn check(&self) -> Result<()> {
-        match tokio::time::timeout(START, self.client()).await {
-            Err(_) => return Err(Error::deadline(WHAT, START)),
-            Ok(Err(Fault::Ours(e))) => return Err(e),
-            Ok(Err(Fault::Sdk(e))) => return Err(failure(e)),
-            Ok(Ok(_)) => {}
-        }
+        within(START, self.client()).await?;
         for container in Container::ALL {
+            if self.create_missing {
+                within(CREATE, self.container(container)).await?;
+            }
             match self.run(container, true, || self.look(container).boxed()).await? {
                 Outcome::Done(()) => {}
                 Outcome::Missing | Outcome::Conflict => return Err(Error::internal("a container met a conflict")),
@@ -292,6 +289,22 @@ impl From<CosmosError> for Fault {
     }
 }
 
+/// A step of the check with a deadline of its own.
+async fn within<T>(limit: Duration, step: impl Future<Output = std::result::Result<T, Fault>>) -> Result<T> {
+    match tokio::time::timeout(limit, step).await {
+        Err(_) => Err(Error::deadline(WHAT, limit)),
+        Ok(Err(Fault::Ours(e))) => Err(e),
+        Ok(Err(Fault::Sdk(e))) => Err(failure(e)),
+        Ok(Ok(value)) => Ok(value),
+    }
+}
+
+fn no_container(container: Container) -> Error {
+    let (name, key) = (container.name(), container.partition_field());
+    let needs = format!("COSMOS_DATABASE must name a database with a container {name} (partition key /{key}), for example COSMOS_DATABASE=rtvoice");
+    Error::new(Kind::Setting, needs)
+}
+
 /// Begins the start of the SDK's client.
 fn begin(account: AccountReference) -> Starting {
     let task = tokio::spawn(start(account));
@@ -307,7 +320,8 @@ async fn start(account: AccountReference) -> std::result::Result<CosmosClient, C
     let pool = ConnectionPoolOptions::builder()
         .with_max_connect_timeout(DEADLINE)
         .with_max_dataplane_request_timeout(DEADLINE)
-        .with_max_metadata_request_timeout(DEADLINE)
+        // Creating a container is the slowest of these; our own deadlines hold for all others.
+        .with_max_metadata_request_timeout(CREATE / 2)
         .build()?;
     let runtime = CosmosRuntime::builder().with_connection_pool(pool).build().await?;
     CosmosClientBuilder::new()

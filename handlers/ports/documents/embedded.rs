@@ -105,10 +105,8 @@ enum Expected {
 
 fn put(tx: &Transaction<'_>, container: Container, sound: &Sound, expected: &Expected) -> Result<Put> {
     let key = params![container.name(), sound.partition, sound.id];
-    let stored: Option<String> = tx
-        .query_row("SELECT etag FROM documents WHERE container = ?1 AND partition = ?2 AND id = ?3", key, |row| row.get(0))
-        .optional()
-        .map_err(failure)?;
+    let stored: Option<String> =
+        tx.query_row("SELECT etag FROM documents WHERE container = ?1 AND partition = ?2 AND id = ?3", key, |row| row.get(0)).optional().map_err(failure)?;
     let holds = match expected {
         Expected::Anything => true,
         Expected::Nothing => stored.is_none(),
