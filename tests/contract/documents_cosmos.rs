@@ -6,6 +6,8 @@ use rtvoice::config::CosmosConfig;
 use rtvoice::error::Kind;
 use rtvoice::ports::documents::cosmos::{CosmosDocuments, kind_of_status};
 use rtvoice::ports::documents::{Condition, Container, Documents as _, Put};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 use super::documents::{connect, emulator, page};
@@ -218,4 +220,48 @@ fn statuses_have_their_kinds() {
     ] {
         assert_eq!(kind_of_status(status, sub), kind, "{status}/{sub}");
     }
+}
+
+#[tokio::test]
+async fn versions_that_the_store_cannot_have_given_are_not_sent() {
+    let (emulator, store) = ready().await;
+    let written = store.put(Container::Transcripts, &page("c", "h"), Condition::Always).await.unwrap();
+    assert!(matches!(written, Put::Done(_)));
+    let before = emulator.document_requests();
+    // `If-Match: *` would match any version.
+    assert_eq!(store.put(Container::Transcripts, &page("c", "h"), Condition::Matches("*")).await.unwrap(), Put::Conflict);
+    assert!(!store.delete(Container::Transcripts, "c", "h", Some("*")).await.unwrap());
+    assert_eq!(emulator.document_requests(), before);
+}
+
+/// A server in front of the account that knows HTTP/1.1 alone and refuses the HTTP/2 preface as such servers do.
+async fn without_http2(listener: TcpListener, account: String) {
+    while let Ok((mut client, _)) = listener.accept().await {
+        let account = account.clone();
+        tokio::spawn(async move {
+            let mut start = [0; 3];
+            if client.peek(&mut start).await.is_ok() && start == *b"PRI" {
+                // Read before the answer: closing with unread bytes would reset the connection, answer and all.
+                client.read_exact(&mut [0; 24]).await?;
+                client.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await?;
+                client.shutdown().await?;
+                return tokio::io::copy(&mut client, &mut tokio::io::sink()).await.map(drop);
+            }
+            let mut server = TcpStream::connect(account).await?;
+            tokio::io::copy_bidirectional(&mut client, &mut server).await.map(drop)
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_http2_is_served() {
+    let emulator = emulator().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(without_http2(listener, emulator.endpoint().replace("http://", "")));
+    let store = CosmosDocuments::connect(&CosmosConfig { endpoint, ..emulator.config("rtvoice") }, None, true).unwrap();
+    let e = store.check().await;
+    assert!(e.is_ok(), "{}", e.unwrap_err().chain());
+    assert!(matches!(store.put(Container::Transcripts, &page("c", "h"), Condition::Absent).await.unwrap(), Put::Done(_)));
+    assert!(store.get(Container::Transcripts, "c", "h").await.unwrap().is_some());
 }

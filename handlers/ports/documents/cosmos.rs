@@ -1,12 +1,10 @@
-//! Documents in Azure Cosmos DB for NoSQL, over the vendor's SDK.
+//! Documents in Azure Cosmos DB for NoSQL, over the vendor's SDK, whose client starts on first use, in the background.
 //!
-//! Starts the SDK's client on first use and in the background, because that start asks the network for the account.
-//! One method call takes at most 2 s with its one retry (`Deadline` after that); statuses become kinds in
-//! [`kind_of`]. The SDK's own waiting and retrying is off where it can be turned off.
-//!
-//! The SDK takes no HTTP client of ours: it makes its own, with the process-default rustls provider (TLS 1.3 alone
-//! where that is installed; Cosmos DB speaks it) and HTTP/2, with HTTP/1.1 where a server refuses that. On its first
-//! start it asks the instance metadata service for the machine's name, for at most 5 s; `COSMOS_DISABLE_IMDS` skips it.
+//! One method call takes at most 2 s with its one retry (`Deadline` after that; the start's check has more time);
+//! statuses become kinds in [`kind_of_status`]. The SDK's own waiting and retrying is off where it can be turned off.
+//! The SDK takes no HTTP client of ours: it makes its own, with the process-default rustls provider (so TLS 1.3 alone
+//! where that is installed) and HTTP/2, or HTTP/1.1 where a server refuses that. Its first start asks the instance
+//! metadata service for the machine's name, for at most 5 s; an environment with `COSMOS_DISABLE_IMDS` skips that.
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
