@@ -3,6 +3,7 @@
 //! A contract has the shape of the atomic unit that the story needs. Vendor crates appear in one backend each and
 //! nowhere else.
 
+pub mod breaker;
 pub mod clock;
 pub mod documents;
 pub mod embedded;

@@ -1,0 +1,62 @@
+//! What the archive reads and removes, on Redis.
+
+use async_trait::async_trait;
+use redis::{Value, pipe};
+
+use super::calls::{exact, stage_times};
+use super::{AsyncAzureRedisManager, entry, fields, read};
+use crate::error::Result;
+use crate::model::ids::CallId;
+use crate::ports::state::keys::{CallKey, TtlPolicy};
+use crate::ports::state::{Archiving, Closing, Slice, StageTimes};
+
+#[async_trait]
+impl Archiving for AsyncAzureRedisManager {
+    async fn history(&self, call: &CallId, from: u64, count: u64) -> Result<Slice> {
+        let key = self.key(call, CallKey::History);
+        let mut look = pipe();
+        let last = from.saturating_add(count).saturating_sub(1);
+        look.cmd("LRANGE").arg(&key).arg(from).arg(last).llen(&key);
+        let [frames, total]: [Value; 2] = exact(self.pipeline(&look).await?)?;
+        let entries = read::<Vec<String>>(frames)?.iter().map(|frame| entry(frame)).collect::<Result<_>>()?;
+        Ok(Slice { entries, total: read(total)? })
+    }
+
+    async fn stages(&self, call: &CallId) -> Result<Vec<(String, StageTimes)>> {
+        let mut look = pipe();
+        look.hgetall(self.key(call, CallKey::Turns));
+        let [turns]: [Value; 1] = exact(self.pipeline(&look).await?)?;
+        let kept = fields(turns)?.into_iter();
+        Ok(kept.filter_map(|(field, text)| Some((field.strip_prefix(':')?.to_owned(), stage_times(&text)?))).collect())
+    }
+
+    async fn close(&self, closing: &Closing) -> Result<bool> {
+        let mut invocation = self.scripts.close.prepare_invoke();
+        let order = [
+            CallKey::Summary,
+            CallKey::Session,
+            CallKey::Events,
+            CallKey::Worker,
+            CallKey::Context,
+            CallKey::History,
+            CallKey::Turns,
+            CallKey::Outbox,
+            CallKey::Auth,
+        ];
+        for key in order {
+            invocation.key(self.key(&closing.call, key));
+        }
+        invocation.arg(&closing.summary).arg(self.ttl(TtlPolicy::CallSummary)).arg(closing.archived_entries);
+        for field in &closing.archived_fields {
+            invocation.arg(field);
+        }
+        read(self.script(&invocation).await?)
+    }
+
+    async fn summary(&self, call: &CallId) -> Result<Option<String>> {
+        let mut look = pipe();
+        look.get(self.key(call, CallKey::Summary));
+        let [summary]: [Value; 1] = exact(self.pipeline(&look).await?)?;
+        read(summary)
+    }
+}

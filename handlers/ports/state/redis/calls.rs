@@ -1,0 +1,261 @@
+//! Calls and turns on Redis.
+
+use async_trait::async_trait;
+use futures::future::{join_all, try_join, try_join_all};
+use redis::{Pipeline, Value, pipe};
+
+use super::{AsyncAzureRedisManager, entry, fields, millis, number, parts, read};
+use crate::error::{Error, Result};
+use crate::model::call::{Applied, CallChange, Effect, Outcome, Session};
+use crate::model::conversation::{CONTEXT_BYTES, CONTEXT_KEYS, Committed, Entry, Loaded, PROFILE_KEY, TurnCommit, Window};
+use crate::model::ids::{CallId, TurnId};
+use crate::model::time::Timestamp;
+use crate::ports::state::keys::{CallKey, TtlPolicy};
+use crate::ports::state::{Calls, Known, OutboxEntry, Pending, StageTimes, Survey};
+
+impl AsyncAzureRedisManager {
+    /// Runs a pipeline on the keys of one slot.
+    pub(super) async fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Value>> {
+        self.link.idempotent(|mut connection| async move { pipeline.query_async(&mut connection).await }).await
+    }
+
+    /// Runs a script that decides by ids, so that sending it twice is harmless.
+    pub(super) async fn script(&self, invocation: &redis::ScriptInvocation<'_>) -> Result<Value> {
+        self.link.idempotent(|mut connection| async move { invocation.invoke_async(&mut connection).await }).await
+    }
+
+    async fn known(&self, call: &CallId) -> Result<Known> {
+        let mut look = pipe();
+        look.exists(self.key(call, CallKey::Summary)).hgetall(self.key(call, CallKey::Session));
+        let answers = self.pipeline(&look).await?;
+        let [archived, session]: [Value; 2] = exact(answers)?;
+        if read(archived)? {
+            return Ok(Known::Archived);
+        }
+        Ok(Session::from_fields(fields(session)?).map_or(Known::Nothing, Known::Open))
+    }
+
+    /// The entry at one place of the history.
+    async fn entry_at(&self, call: &CallId, seq: u64) -> Result<Option<(u64, Entry)>> {
+        let mut look = pipe();
+        look.cmd("LINDEX").arg(self.key(call, CallKey::History)).arg(seq.saturating_sub(1));
+        let [frame]: [Value; 1] = exact(self.pipeline(&look).await?)?;
+        read::<Option<String>>(frame)?.map(|frame| entry(&frame)).transpose()
+    }
+
+    async fn survey_one(&self, call: &CallId) -> Result<Survey> {
+        let mut look = pipe();
+        look.hgetall(self.key(call, CallKey::Session)).exists(self.key(call, CallKey::Summary)).hgetall(self.key(call, CallKey::Outbox));
+        let [session, archived, outbox]: [Value; 3] = exact(self.pipeline(&look).await?)?;
+        let mut entries = fields(outbox)?.into_iter().map(|(field, frame)| pending(field, &frame)).collect::<Result<Vec<_>>>()?;
+        entries.sort_by_key(|e| (e.since, matches!(e.pending, Pending::Ended), if let Pending::Turn { seq, .. } = e.pending { seq } else { 0 }));
+        Ok(Survey { call: call.clone(), session: Session::from_fields(fields(session)?), archived: read(archived)?, outbox: entries })
+    }
+}
+
+/// The answers of a pipeline, as many as it has commands.
+pub(super) fn exact<const N: usize>(answers: Vec<Value>) -> Result<[Value; N]> {
+    answers.try_into().map_err(|_| Error::internal("a pipeline answered with another number of values"))
+}
+
+/// Reads an outbox frame: `{since} {rev} {seq} {entry}`, for the end of the call without an entry.
+fn pending(field: String, frame: &str) -> Result<OutboxEntry> {
+    let (since, rest) = number(frame)?;
+    let (rev, rest) = number(rest)?;
+    let pending = if field == "ended" {
+        Pending::Ended
+    } else {
+        let (seq, entry) = entry(rest)?;
+        Pending::Turn { seq, rev: u32::try_from(rev).unwrap_or(u32::MAX), entry }
+    };
+    Ok(OutboxEntry { field, since: Timestamp::from_millis(i64::try_from(since).unwrap_or(i64::MAX)), pending })
+}
+
+/// Stage times as they stand in the turns hash: five numbers, `-` for none.
+pub(super) fn stage_text(times: StageTimes) -> String {
+    let speech = times.speech_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.3}"));
+    let hit = times.speech_hit.map_or("-", |hit| if hit { "1" } else { "0" });
+    format!("{:.3} {:.3} {:.3} {speech} {hit}", times.load_ms, times.reply_ms, times.commit_ms)
+}
+
+pub(super) fn stage_times(text: &str) -> Option<StageTimes> {
+    let mut parts = text.split(' ');
+    let mut next = || parts.next();
+    let (load, reply, commit, speech, hit) = (next()?, next()?, next()?, next()?, next()?);
+    Some(StageTimes {
+        load_ms: load.parse().ok()?,
+        reply_ms: reply.parse().ok()?,
+        commit_ms: commit.parse().ok()?,
+        speech_ms: speech.parse().ok(),
+        speech_hit: match hit {
+            "1" => Some(true),
+            "0" => Some(false),
+            _ => None,
+        },
+    })
+}
+
+fn json(entry: &Entry) -> Result<String> {
+    serde_json::to_string(entry).map_err(Error::internal)
+}
+
+#[async_trait]
+impl Calls for AsyncAzureRedisManager {
+    async fn register(&self, call: &CallId, now: Timestamp) -> Result<Known> {
+        // In a cluster the open set is in another slot; on one connection both go out together all the same.
+        let (known, ()) = try_join(self.known(call), self.touch_open(call, Some(now))).await?;
+        if known == Known::Archived {
+            self.touch_open(call, None).await?;
+        }
+        Ok(known)
+    }
+
+    async fn apply(&self, change: &CallChange) -> Result<Applied> {
+        let (effect, argument, participants, phone) = match &change.effect {
+            Effect::Connect => ("connect", String::new(), "", ""),
+            Effect::End { reason } => ("end", reason.clone(), "", ""),
+            Effect::Note => ("note", String::new(), "", ""),
+            Effect::Participants { sequence, participants, phone_user } => {
+                ("participants", sequence.to_string(), participants.as_str(), phone_user.as_ref().map_or("", |u| u.as_str()))
+            }
+        };
+        let mut invocation = self.turn_keys(&self.scripts.apply, &change.call);
+        invocation.arg(change.event_id.as_deref().unwrap_or("")).arg(effect).arg(change.at.millis()).arg(change.now.millis());
+        for policy in [TtlPolicy::SessionHistory, TtlPolicy::Ended, TtlPolicy::ConversationContext, TtlPolicy::Outbox] {
+            invocation.arg(self.ttl(policy));
+        }
+        invocation.arg(argument).arg(participants).arg(phone);
+        for (name, value) in &change.fields {
+            invocation.arg(*name).arg(value);
+        }
+        let (word, rest) = parts(self.script(&invocation).await?)?;
+        let outcome = match word.as_str() {
+            "applied" => Outcome::Applied,
+            "duplicate" => Outcome::Duplicate,
+            "ended" => Outcome::AlreadyEnded,
+            _ => Outcome::Archived,
+        };
+        let session = rest.into_iter().next().map(fields).transpose()?.and_then(Session::from_fields);
+        Ok(Applied { outcome, session })
+    }
+
+    async fn load(&self, call: &CallId, turn: &TurnId) -> Result<Loaded> {
+        let mut look = pipe();
+        look.hgetall(self.key(call, CallKey::Session))
+            .exists(self.key(call, CallKey::Summary))
+            .hgetall(self.key(call, CallKey::Context))
+            .lrange(self.key(call, CallKey::History), -self.history_window, -1)
+            .hget(self.key(call, CallKey::Turns), turn.as_str())
+            .hgetall(self.key(call, CallKey::Auth));
+        let [session, archived, context, history, saved, auth]: [Value; 6] = exact(self.pipeline(&look).await?)?;
+        let mut window = Window::default();
+        for frame in read::<Vec<String>>(history)? {
+            let (seq, entry) = entry(&frame)?;
+            window.seqs.push(seq);
+            window.entries.push(entry);
+        }
+        let saved = match read::<Option<u64>>(saved)? {
+            None => None,
+            Some(seq) => match window.seqs.iter().position(|s| *s == seq) {
+                Some(place) => Some((seq, window.entries[place].clone())),
+                None => self.entry_at(call, seq).await?,
+            },
+        };
+        Ok(Loaded {
+            session: Session::from_fields(fields(session)?),
+            archived: read(archived)?,
+            context: fields(context)?,
+            window,
+            saved,
+            auth: super::auth::state(&fields(auth)?)?,
+        })
+    }
+
+    async fn commit(&self, turn: &TurnCommit) -> Result<Committed> {
+        let mut invocation = self.turn_keys(&self.scripts.commit, &turn.call);
+        invocation.arg(&turn.entry.turn_id).arg(turn.now.millis()).arg(json(&turn.entry)?);
+        for policy in [TtlPolicy::SessionHistory, TtlPolicy::ConversationContext, TtlPolicy::Outbox] {
+            invocation.arg(self.ttl(policy));
+        }
+        match turn.patch.user() {
+            Some(user) => invocation.arg("set").arg(user.as_str()),
+            None => invocation.arg(if turn.patch.removes_user() { "remove" } else { "keep" }).arg(""),
+        };
+        invocation.arg(CONTEXT_KEYS).arg(CONTEXT_BYTES).arg(turn.patch.set.len());
+        for (key, value) in &turn.patch.set {
+            invocation.arg(key).arg(value);
+        }
+        for key in &turn.patch.delete {
+            invocation.arg(key);
+        }
+        let (word, rest) = parts(self.script(&invocation).await?)?;
+        match (word.as_str(), rest.into_iter().next()) {
+            ("new", Some(seq)) => Ok(Committed::New(read(seq)?)),
+            ("known", Some(frame)) => {
+                let frame: String = read(frame)?;
+                let (seq, entry) = entry(&frame)?;
+                Ok(Committed::Known(seq, entry))
+            }
+            ("ended", _) => Ok(Committed::Ended),
+            ("full", _) => Ok(Committed::ContextFull),
+            _ => Err(Error::internal("the commit script answered something unknown")),
+        }
+    }
+
+    async fn settle(&self, call: &CallId, field: &str, rev: u32, stages: Option<(&TurnId, StageTimes)>) -> Result<()> {
+        let mut invocation = self.scripts.settle.prepare_invoke();
+        invocation.key(self.key(call, CallKey::Outbox)).key(self.key(call, CallKey::Turns)).arg(field).arg(rev);
+        match stages {
+            Some((turn, times)) => invocation.arg(format!(":{turn}")).arg(stage_text(times)),
+            None => invocation.arg("").arg(""),
+        };
+        self.script(&invocation).await.map(drop)
+    }
+
+    async fn attach_profile(&self, call: &CallId, facts: &str) -> Result<()> {
+        let mut invocation = self.scripts.attach_profile.prepare_invoke();
+        invocation.key(self.key(call, CallKey::Session)).key(self.key(call, CallKey::Context));
+        invocation.arg(facts).arg(self.ttl(TtlPolicy::ConversationContext));
+        debug_assert_eq!(PROFILE_KEY, "_profile", "the script names the key");
+        self.script(&invocation).await.map(drop)
+    }
+
+    async fn open_calls(&self, partition: u8, skip: u64, limit: u64) -> Result<Vec<(CallId, Timestamp)>> {
+        let mut look = pipe();
+        let end = skip.saturating_add(limit).saturating_sub(1);
+        look.cmd("ZRANGE").arg(self.keys.open_calls(partition)).arg(skip).arg(end).arg("WITHSCORES");
+        let [members]: [Value; 1] = exact(self.pipeline(&look).await?)?;
+        let members: Vec<(String, f64)> = read(members)?;
+        // Scores are whole milliseconds, far below 2^53.
+        members.into_iter().map(|(id, score)| Ok((CallId::parse(id)?, Timestamp::from_millis(score as i64)))).collect()
+    }
+
+    async fn survey(&self, calls: &[CallId]) -> Result<Vec<Survey>> {
+        try_join_all(calls.iter().map(|call| self.survey_one(call))).await
+    }
+
+    async fn touch_open(&self, call: &CallId, activity: Option<Timestamp>) -> Result<()> {
+        let key = self.keys.open_calls_of(call);
+        let mut change = pipe();
+        match activity {
+            Some(at) => change.zadd(&key, call.as_str(), at.millis()).ignore().expire(&key, seconds(self.ttl(TtlPolicy::OpenCalls))).ignore(),
+            None => change.zrem(&key, call.as_str()).ignore(),
+        };
+        self.pipeline(&change).await.map(drop)
+    }
+}
+
+/// A TTL as the client wants it.
+pub(super) fn seconds(ttl: u64) -> i64 {
+    i64::try_from(ttl).unwrap_or(i64::MAX)
+}
+
+/// Runs independent pipelines together and keeps the first failure.
+pub(super) async fn all(manager: &AsyncAzureRedisManager, pipelines: &[Pipeline]) -> Result<()> {
+    join_all(pipelines.iter().map(|p| manager.pipeline(p))).await.into_iter().try_for_each(|r| r.map(drop))
+}
+
+/// A time in a stored field.
+pub(super) fn time(text: &str) -> Timestamp {
+    millis(text)
+}

@@ -1,0 +1,284 @@
+//! The connection: TLS, authentication, deadline, one retry where it is safe, and the circuit breaker.
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
+
+use base64::Engine as _;
+use futures::stream::{self, Stream};
+use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::{
+    BasicAuth, Client, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline, RedisConnectionInfo, RedisError, RedisFuture, RedisResult, ServerErrorKind,
+    StreamingCredentialsProvider, TlsCertificates, TlsMode, Value,
+};
+use tokio::sync::OnceCell;
+
+use crate::config::{RedisAuth, RedisConfig};
+use crate::error::{Error, Kind, Result};
+use crate::ports::breaker::Breaker;
+use crate::ports::identity::Identity;
+
+/// Time that one operation may take in all, its retry included.
+const DEADLINE: Duration = Duration::from_millis(500);
+/// Time that a connection may take; longer than an operation, so that a slow handshake is not begun over and over.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Scope of Entra tokens for Azure Managed Redis and Azure Cache for Redis.
+const SCOPE: &str = "https://redis.azure.com/.default";
+/// How long before its expiry a token is replaced on the live connection.
+const RENEW_EVERY: Duration = Duration::from_secs(20 * 60);
+
+/// One multiplexed connection, made on first use and again after each loss.
+pub(super) struct Link {
+    target: Target,
+    breaker: Breaker,
+}
+
+enum Target {
+    Single { client: Client, manager: Box<ConnectionManagerConfig>, connection: OnceCell<Connection> },
+    Cluster { client: Box<ClusterClient>, connection: OnceCell<Connection> },
+}
+
+#[derive(Clone)]
+pub(super) enum Connection {
+    Single(ConnectionManager),
+    Cluster(ClusterConnection),
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
+        match self {
+            Self::Single(c) => c.req_packed_command(cmd),
+            Self::Cluster(c) => c.req_packed_command(cmd),
+        }
+    }
+
+    fn req_packed_commands<'a>(&'a mut self, pipeline: &'a Pipeline, offset: usize, count: usize) -> RedisFuture<'a, Vec<Value>> {
+        match self {
+            Self::Single(c) => c.req_packed_commands(pipeline, offset, count),
+            Self::Cluster(c) => c.req_packed_commands(pipeline, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        0
+    }
+}
+
+/// Installs, as the process default, a TLS provider that knows TLS 1.3 suites alone. The Redis client takes the
+/// default and has no version option of its own; everything else brings its own configuration.
+pub fn install_tls13() {
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.cipher_suites.retain(|suite| suite.tls13().is_some());
+    // A second call finds the first one's provider in place.
+    let _ = provider.install_default();
+}
+
+impl Link {
+    pub(super) fn new(config: &RedisConfig, ca_file: Option<&Path>, identity: Option<Identity>) -> Result<Self> {
+        install_tls13();
+        let root_cert = ca_file
+            .map(std::fs::read)
+            .transpose()
+            .map_err(|e| setting("SSL_CERT_FILE must be a readable PEM file, for example SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt", e))?;
+        let certificates = TlsCertificates { client_tls: None, root_cert };
+        let provider = match &config.auth {
+            RedisAuth::Entra { username } => {
+                let identity = identity
+                    .ok_or_else(|| Error::new(Kind::Setting, "REDIS_ACCESS_KEY must be set where no identity is, for example REDIS_ACCESS_KEY=<access key>"))?;
+                Some(EntraCredentials { identity, username: username.clone() })
+            }
+            _ => None,
+        };
+        let target = if config.cluster { cluster(config, certificates, provider)? } else { single(config, certificates, provider)? };
+        Ok(Self { target, breaker: Breaker::new("Redis") })
+    }
+
+    async fn connection(&self) -> RedisResult<Connection> {
+        match &self.target {
+            Target::Single { client, manager, connection } => {
+                let make = || async { ConnectionManager::new_lazy_with_config(client.clone(), (**manager).clone()).map(Connection::Single) };
+                connection.get_or_try_init(make).await.cloned()
+            }
+            Target::Cluster { client, connection } => {
+                let make = || async { client.get_async_connection().await.map(Connection::Cluster) };
+                connection.get_or_try_init(make).await.cloned()
+            }
+        }
+    }
+
+    /// Runs an operation that may be sent twice: once more where the connection broke under it.
+    pub(super) async fn idempotent<T, F, W>(&self, operation: F) -> Result<T>
+    where
+        F: Fn(Connection) -> W,
+        W: Future<Output = RedisResult<T>>,
+    {
+        self.breaker.call(within(DEADLINE, self.attempts(2, operation))).await
+    }
+
+    /// Runs an operation that must not be sent twice.
+    pub(super) async fn once<T, F, W>(&self, operation: F) -> Result<T>
+    where
+        F: Fn(Connection) -> W,
+        W: Future<Output = RedisResult<T>>,
+    {
+        self.breaker.call(within(DEADLINE, self.attempts(1, operation))).await
+    }
+
+    /// Runs an operation past the circuit breaker with time for a first connection: for the checks at start. Its
+    /// success closes the circuit.
+    pub(super) async fn probe<T, F, W>(&self, limit: Duration, operation: F) -> Result<T>
+    where
+        F: Fn(Connection) -> W,
+        W: Future<Output = RedisResult<T>>,
+    {
+        let result = within(limit, self.attempts(2, operation)).await;
+        self.breaker.record(&result);
+        result
+    }
+
+    async fn attempts<T, F, W>(&self, attempts: u32, operation: F) -> Result<T>
+    where
+        F: Fn(Connection) -> W,
+        W: Future<Output = RedisResult<T>>,
+    {
+        let mut left = attempts;
+        loop {
+            left -= 1;
+            let result = match self.connection().await {
+                Ok(connection) => operation(connection).await,
+                Err(e) => Err(e),
+            };
+            match result {
+                Err(e) if left > 0 && (e.is_connection_dropped() || e.is_io_error()) && !e.is_timeout() => {}
+                result => return result.map_err(failure),
+            }
+        }
+    }
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(Error::deadline("Redis", limit)))
+}
+
+fn setting(detail: &str, e: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(Kind::Setting, detail).because(e)
+}
+
+/// What a Redis failure means for us. The server's words stay in the log.
+fn failure(e: RedisError) -> Error {
+    if e.is_timeout() {
+        return Error::deadline("Redis", DEADLINE).because(e);
+    }
+    let denied = e.kind() == redis::ErrorKind::AuthenticationFailed || matches!(e.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"));
+    if denied {
+        return Error::new(Kind::Denied, "Redis refused the identity").because(e);
+    }
+    let away = e.is_io_error() || e.is_connection_dropped() || e.is_connection_refusal() || e.is_cluster_error();
+    let refusing = matches!(e.code(), Some("OOM" | "READONLY" | "LOADING" | "CLUSTERDOWN" | "TRYAGAIN" | "MASTERDOWN" | "MISCONF" | "NOREPLICAS" | "BUSY"))
+        || matches!(
+            e.kind(),
+            redis::ErrorKind::Server(
+                ServerErrorKind::BusyLoading
+                    | ServerErrorKind::TryAgain
+                    | ServerErrorKind::ClusterDown
+                    | ServerErrorKind::MasterDown
+                    | ServerErrorKind::ReadOnly
+            )
+        );
+    if away || refusing { Error::unavailable("Redis", e) } else { Error::internal(e) }
+}
+
+fn address(config: &RedisConfig) -> ConnectionAddr {
+    let (host, port) = (config.host.clone(), config.port);
+    if config.ssl { ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None } } else { ConnectionAddr::Tcp(host, port) }
+}
+
+fn login(config: &RedisConfig) -> RedisConnectionInfo {
+    match &config.auth {
+        RedisAuth::Key { username, key } => {
+            let info = RedisConnectionInfo::default().set_password(key.expose());
+            match username {
+                Some(name) => info.set_username(name),
+                None => info,
+            }
+        }
+        RedisAuth::None | RedisAuth::Entra { .. } => RedisConnectionInfo::default(),
+    }
+}
+
+const WRONG: &str = "REDIS_HOST must be a host that Redis answers on, for example REDIS_HOST=localhost";
+
+fn single(config: &RedisConfig, certificates: TlsCertificates, provider: Option<EntraCredentials>) -> Result<Target> {
+    let info = address(config).into_connection_info().map_err(|e| setting(WRONG, e))?.set_redis_settings(login(config));
+    let client = if config.ssl { Client::build_with_tls(info, certificates) } else { Client::open(info) }.map_err(|e| setting(WRONG, e))?;
+    let mut manager = ConnectionManagerConfig::new()
+        .set_number_of_retries(1)
+        .set_min_delay(Duration::from_millis(20))
+        .set_max_delay(Duration::from_millis(100))
+        .set_connection_timeout(Some(CONNECT))
+        .set_response_timeout(Some(DEADLINE));
+    if let Some(provider) = provider {
+        manager = manager.set_credentials_provider(provider);
+    }
+    Ok(Target::Single { client, manager: Box::new(manager), connection: OnceCell::new() })
+}
+
+fn cluster(config: &RedisConfig, certificates: TlsCertificates, provider: Option<EntraCredentials>) -> Result<Target> {
+    let node = address(config).into_connection_info().map_err(|e| setting(WRONG, e))?;
+    let mut builder = ClusterClient::builder([node]).connection_timeout(CONNECT).response_timeout(DEADLINE).retries(2).min_retry_wait(10).max_retry_wait(50);
+    if config.ssl {
+        builder = builder.tls(TlsMode::Secure).certs(certificates);
+    }
+    if let RedisAuth::Key { username, key } = &config.auth {
+        builder = builder.password(key.expose());
+        if let Some(name) = username {
+            builder = builder.username(name);
+        }
+    }
+    if let Some(provider) = provider {
+        builder = builder.set_credentials_provider(provider);
+    }
+    let client = builder.build().map_err(|e| setting(WRONG, e))?;
+    Ok(Target::Cluster { client: Box::new(client), connection: OnceCell::new() })
+}
+
+/// Entra tokens for the connection, renewed on it while it lives.
+#[derive(Clone)]
+struct EntraCredentials {
+    identity: Identity,
+    username: Option<String>,
+}
+
+impl EntraCredentials {
+    async fn fetch(self) -> RedisResult<BasicAuth> {
+        let refused = |reason: String| RedisError::from((redis::ErrorKind::AuthenticationFailed, "no Entra token for Redis", reason));
+        let token = self.identity.token(SCOPE).await.map_err(|e| refused(e.chain()))?;
+        let username = self.username.or_else(|| object_id(&token)).ok_or_else(|| refused("the token has no object id: set REDIS_USERNAME".to_owned()))?;
+        Ok(BasicAuth::new(username, token))
+    }
+}
+
+impl StreamingCredentialsProvider for EntraCredentials {
+    fn subscribe(&self) -> Pin<Box<dyn Stream<Item = RedisResult<BasicAuth>> + Send + 'static>> {
+        let credentials = self.clone();
+        // The first token at once, then one at each renewal: the SDK's cache decides whether it is a new one.
+        Box::pin(stream::unfold((credentials, true), |(credentials, first)| async move {
+            if !first {
+                tokio::time::sleep(RENEW_EVERY).await;
+            }
+            let auth = credentials.clone().fetch().await;
+            Some((auth, (credentials, false)))
+        }))
+    }
+}
+
+/// The `oid` claim of a token. The token is ours and goes to Redis, which verifies it; here it is only read.
+fn object_id(token: &str) -> Option<String> {
+    let payload = token.split('.').nth(1)?;
+    let json = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&json).ok()?;
+    claims.get("oid")?.as_str().map(str::to_owned)
+}
