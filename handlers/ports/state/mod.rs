@@ -17,6 +17,7 @@ pub use crate::model::stages::StageTimes;
 
 pub mod embedded;
 pub mod keys;
+pub mod legacy;
 pub mod redis;
 
 /// Number of partitions of the open set.
