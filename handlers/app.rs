@@ -147,7 +147,8 @@ impl App {
 /// `prompts/system.md` under the app root.
 fn system_prompt(config: &Config) -> Result<String> {
     let path = config.app_root.join("prompts").join("system.md");
-    std::fs::read_to_string(&path).map_err(|e| Error::new(Kind::Setting, "OPENAI_ENDPOINT needs prompts/system.md under the app root, for example the one that the app ships").because(e))
+    std::fs::read_to_string(&path)
+        .map_err(|e| Error::new(Kind::Setting, "OPENAI_ENDPOINT needs prompts/system.md under the app root, for example the one that the app ships").because(e))
 }
 
 /// `prompts/agent.json` under the app root, else the agent that is built in.

@@ -12,7 +12,7 @@ use crate::model::archive::Union;
 use crate::model::call::{Session, field};
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
-use crate::model::transcript::{ArchivedTurn, EndedMessage, HEADER_ID, Header, PageDocument, TURN_PREFIX};
+use crate::model::transcript::{ArchivedTurn, EndedMessage, HEADER_ID, Header, PageDocument, TURN_PREFIX, turn_document};
 use crate::ports::documents::{Condition, Container, Document, Put};
 
 /// Most times that one archiver merges again because another was faster.
@@ -138,7 +138,10 @@ fn head(call: &CallId, before: Option<&Header>, facts: &Facts, union: &Union, no
         .or_else(|| ended.and_then(|e| e.started_at))
         .or_else(|| union.in_order().first().map(|t| t.entry.at));
     let ended_at = before.and_then(|h| h.ended_at).or_else(|| session.and_then(|s| s.time(field::ENDED_AT))).or_else(|| ended.map(|e| e.at));
-    let end_reason = before.and_then(|h| h.end_reason.clone()).or_else(|| session.and_then(|s| s.get(field::END_REASON)).map(str::to_owned)).or_else(|| ended.map(|e| e.reason.clone()));
+    let end_reason = before
+        .and_then(|h| h.end_reason.clone())
+        .or_else(|| session.and_then(|s| s.get(field::END_REASON)).map(str::to_owned))
+        .or_else(|| ended.map(|e| e.reason.clone()));
     Header {
         id: HEADER_ID.to_owned(),
         call_connection_id: call.clone(),
@@ -153,7 +156,10 @@ fn head(call: &CallId, before: Option<&Header>, facts: &Facts, union: &Union, no
         user: session.and_then(Session::user).map(|u| u.to_string()).or_else(|| before.and_then(|h| h.user.clone())),
         day: before.map(|h| h.day.clone()).unwrap_or_else(|| started_at.or(ended_at).unwrap_or(now).day()),
         participant_info: session.map(participant_info).or_else(|| before.and_then(|h| h.participant_info.clone())),
-        legacy: session.and_then(|s| s.get(field::LEGACY_EXTRA)).and_then(|json| serde_json::from_str(json).ok()).or_else(|| before.and_then(|h| h.legacy.clone())),
+        legacy: session
+            .and_then(|s| s.get(field::LEGACY_EXTRA))
+            .and_then(|json| serde_json::from_str(json).ok())
+            .or_else(|| before.and_then(|h| h.legacy.clone())),
         archived_at: now,
     }
 }
@@ -161,7 +167,17 @@ fn head(call: &CallId, before: Option<&Header>, facts: &Facts, union: &Union, no
 /// Who took part and what else the session knows, as one JSON value.
 fn participant_info(session: &Session) -> Value {
     let mut info = serde_json::Map::new();
-    let own = [field::STATUS, field::LAST_SEQ, field::LAST_ACTIVITY, field::OPENED_AT, field::CONNECTED_AT, field::ENDED_AT, field::END_REASON, field::USER, field::PARTICIPANTS_SEQ];
+    let own = [
+        field::STATUS,
+        field::LAST_SEQ,
+        field::LAST_ACTIVITY,
+        field::OPENED_AT,
+        field::CONNECTED_AT,
+        field::ENDED_AT,
+        field::END_REASON,
+        field::USER,
+        field::PARTICIPANTS_SEQ,
+    ];
     for (name, text) in &session.fields {
         if !own.contains(&name.as_str()) && !name.starts_with('_') {
             let value = serde_json::from_str::<Value>(text).ok().filter(|v| v.is_object() || v.is_array());
@@ -203,4 +219,33 @@ fn parse<T: serde::de::DeserializeOwned>(body: Value) -> Result<T> {
 
 fn json<T: serde::Serialize>(document: &T) -> Result<Value> {
     serde_json::to_value(document).map_err(Error::internal)
+}
+
+/// Whether the call has an archive.
+pub async fn exists(app: &App, call: &CallId) -> Result<bool> {
+    Ok(app.documents.get(Container::Transcripts, call.as_str(), HEADER_ID).await?.is_some())
+}
+
+/// Keeps one turn as a document until the call is archived. A higher revision replaces a lower one, never the reverse.
+pub async fn keep_turn(app: &App, call: &CallId, turn: &ArchivedTurn) -> Result<()> {
+    let body = turn_document(call, turn)?;
+    if let Put::Done(_) = app.documents.put(Container::Transcripts, &body, Condition::Absent).await? {
+        return Ok(());
+    }
+    let id = format!("{TURN_PREFIX}{}", turn.entry.turn_id);
+    for _ in 0..TRIES {
+        let Some(stored) = app.documents.get(Container::Transcripts, call.as_str(), &id).await? else {
+            // Archived and removed meanwhile: the archive takes it in again.
+            return app.documents.put(Container::Transcripts, &body, Condition::Always).await.map(drop);
+        };
+        let mut union = Union::default();
+        union.add(parse(stored.body)?);
+        if !union.add(turn.clone()) {
+            return Ok(());
+        }
+        if let Put::Done(_) = app.documents.put(Container::Transcripts, &body, Condition::Matches(&stored.etag)).await? {
+            return Ok(());
+        }
+    }
+    Err(Error::new(Kind::Unavailable, "the turn is being written by too many at once"))
 }

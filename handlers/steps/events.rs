@@ -81,7 +81,9 @@ async fn enqueue(app: &App, change: &CallChange, reason: &Error) -> Result<Taken
 }
 
 fn again(reason: &Error) -> Error {
-    Error::new(Kind::Unavailable, "the event cannot be taken now; it must be delivered again").because(reason.chain()).retry_after(std::time::Duration::from_secs(1))
+    Error::new(Kind::Unavailable, "the event cannot be taken now; it must be delivered again")
+        .because(reason.chain())
+        .retry_after(std::time::Duration::from_secs(1))
 }
 
 fn started(change: &CallChange) -> TranscriptMessage {
