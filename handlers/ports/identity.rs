@@ -44,6 +44,11 @@ impl Identity {
         Ok(Self { credential })
     }
 
+    /// An identity that asks `credential` for its tokens.
+    pub fn from_credential(credential: Arc<dyn TokenCredential>) -> Self {
+        Self { credential }
+    }
+
     /// The credential itself, for the SDKs that take one.
     pub fn credential(&self) -> Arc<dyn TokenCredential> {
         Arc::clone(&self.credential)
