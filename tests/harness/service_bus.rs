@@ -221,8 +221,18 @@ fn judge(base_url: &str, method: &Method, uri: &Uri, headers: &HeaderMap, body: 
         return refuse(400, format!("unknown query: {query}"));
     }
     authorize(&format!("{base_url}{}", uri.path()), text(headers, "authorization")?)?;
-    const KNOWN: [&str; 10] =
-        ["host", "content-length", "content-type", "authorization", "accept", "accept-encoding", "user-agent", "brokerproperties", "traceparent", "diagnostic-id"];
+    const KNOWN: [&str; 10] = [
+        "host",
+        "content-length",
+        "content-type",
+        "authorization",
+        "accept",
+        "accept-encoding",
+        "user-agent",
+        "brokerproperties",
+        "traceparent",
+        "diagnostic-id",
+    ];
     if let Some(stray) = headers.keys().find(|name| !KNOWN.contains(&name.as_str())) {
         return refuse(400, format!("{stray} would become a property of the message"));
     }

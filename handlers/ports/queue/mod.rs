@@ -39,7 +39,8 @@ pub const MAX_BODY_BYTES: usize = 192 * 1024;
 impl Message {
     /// Checks the limits that every backend keeps: `BadInput` names the field, before anything is sent or written.
     pub fn check(&self) -> Result<()> {
-        let ids = [("messageId", &self.message_id, 1), ("sessionId", &self.session_id, 1), ("correlationId", &self.correlation_id, 0), ("label", &self.label, 0)];
+        let ids =
+            [("messageId", &self.message_id, 1), ("sessionId", &self.session_id, 1), ("correlationId", &self.correlation_id, 0), ("label", &self.label, 0)];
         for (field, text, least) in ids {
             if !(least..=MAX_ID_CHARS).contains(&text.chars().count()) {
                 return Err(Error::input(field, format!("must be {least} to {MAX_ID_CHARS} characters")));

@@ -99,8 +99,7 @@ impl ServiceBusQueue {
     }
 
     async fn attempt(&self, body: &str, content_type: &str, headers: &HashMap<String, String>) -> Result<()> {
-        let options =
-            SendMessageOptions { content_type: Some(content_type.to_owned()), broker_properties: None, custom_properties: Some(headers.clone()) };
+        let options = SendMessageOptions { content_type: Some(content_type.to_owned()), broker_properties: None, custom_properties: Some(headers.clone()) };
         self.client.send_message(body, Some(options)).await.map_err(|e| e.into_downcast::<Error>().unwrap_or_else(Error::internal))
     }
 }
@@ -146,8 +145,7 @@ fn message_headers(message: &Message) -> HashMap<String, String> {
 
 fn broker_properties(message: &Message) -> String {
     let mut properties = Map::new();
-    let texts =
-        [("MessageId", &message.message_id), ("SessionId", &message.session_id), ("CorrelationId", &message.correlation_id), ("Label", &message.label)];
+    let texts = [("MessageId", &message.message_id), ("SessionId", &message.session_id), ("CorrelationId", &message.correlation_id), ("Label", &message.label)];
     for (name, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
         properties.insert(name.to_owned(), Value::from(text.as_str()));
     }
@@ -266,10 +264,9 @@ fn refusal(status: u16, headers: &HeaderMap, body: &str) -> Error {
         403 if words.contains("quota") => Error::new(Kind::Throttled, "the Service Bus queue is full").retry_after(wait.unwrap_or(QUOTA_WAIT)),
         403 if words.contains("too large") || words.contains("exceeds the limit") => Error::input("message", "must be one that Service Bus takes"),
         401 | 403 => Error::new(Kind::Denied, "Service Bus refused our identity or its right to send"),
-        404 | 410 => Error::new(
-            Kind::Setting,
-            "TRANSCRIPT_QUEUE must name a queue of the SERVICE_BUS_NAMESPACE namespace, for example TRANSCRIPT_QUEUE=transcripts",
-        ),
+        404 | 410 => {
+            Error::new(Kind::Setting, "TRANSCRIPT_QUEUE must name a queue of the SERVICE_BUS_NAMESPACE namespace, for example TRANSCRIPT_QUEUE=transcripts")
+        }
         429 => Error::new(Kind::Throttled, "Service Bus is overloaded").retry_after(wait.unwrap_or(BUSY_WAIT)),
         408 | 500.. => Error { retry_after: wait, ..Error::new(Kind::Unavailable, "Service Bus is out of reach") },
         _ => Error::new(Kind::Internal, "Service Bus gave an unexpected answer"),

@@ -70,7 +70,8 @@ pub(super) fn insert(tx: &Transaction<'_>, now: Timestamp, message: &Message, wi
     }
     execute(tx, "DELETE FROM queue_seen WHERE seen_at <= ?1", params![horizon])?;
     let due = message.not_before.filter(|at| *at > now);
-    let insert = "INSERT INTO queue_messages (message_id, lane, correlation_id, label, traceparent, enqueued_at, due_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let insert =
+        "INSERT INTO queue_messages (message_id, lane, correlation_id, label, traceparent, enqueued_at, due_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let values = params![
         message.message_id,
         message.session_id,

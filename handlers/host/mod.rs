@@ -1,0 +1,8 @@
+//! Speaks with the Functions host: its files, its envelope, its routes and its way to deliver messages.
+
+pub mod compose;
+pub mod deliver;
+pub mod envelope;
+pub mod link;
+pub mod manifest;
+pub mod route;
