@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rtvoice::error::{Error, Result};
 
+mod local;
 mod serve;
 mod transcript;
 
@@ -20,6 +21,10 @@ struct Cli {
 enum Command {
     /// Run as the custom handler of the Functions host (host.json starts it)
     Serve,
+    /// Run the local host: functions, timers and the embedded queue, without a cloud
+    Dev(local::DevArguments),
+    /// Play a whole phone call through the local host, and verify what came of it
+    Demo(local::DemoArguments),
     /// Print an archived call
     Transcript(transcript::Arguments),
 }
@@ -37,6 +42,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
         Command::Serve => serve::run(),
+        Command::Dev(arguments) => local::dev(&arguments),
+        Command::Demo(arguments) => local::demo(&arguments),
         Command::Transcript(arguments) => transcript::run(&arguments),
     }
 }
