@@ -9,7 +9,7 @@ mod read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use read::{SETTINGS, SettingError};
+pub use read::{SETTINGS, SettingError, process_env};
 
 /// A value that never shows itself in a log or a Debug print.
 #[derive(Clone, PartialEq, Eq)]
