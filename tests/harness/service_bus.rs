@@ -271,7 +271,8 @@ fn authorize(url: &str, authorization: Option<&str>) -> Verdict<()> {
     if !covers {
         return refuse(401, "the token is for another resource");
     }
-    if expiry.parse::<i64>().is_ok_and(|at| (1..=24 * 3600).contains(&(at - unix_now()))) == false {
+    let lives = expiry.parse::<i64>().is_ok_and(|at| (1..=24 * 3600).contains(&(at - unix_now())));
+    if !lives {
         return refuse(401, "the token has expired or lives for too long");
     }
     if decode(signature) != sign(KEY, &format!("{resource}\n{expiry}")) {
