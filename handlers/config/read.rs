@@ -59,8 +59,9 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
 
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// A variable of the process environment; none where it is unset or not UTF-8.
 #[expect(clippy::disallowed_methods, reason = "the only reader of the process environment")]
-pub(super) fn process_env(name: &str) -> Option<String> {
+pub fn process_env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 

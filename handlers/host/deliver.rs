@@ -10,9 +10,11 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::Result;
+use crate::config::Config;
+use crate::error::{Error, Kind, Result};
 use crate::host::compose::{self, Invocation};
 use crate::host::link::Invoker;
+use crate::host::manifest::{DataType, Manifest, ServiceBusTrigger, expand, span};
 use crate::ports::clock::Clock;
 use crate::ports::queue::embedded::{Changes, Delivery, EmbeddedQueue};
 
@@ -28,6 +30,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a delivery may go on after `stop`.
 pub const GRACE: Duration = Duration::from_secs(5);
+
+/// The path suffix of a queue's dead letters.
+const DEAD_LETTERS: &str = "/$DeadLetterQueue";
 
 /// Which side of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +60,39 @@ pub struct Target {
     pub concurrency: usize,
     /// How long a lock is renewed while the function runs.
     pub renew_for: Duration,
+}
+
+impl Target {
+    /// What the function of a serviceBusTrigger gets from the embedded queue; none where it listens to another queue.
+    /// `lookup` fills in `%NAME%`. Fails where the binding is not `dataType: binary`: a body could then forge Metadata.
+    pub fn of(
+        function: &str,
+        trigger: &ServiceBusTrigger,
+        manifest: &Manifest,
+        config: &Config,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>> {
+        let name = expand(&trigger.queue_name, lookup)?;
+        let (queue, source) = name.strip_suffix(DEAD_LETTERS).map_or((name.as_str(), Source::Live), |queue| (queue, Source::Dead));
+        if queue != config.transcript_queue {
+            return Ok(None);
+        }
+        if trigger.data_type != Some(DataType::Binary) {
+            let detail = format!("{function}/function.json: dataType: must be binary, for otherwise a body can forge Metadata");
+            return Err(Error::new(Kind::Setting, detail));
+        }
+        let bus = &manifest.host.extensions.service_bus;
+        let at_once = if trigger.is_sessions_enabled { bus.max_concurrent_sessions.unwrap_or(8) } else { bus.max_concurrent_calls.unwrap_or(16) };
+        Ok(Some(Self {
+            function: function.to_owned(),
+            binding: trigger.name.clone(),
+            queue: queue.to_owned(),
+            source,
+            with_session: trigger.is_sessions_enabled,
+            concurrency: usize::try_from(at_once).unwrap_or(1).max(1),
+            renew_for: bus.max_auto_lock_renewal_duration.as_deref().and_then(span).unwrap_or(Duration::from_secs(300)),
+        }))
+    }
 }
 
 /// What a delivery needs.

@@ -84,7 +84,11 @@ impl Report {
         let _ = writeln!(out, "repeated deliveries absorbed: {}", self.duplicates_absorbed);
         let _ = writeln!(out, "spoken replies: {} from the cache, {} synthesised", self.tts_hits, self.tts_misses);
         let _ = writeln!(out, "left in the outbox: {}, dead-lettered: {}", self.outbox_left, self.dead_lettered);
-        let _ = writeln!(out, "call set-up {:.1} ms; turn p50 {:.1} ms, p95 {:.1} ms, max {:.1} ms; archive after {:.1} ms", self.setup_ms, self.turn_ms.p50, self.turn_ms.p95, self.turn_ms.max, self.archive_ms);
+        let _ = writeln!(
+            out,
+            "call set-up {:.1} ms; turn p50 {:.1} ms, p95 {:.1} ms, max {:.1} ms; archive after {:.1} ms",
+            self.setup_ms, self.turn_ms.p50, self.turn_ms.p95, self.turn_ms.max, self.archive_ms
+        );
         for stage in ["load", "reply", "commit", "speech"] {
             let get = |name: &str| self.stages.pointer(&format!("/{stage}/{name}")).and_then(Value::as_f64).unwrap_or(0.0);
             let _ = writeln!(out, "  {stage:<7} p50 {:>7.2} ms  p95 {:>7.2} ms  max {:>7.2} ms", get("p50"), get("p95"), get("max"));

@@ -41,7 +41,12 @@ impl Script {
 
     /// Reads a script file: `{"caller"?: "+1...", "turns": [{"text": "...", "language"?: "en-US"}]}`.
     pub fn load(path: &Path) -> Result<Self> {
-        let wrong = |e: &dyn std::fmt::Display| Error::new(Kind::Setting, format!("--script must name a readable script ({}: {e}), for example {{\"turns\":[{{\"text\":\"Hello\"}}]}}", path.display()));
+        let wrong = |e: &dyn std::fmt::Display| {
+            Error::new(
+                Kind::Setting,
+                format!("--script must name a readable script ({}: {e}), for example {{\"turns\":[{{\"text\":\"Hello\"}}]}}", path.display()),
+            )
+        };
         let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
         Self::from_json(&text).map_err(|e| wrong(&e.detail))
     }
