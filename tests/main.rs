@@ -5,3 +5,4 @@ mod dev_host;
 mod envelope;
 mod harness;
 mod manifest;
+mod phrase;

@@ -44,7 +44,7 @@ impl Identity {
         Ok(Self { credential })
     }
 
-    /// An identity that asks `credential` for its tokens.
+    /// Tokens of this credential.
     pub fn from_credential(credential: Arc<dyn TokenCredential>) -> Self {
         Self { credential }
     }

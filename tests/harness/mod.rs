@@ -4,5 +4,7 @@ pub mod cosmos;
 pub mod fake_handler;
 pub mod identity;
 pub mod openai;
+pub mod redis;
 pub mod service_bus;
 pub mod speech;
+pub mod stand_in;
