@@ -370,8 +370,13 @@ async fn a_handler_that_ends_with_0_is_not_restarted() {
     let host = app.start().await;
     call(&host, Method::POST, "/api/calls/events", &[("x-exit", "0")], "").await;
     until("it is noted", async || app.has_line(Origin::Host, "exit code 0")).await;
+    assert_eq!(call(&host, Method::GET, "/api/ready", &[], "").await.0, StatusCode::INTERNAL_SERVER_ERROR);
+    let queue = app.queue();
+    queue.send(&message("m-1", "a", &json!({}))).await.expect("sent");
     assert_eq!(call(&host, Method::GET, "/admin/host/status", &[], "").await.2["state"], "Error");
     host.stop().await;
+    let delivery = queue.receive(1, Duration::from_secs(60)).await.expect("the queue").pop().expect("still there");
+    assert_eq!(delivery.delivery_count, 1, "no delivery was wasted on a handler that is away");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -438,6 +443,17 @@ async fn the_handler_hears_the_settings_and_ends_with_its_host() {
     until("its lines are relayed", async || app.has_line(Origin::Stdout, "fake handler is listening")).await;
     host.stop().await;
     assert!(!is_alive(ready.pid), "the handler has ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_runs_at_the_end_is_given_back() {
+    let app = App::new();
+    let queue = app.queue();
+    queue.send(&message("m-1", "a", &json!({"id": "hang"}))).await.expect("sent");
+    let host = app.start().await;
+    until("it is being delivered", async || !app.invocations.all().is_empty()).await;
+    host.stop().await;
+    assert_eq!(queue.stats().await.expect("stats").active, 1, "no lock is left on it");
 }
 
 /// A local host that is killed takes its handler along: the pipe of its standard input breaks.

@@ -100,7 +100,7 @@ impl Handler {
     /// The handler, once it answers; waits for one that starts, at most two minutes.
     pub async fn ready(&self) -> Result<Ready> {
         let mut state = self.state.clone();
-        let settled = timeout(PATIENCE, state.wait_for(|s| matches!(s, State::Ready(_) | State::Failed(_)))).await;
+        let settled = timeout(PATIENCE, state.wait_for(|s| *s != State::Starting)).await;
         match settled.map_err(|_| Error::deadline("the handler", PATIENCE))?.map(|s| s.clone()) {
             Ok(State::Ready(ready)) => Ok(ready),
             Ok(State::Failed(reason)) => Err(Error::new(Kind::Unavailable, reason)),

@@ -41,20 +41,21 @@ fn allow_origin(headers: &HeaderMap) -> Response {
     ([("webhook-allowed-origin", origin)], StatusCode::OK).into_response()
 }
 
-fn events(body: &[u8]) -> Result<Vec<Value>, Response> {
-    let wrong = || (StatusCode::BAD_REQUEST, "the body must be an event or an array of events, in JSON").into_response();
-    let events = match serde_json::from_slice(body).map_err(|_| wrong())? {
+/// The events of a body: an array of objects, or one object; none for anything else.
+fn events(body: &[u8]) -> Option<Vec<Value>> {
+    let events = match serde_json::from_slice(body).ok()? {
         Value::Array(events) => events,
         event => vec![event],
     };
-    if events.iter().all(Value::is_object) { Ok(events) } else { Err(wrong()) }
+    events.iter().all(Value::is_object).then_some(events)
+}
+
+fn unreadable() -> Response {
+    (StatusCode::BAD_REQUEST, "the body must be an event or an array of events, in JSON").into_response()
 }
 
 fn validate(body: &[u8]) -> Response {
-    let events = match events(body) {
-        Ok(events) => events,
-        Err(refusal) => return refusal,
-    };
+    let Some(events) = events(body) else { return unreadable() };
     match events.first().and_then(|e| e.pointer("/data/validationCode")).and_then(Value::as_str) {
         Some(code) => axum::Json(json!({"validationResponse": code})).into_response(),
         None => (StatusCode::BAD_REQUEST, "data.validationCode is missing").into_response(),
@@ -62,10 +63,7 @@ fn validate(body: &[u8]) -> Response {
 }
 
 async fn notify(front: &Front, function: &Function, body: &[u8]) -> Response {
-    let events = match events(body) {
-        Ok(events) => events,
-        Err(refusal) => return refusal,
-    };
+    let Some(events) = events(body) else { return unreadable() };
     let verdicts = join_all(events.iter().map(async |event| {
         let id = front.clock.new_id();
         let invocation = Invocation { function: &function.name, binding: function.binding(), now: front.clock.now(), id: &id };

@@ -54,6 +54,14 @@ impl Invoker for Runner {
         self.judge(ready, &verdict);
         verdict
     }
+
+    async fn available(&self) {
+        let mut state = self.handler.state();
+        if state.wait_for(|s| matches!(s, child::State::Ready(_))).await.is_err() {
+            // The handler has ended for good: there will be none.
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 impl Runner {

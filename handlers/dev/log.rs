@@ -13,9 +13,11 @@ pub enum Origin {
     Stderr,
 }
 
+type Take = dyn Fn(Origin, &str) + Send + Sync;
+
 /// Takes lines; must not block for long.
 #[derive(Clone)]
-pub struct LogSink(Arc<dyn Fn(Origin, &str) + Send + Sync>);
+pub struct LogSink(Arc<Take>);
 
 impl std::fmt::Debug for LogSink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -90,7 +90,9 @@ pub fn envelope(invocation: Invocation<'_>, trigger: &TimerTrigger, cron: &Cron,
     Ok(compose::timer(invocation, status, is_past_due))
 }
 
+/// The first tick after this time, on a whole second: the search itself would keep the fraction it starts from.
 fn next(cron: &Cron, after: Timestamp) -> Result<Timestamp> {
-    let next = cron.find_next_occurrence(&after.utc(), false).map_err(Error::internal)?;
+    let whole = Timestamp::from_millis(after.millis().div_euclid(1000) * 1000);
+    let next = cron.find_next_occurrence(&whole.utc(), false).map_err(Error::internal)?;
     Ok(Timestamp::from_millis(next.timestamp_millis()))
 }

@@ -123,16 +123,15 @@ impl Deliverer {
                 tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(PAUSE) => {} }
             }
         }
-        let finished = async { while running.join_next().await.is_some() {} };
-        if tokio::time::timeout(GRACE, finished).await.is_err() {
-            tracing::warn!(function = target.function, "deliveries were still running at the end; their locks will run out");
-        }
+        // Each ends by itself: what still runs after its grace is given back.
+        while running.join_next().await.is_some() {}
     }
 
     /// Watch, receive until there is nothing, wait: in this order nothing is missed.
     async fn rounds(self: &Arc<Self>, target: &Arc<Target>, running: &mut JoinSet<()>, stop: &CancellationToken) -> Result<()> {
         let mut changes: Changes = self.queue.changes().await?;
         while !stop.is_cancelled() {
+            tokio::select! { () = stop.cancelled() => return Ok(()), () = self.invoker.available() => {} }
             let free = target.concurrency.saturating_sub(running.len());
             let batch = match (free, target.source) {
                 (0, _) => Vec::new(),
@@ -141,8 +140,8 @@ impl Deliverer {
             };
             let found = !batch.is_empty();
             for delivery in batch {
-                let (this, target) = (Arc::clone(self), Arc::clone(target));
-                running.spawn(async move { this.deliver(&target, &delivery).await });
+                let (this, target, stop) = (Arc::clone(self), Arc::clone(target), stop.clone());
+                running.spawn(async move { this.deliver(&target, &delivery, &stop).await });
             }
             if found {
                 continue;
@@ -157,13 +156,14 @@ impl Deliverer {
         Ok(())
     }
 
-    async fn deliver(&self, target: &Target, delivery: &Delivery) {
+    async fn deliver(&self, target: &Target, delivery: &Delivery, stop: &CancellationToken) {
         let id = self.clock.new_id();
         let invocation = Invocation { function: &target.function, binding: &target.binding, now: self.clock.now(), id: &id };
         let envelope = compose::service_bus(invocation, delivery, &target.queue, target.with_session);
         let verdict = tokio::select! {
             verdict = self.invoker.invoke(&target.function, &id, &envelope) => verdict,
             never = self.renew(target, delivery) => match never {},
+            () = grace(stop) => Err(Error::new(Kind::Unavailable, "the delivery was still running at the end")),
         };
         let settled = match &verdict {
             Ok(()) => self.queue.complete(delivery).await,
@@ -171,7 +171,7 @@ impl Deliverer {
                 let (sequence, attempt) = (delivery.sequence_number, delivery.delivery_count);
                 tracing::warn!(function = target.function, sequence, attempt, error = error.chain(), "the delivery failed; the message comes again");
                 if target.source == Source::Dead {
-                    tokio::time::sleep(PAUSE).await;
+                    tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(PAUSE) => {} }
                 }
                 self.queue.abandon(delivery).await
             }
@@ -196,4 +196,10 @@ impl Deliverer {
             }
         }
     }
+}
+
+/// Ends some time after `stop`.
+async fn grace(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(GRACE).await;
 }

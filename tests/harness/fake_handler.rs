@@ -95,7 +95,11 @@ async fn answer(State(notes): State<Arc<Notes>>, request: Request) -> Response<B
     let envelope: Value = serde_json::from_slice(&body).expect("an envelope");
     let note = json!({"target": target, "headers": headers, "body": envelope});
     writeln!(notes.0.lock().expect("the file"), "{note}").expect("noted");
-    respond(&target, wish(&envelope).as_str())
+    let wish = wish(&envelope);
+    if wish == "hang" {
+        std::future::pending::<()>().await;
+    }
+    respond(&target, &wish)
 }
 
 /// The `id` in the trigger's value: what the test wants to happen.
