@@ -4,3 +4,4 @@ mod documents;
 mod queue;
 mod replies;
 mod speech;
+pub mod state;
