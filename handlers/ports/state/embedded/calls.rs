@@ -142,7 +142,10 @@ impl Step<'_> {
         }
         let now = now.millis().to_string();
         self.table.set_new(session, field::OPENED_AT, &now)?;
-        self.table.set_new(session, field::STATUS, CallStatus::Provisional.as_str())?;
+        // Whoever opens a call has looked for a legacy one before.
+        if self.table.set_new(session, field::STATUS, CallStatus::Provisional.as_str())? {
+            self.table.set_new(session, field::LEGACY, "none")?;
+        }
         self.table.set(session, field::LAST_ACTIVITY, &now)?;
         Ok(session)
     }
@@ -152,11 +155,11 @@ impl Step<'_> {
         for (name, value) in &change.fields {
             match change.effect {
                 Effect::Note => self.table.set(session, name, value)?,
-                _ => self.table.set_new(session, name, value)?,
+                _ => drop(self.table.set_new(session, name, value)?),
             }
         }
         match &change.effect {
-            Effect::Connect => self.table.set_new(session, field::CONNECTED_AT, &change.at.millis().to_string()),
+            Effect::Connect => self.table.set_new(session, field::CONNECTED_AT, &change.at.millis().to_string()).map(drop),
             Effect::Participants { sequence, participants, phone_user } => self.set_participants(session, before, *sequence, participants, phone_user.as_ref()),
             Effect::End { .. } | Effect::Note => Ok(()),
         }

@@ -146,9 +146,9 @@ impl<'a> Table<'a> {
     }
 
     /// Sets a field that is not there yet.
-    pub(super) fn set_new(&self, id: KeyId, field: &str, value: &str) -> Result<()> {
+    pub(super) fn set_new(&self, id: KeyId, field: &str, value: &str) -> Result<bool> {
         let sql = "INSERT INTO state_fields (key_id, field, value) VALUES (?1, ?2, ?3) ON CONFLICT (key_id, field) DO NOTHING";
-        self.run(sql, params![id.0, field, value]).map(drop)
+        self.run(sql, params![id.0, field, value]).map(|rows| rows > 0)
     }
 
     pub(super) fn unset(&self, key: &str, field: &str) -> Result<()> {
