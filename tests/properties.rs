@@ -2,4 +2,4 @@
 
 mod keys;
 mod model;
-mod state;
+pub mod state;

@@ -120,7 +120,7 @@ async fn compare(b: &Bench, n: usize, call: &Call) {
 }
 
 /// Plays `cases` stories, each on a state of its own.
-fn stories<B: Backend>(cases: u32) {
+pub fn stories<B: Backend>(cases: u32) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut runner = TestRunner::new(Cases { cases, failure_persistence: None, max_shrink_iters: 500, ..Cases::default() });
     let story = vec((0..CALLS, step()), 1..40);
@@ -143,9 +143,4 @@ fn stories<B: Backend>(cases: u32) {
 #[test]
 fn stories_on_the_embedded_file_follow_the_model() {
     stories::<OnFile>(64);
-}
-
-#[test]
-fn stories_on_redis_follow_the_model() {
-    stories::<crate::contract::state::on_redis::Single>(32);
 }

@@ -24,6 +24,11 @@ mod cluster {
     super::super::state_contract!(crate::contract::state::on_redis::Cluster);
 }
 
+#[test]
+fn random_stories_follow_the_model() {
+    crate::properties::state::stories::<Single>(32);
+}
+
 /// One server with a password.
 pub struct Single;
 /// One server that speaks TLS 1.3 alone.
