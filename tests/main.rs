@@ -6,3 +6,4 @@ mod envelope;
 mod harness;
 mod manifest;
 mod phrase;
+mod properties;
