@@ -9,7 +9,7 @@ pub mod bench;
 pub mod caches;
 pub mod calls;
 pub mod on_embedded;
-// pub mod on_redis;
+pub mod on_redis;
 pub mod open_set;
 pub mod outbox;
 pub mod turns;

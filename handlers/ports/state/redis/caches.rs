@@ -109,7 +109,7 @@ impl Caches for AsyncAzureRedisManager {
             self.pipeline(&change).await?;
         } else {
             let mut invocation = self.scripts.drop_claim.prepare_invoke();
-            invocation.key(&key).arg(CLAIM);
+            invocation.key(&key).arg(CLAIM).arg("any");
             self.script(&invocation).await?;
         }
         Ok(fits)
@@ -117,7 +117,7 @@ impl Caches for AsyncAzureRedisManager {
 
     async fn drop_claim(&self, hash: &str, token: &str) -> Result<()> {
         let mut invocation = self.scripts.drop_claim.prepare_invoke();
-        invocation.key(self.keys.audio(hash)).arg(format!("{CLAIM}{token}"));
+        invocation.key(self.keys.audio(hash)).arg(format!("{CLAIM}{token}")).arg("own");
         self.script(&invocation).await.map(drop)
     }
 
