@@ -3,5 +3,6 @@
 pub mod call;
 pub mod conversation;
 pub mod ids;
+pub mod legacy;
 pub mod phrase;
 pub mod time;
