@@ -2,5 +2,6 @@
 
 pub mod cosmos;
 pub mod openai;
+pub mod redis;
 pub mod service_bus;
 pub mod speech;

@@ -1,0 +1,77 @@
+//! The outbox on the embedded file: one field per unconfirmed message.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Step, decode, encode};
+use crate::error::Result;
+use crate::model::conversation::Entry;
+use crate::model::ids::CallId;
+use crate::model::time::Timestamp;
+use crate::ports::state::keys::{CallKey, TtlPolicy};
+use crate::ports::state::{OutboxEntry, Pending};
+
+/// The field of the call's end.
+pub(super) const ENDED: &str = "ended";
+
+/// A turn's field.
+pub(super) fn turn_field(turn: &str) -> String {
+    format!("t:{turn}")
+}
+
+/// A message as it stands in the file; without an entry it is the call's end.
+#[derive(Serialize, Deserialize)]
+struct Waiting {
+    since: i64,
+    #[serde(default)]
+    seq: u64,
+    #[serde(default)]
+    rev: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    entry: Option<Entry>,
+}
+
+impl Step<'_> {
+    /// Puts a turn into the outbox.
+    pub(super) fn push_turn(&self, call: &CallId, seq: u64, entry: &Entry, since: Timestamp) -> Result<()> {
+        let waiting = Waiting { since: since.millis(), seq, rev: 0, entry: Some(entry.clone()) };
+        self.push(call, &turn_field(&entry.turn_id), &waiting)
+    }
+
+    /// Puts the call's end into the outbox.
+    pub(super) fn push_end(&self, call: &CallId, since: Timestamp) -> Result<()> {
+        self.push(call, ENDED, &Waiting { since: since.millis(), seq: 0, rev: 0, entry: None })
+    }
+
+    fn push(&self, call: &CallId, field: &str, waiting: &Waiting) -> Result<()> {
+        let id = self.table.open(&self.key(call, CallKey::Outbox), self.at_least(TtlPolicy::Outbox))?;
+        self.table.set(id, field, &encode(waiting)?)
+    }
+
+    /// Takes a message out, unless a later revision waits there.
+    pub(super) fn confirm(&self, call: &CallId, field: &str, rev: u32) -> Result<()> {
+        let key = self.key(call, CallKey::Outbox);
+        match self.table.field(&key, field)? {
+            Some(text) if decode::<Waiting>(&text)?.rev <= rev => self.table.unset(&key, field),
+            _ => Ok(()),
+        }
+    }
+
+    /// What waits, the longest waiting first, turns in their order and before the end.
+    pub(super) fn outbox(&self, call: &CallId) -> Result<Vec<OutboxEntry>> {
+        let mut entries = Vec::new();
+        for (field, text) in self.table.fields(&self.key(call, CallKey::Outbox))? {
+            let Waiting { since, seq, rev, entry } = decode(&text)?;
+            let pending = entry.map_or(Pending::Ended, |entry| Pending::Turn { seq, rev, entry });
+            entries.push(OutboxEntry { field, since: Timestamp::from_millis(since), pending });
+        }
+        entries.sort_by_key(|entry| (entry.since, seq_of(&entry.pending)));
+        Ok(entries)
+    }
+}
+
+const fn seq_of(pending: &Pending) -> u64 {
+    match pending {
+        Pending::Turn { seq, .. } => *seq,
+        Pending::Ended => u64::MAX,
+    }
+}
