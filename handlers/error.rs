@@ -156,6 +156,13 @@ impl Error {
         self
     }
 
+    /// Names the field at fault.
+    #[must_use]
+    pub fn in_field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
     /// Says when to come back.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {

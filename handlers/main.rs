@@ -1,2 +1,63 @@
-//! x
-fn main() {}
+//! The commands of `rtvoice`. Exit codes: 0 done, 1 no or failed, 2 wrong usage or setting.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use rtvoice::error::{Error, Result};
+
+mod serve;
+mod transcript;
+
+/// Back end of a phone voice agent on Azure Communication Services.
+#[derive(Parser)]
+#[command(version, about, after_help = "Exit codes: 0 done, 1 no or failed, 2 wrong usage or setting.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run as the custom handler of the Functions host (host.json starts it)
+    Serve,
+    /// Print an archived call
+    Transcript(transcript::Arguments),
+}
+
+/// Where log lines go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogTarget {
+    /// Where the Functions host reads them as information.
+    Stdout,
+    /// Beside the output of a command.
+    Stderr,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command {
+        Command::Serve => serve::run(),
+        Command::Transcript(arguments) => transcript::run(&arguments),
+    }
+}
+
+/// One line on standard error, and the exit code of a wrong setting.
+pub(crate) fn wrong_setting(line: &str) -> ExitCode {
+    eprintln!("rtvoice: {line}");
+    ExitCode::from(2)
+}
+
+/// Log lines as JSON, one object a line.
+pub(crate) fn log_to(filter: &str, target: LogTarget) {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_default();
+    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false).with_env_filter(filter);
+    // A subscriber that is installed already stays.
+    let _ = match target {
+        LogTarget::Stdout => lines.with_writer(std::io::stdout).try_init(),
+        LogTarget::Stderr => lines.with_writer(std::io::stderr).try_init(),
+    };
+}
+
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::internal)
+}

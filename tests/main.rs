@@ -1,4 +1,8 @@
 //! All tests in one binary. `harness` starts what they need; `contract` holds one suite per port.
 
 mod contract;
+mod dev_host;
+mod envelope;
 mod harness;
+mod manifest;
+mod phrase;

@@ -104,6 +104,8 @@ pub struct Config {
     pub log_level: String,
     /// `AZURE_CLIENT_ID`, chooses the managed identity.
     pub azure_client_id: Option<String>,
+    /// True where the platform offers a managed identity (`IDENTITY_ENDPOINT`); else tokens come from the developer's sign-in.
+    pub managed_identity: bool,
     /// `SSL_CERT_FILE`, PEM file with the certificate authorities to trust besides the system's.
     pub ca_file: Option<PathBuf>,
     /// `AUTH_MAX_ATTEMPTS`, failed authentications before a lock, default 3.

@@ -162,6 +162,7 @@ pub(super) fn config(lookup: Lookup<'_>, app_root: PathBuf) -> Result<Config, Se
         app_root,
         log_level: log_level(lookup)?,
         azure_client_id: text(lookup, "AZURE_CLIENT_ID"),
+        managed_identity: text(lookup, "IDENTITY_ENDPOINT").is_some(),
         ca_file: ca_file(lookup)?,
         auth_max_attempts: number(lookup, "AUTH_MAX_ATTEMPTS", 3, 1, 100, "3")?,
         tts_l1_bytes: number(lookup, "TTS_L1_BYTES", 32 << 20, 0, 1 << 34, "33554432")?,

@@ -44,6 +44,11 @@ impl Identity {
         Ok(Self { credential })
     }
 
+    /// Tokens of this credential.
+    pub fn from_credential(credential: Arc<dyn TokenCredential>) -> Self {
+        Self { credential }
+    }
+
     /// The credential itself, for the SDKs that take one.
     pub fn credential(&self) -> Arc<dyn TokenCredential> {
         Arc::clone(&self.credential)

@@ -7,6 +7,8 @@ pub mod breaker;
 pub mod clock;
 pub mod documents;
 pub mod embedded;
+pub mod exchange;
+pub mod guarded;
 pub mod http;
 pub mod identity;
 pub mod queue;

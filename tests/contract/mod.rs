@@ -1,6 +1,7 @@
 //! One contract suite per port, run on every backend.
 
 mod documents;
+mod documents_cosmos;
 mod queue;
 mod replies;
 mod speech;

@@ -1,1 +1,194 @@
-//! To come.
+//! A Cosmos DB account on a free loopback port: the emulator of the SDK's own driver behind HTTP.
+//!
+//! It stores, queries and judges conditions as the service does; it checks no signature and lets nothing expire. It
+//! runs on a thread of its own, so that tests may block and other processes may use it, and stops when dropped.
+//! [`CosmosEmulator::fail_next`] and [`CosmosEmulator::fail_all`] make it misbehave.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use azure_core::http::headers::{HeaderName, HeaderValue};
+use azure_core::http::{Method, Url};
+use azure_data_cosmos_driver::in_memory_emulator::{InMemoryEmulatorHttpClient, VirtualAccountConfig, VirtualRegion};
+use rtvoice::config::{CosmosConfig, Secret};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+/// The most that a request may carry: above the service's own 2 MB, so that our limit is the one that is tested.
+const BODY: usize = 16 << 20;
+
+/// How the account misbehaves.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    /// 429 with `x-ms-retry-after-ms`.
+    Throttle(Duration),
+    /// This status with this sub-status; nothing is done.
+    Status(u16, u16),
+    /// No answer, and nothing is done.
+    Hang,
+    /// The request is carried out, its answer never comes.
+    LoseAnswer,
+    /// The request is carried out, its answer breaks off.
+    BreakOff,
+}
+
+/// A running account.
+pub struct CosmosEmulator {
+    runtime: Option<Runtime>,
+    account: Arc<Account>,
+}
+
+struct Account {
+    emulator: InMemoryEmulatorHttpClient,
+    endpoint: Url,
+    faults: Mutex<Faults>,
+    document_requests: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Faults {
+    /// For the next requests on documents: how many, and what.
+    next: Option<(usize, Fault)>,
+    /// For every request.
+    all: Option<Fault>,
+}
+
+impl CosmosEmulator {
+    /// Starts an empty account on a free port.
+    pub async fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = std::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let endpoint: Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let config = VirtualAccountConfig::new(vec![VirtualRegion::new("West Europe", endpoint.clone())]).unwrap();
+        let account =
+            Arc::new(Account { emulator: InMemoryEmulatorHttpClient::new(config), endpoint, faults: Mutex::default(), document_requests: AtomicUsize::new(0) });
+        let router = axum::Router::new().fallback(serve).with_state(Arc::clone(&account));
+        runtime.spawn(async move {
+            // Speaks HTTP/1.1 and HTTP/2 with prior knowledge; the SDK uses the latter.
+            axum::serve(TcpListener::from_std(listener).unwrap(), router).await.unwrap();
+        });
+        Self { runtime: Some(runtime), account }
+    }
+
+    /// What `COSMOS_ENDPOINT` should be.
+    pub fn endpoint(&self) -> String {
+        self.account.endpoint.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// What `COSMOS_KEY` may be; the emulator accepts any.
+    pub fn key(&self) -> String {
+        "cnR2b2ljZS10ZXN0LWtleQ==".to_owned()
+    }
+
+    /// The configuration for one of its databases.
+    pub fn config(&self, database: &str) -> CosmosConfig {
+        CosmosConfig { endpoint: self.endpoint(), key: Some(Secret::new(self.key())), database: database.to_owned() }
+    }
+
+    /// Makes the next `count` requests on documents (reads, writes, queries) fail.
+    pub fn fail_next(&self, count: usize, fault: Fault) {
+        self.account.faults.lock().unwrap().next = Some((count, fault));
+    }
+
+    /// Makes every request fail until [`Self::recover`], those on the account and its containers included.
+    pub fn fail_all(&self, fault: Fault) {
+        self.account.faults.lock().unwrap().all = Some(fault);
+    }
+
+    /// Ends all misbehaviour.
+    pub fn recover(&self) {
+        *self.account.faults.lock().unwrap() = Faults::default();
+    }
+
+    /// How many requests on documents have come so far.
+    pub fn document_requests(&self) -> usize {
+        self.account.document_requests.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for CosmosEmulator {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Account {
+    /// The fault for a request, and whether it uses one up.
+    fn fault_for(&self, path: &str) -> Option<Fault> {
+        let on_documents = path.split('/').nth(5) == Some("docs");
+        if on_documents {
+            self.document_requests.fetch_add(1, Ordering::SeqCst);
+        }
+        let mut faults = self.faults.lock().unwrap();
+        if faults.all.is_some() || !on_documents {
+            return faults.all;
+        }
+        let (left, fault) = faults.next.filter(|(left, _)| *left > 0)?;
+        faults.next = Some((left - 1, fault));
+        Some(fault)
+    }
+
+    async fn answer(&self, method: &str, path: &str, headers: &axum::http::HeaderMap, body: Bytes) -> Response {
+        let method = match method {
+            "GET" => Method::Get,
+            "POST" => Method::Post,
+            "PUT" => Method::Put,
+            "DELETE" => Method::Delete,
+            "PATCH" => Method::Patch,
+            _ => return plain(405, &[]),
+        };
+        let mut request = azure_core::http::Request::new(self.endpoint.join(path).unwrap(), method);
+        for (name, value) in headers {
+            let (name, value) = (name.as_str().to_owned(), value.to_str().unwrap().to_owned());
+            request.headers_mut().insert(HeaderName::from(name), HeaderValue::from(value));
+        }
+        request.set_body(body);
+        let answer = self.emulator.execute_request(&request).await.unwrap().try_into_raw_response().await.unwrap();
+        let mut response = Response::builder().status(u16::from(answer.status()));
+        for (name, value) in answer.headers().iter() {
+            response = response.header(name.as_str(), value.as_str());
+        }
+        response.body(Body::from(answer.body().as_ref().to_vec())).unwrap()
+    }
+}
+
+async fn serve(State(account): State<Arc<Account>>, request: Request) -> Response {
+    let path = request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned();
+    let fault = account.fault_for(request.uri().path());
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, BODY).await.unwrap();
+    match fault {
+        None => account.answer(parts.method.as_str(), &path, &parts.headers, body).await,
+        Some(Fault::Throttle(after)) => plain(429, &[("x-ms-retry-after-ms", after.as_millis().to_string())]),
+        Some(Fault::Status(status, sub)) => plain(status, &[("x-ms-substatus", sub.to_string())]),
+        Some(Fault::Hang) => std::future::pending().await,
+        Some(Fault::LoseAnswer) => {
+            account.answer(parts.method.as_str(), &path, &parts.headers, body).await;
+            std::future::pending().await
+        }
+        Some(Fault::BreakOff) => {
+            let mut answer = account.answer(parts.method.as_str(), &path, &parts.headers, body).await;
+            answer.headers_mut().remove("content-length");
+            let broken = Err::<Bytes, _>(std::io::Error::other("injected"));
+            *answer.body_mut() = Body::from_stream(futures::stream::once(async { broken }));
+            answer
+        }
+    }
+}
+
+fn plain(status: u16, headers: &[(&str, String)]) -> Response {
+    let mut response = Response::builder().status(status).header("content-type", "application/json");
+    for (name, value) in headers {
+        response = response.header(*name, value);
+    }
+    response.body(Body::from(r#"{"code":"Fault","message":"injected"}"#)).unwrap()
+}

@@ -1,7 +1,9 @@
 //! What tests need: real servers on free ports, ended by process id, and strict stand-ins for foreign services.
 
 pub mod cosmos;
+pub mod identity;
 pub mod openai;
 pub mod redis;
 pub mod service_bus;
 pub mod speech;
+pub mod stand_in;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::error::Result;
 
+mod body;
 pub mod cosmos;
 pub mod embedded;
 

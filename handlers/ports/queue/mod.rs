@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::time::Timestamp;
 
 pub mod embedded;
@@ -28,6 +28,29 @@ pub struct Message {
     pub not_before: Option<Timestamp>,
     /// JSON text, at most 192 KiB.
     pub body: String,
+}
+
+/// Longest message id, lane, correlation id or label, in characters; the broker's own limit for the first two.
+pub const MAX_ID_CHARS: usize = 128;
+
+/// Largest body, in bytes. Leaves room for properties below the 256 KiB that the broker's standard tier takes.
+pub const MAX_BODY_BYTES: usize = 192 * 1024;
+
+impl Message {
+    /// Checks the limits that every backend keeps: `BadInput` names the field, before anything is sent or written.
+    pub fn check(&self) -> Result<()> {
+        let ids =
+            [("messageId", &self.message_id, 1), ("sessionId", &self.session_id, 1), ("correlationId", &self.correlation_id, 0), ("label", &self.label, 0)];
+        for (field, text, least) in ids {
+            if !(least..=MAX_ID_CHARS).contains(&text.chars().count()) {
+                return Err(Error::input(field, format!("must be {least} to {MAX_ID_CHARS} characters")));
+            }
+        }
+        if self.body.len() > MAX_BODY_BYTES {
+            return Err(Error::input("body", format!("must be at most {MAX_BODY_BYTES} bytes")));
+        }
+        Ok(())
+    }
 }
 
 /// A queue that takes messages.

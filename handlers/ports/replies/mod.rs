@@ -8,6 +8,7 @@ use crate::model::conversation::Entry;
 
 pub mod azure;
 pub mod scripted;
+pub mod spoken;
 
 /// Everything a reply may use. Borrowed from the loaded conversation; nothing is copied.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +41,8 @@ pub const FALLBACK: &str = "I'm sorry, I did not get that. Could you say it agai
 #[async_trait]
 pub trait Replies: Send + Sync + 'static {
     /// Answers one turn within 8 s in all, with at most one retry inside. An error means that the caller should use
-    /// [`FALLBACK`]: `Deadline`, `Throttled`, `Unavailable`, `Denied`, or `BadInput` where a content filter refused.
+    /// [`FALLBACK`]: `Deadline`, `Throttled`, `Unavailable`, `Denied`, `BadInput` where a content filter refused, or
+    /// `Internal` where the service does not take the request or answers with something that is no reply.
     async fn reply(&self, prompt: Prompt<'_>) -> Result<Reply>;
 
     /// Which agent it is, for health and the demo: `openai` or `scripted`.

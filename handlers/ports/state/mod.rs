@@ -13,8 +13,11 @@ use crate::model::conversation::{AuthState, Committed, Entry, Loaded, TurnCommit
 use crate::model::ids::{CallId, TurnId, UserId, WorkerId};
 use crate::model::time::Timestamp;
 
+pub use crate::model::stages::StageTimes;
+
 pub mod embedded;
 pub mod keys;
+pub mod legacy;
 pub mod redis;
 
 /// Number of partitions of the open set.
@@ -78,21 +81,6 @@ pub struct Slice {
     pub entries: Vec<(u64, Entry)>,
     /// Entries in the whole history.
     pub total: u64,
-}
-
-/// Milliseconds that the stages of one turn took, and how its speech came about.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct StageTimes {
-    /// Loading the conversation.
-    pub load_ms: f64,
-    /// Getting the reply.
-    pub reply_ms: f64,
-    /// Committing.
-    pub commit_ms: f64,
-    /// Speech, from the cache or synthesised; none where nothing was spoken.
-    pub speech_ms: Option<f64>,
-    /// Whether the phrase was cached; none where nothing was spoken.
-    pub speech_hit: Option<bool>,
 }
 
 /// What the archive confirms when it closes a call.

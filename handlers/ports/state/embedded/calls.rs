@@ -124,7 +124,11 @@ impl Step<'_> {
             self.table.add(events, event, 0)?;
         }
         let session = self.open_session(call, policy, change.now)?;
-        if ended { self.note_late(session, change)? } else { self.take_effect(session, before.as_ref(), change)? }
+        if ended {
+            self.note_late(session, change)?
+        } else {
+            self.take_effect(session, before.as_ref(), change)?
+        }
         let outcome = if ended { Outcome::AlreadyEnded } else { Outcome::Applied };
         Ok(Applied { outcome, session: self.session(call)? })
     }
@@ -138,7 +142,10 @@ impl Step<'_> {
         }
         let now = now.millis().to_string();
         self.table.set_new(session, field::OPENED_AT, &now)?;
-        self.table.set_new(session, field::STATUS, CallStatus::Provisional.as_str())?;
+        // Whoever opens a call has looked for a legacy one before.
+        if self.table.set_new(session, field::STATUS, CallStatus::Provisional.as_str())? {
+            self.table.set_new(session, field::LEGACY, "none")?;
+        }
         self.table.set(session, field::LAST_ACTIVITY, &now)?;
         Ok(session)
     }
@@ -148,7 +155,7 @@ impl Step<'_> {
         for (name, value) in &change.fields {
             match change.effect {
                 Effect::Note => self.table.set(session, name, value)?,
-                _ => self.table.set_new(session, name, value)?,
+                _ => drop(self.table.set_new(session, name, value)?),
             }
         }
         if change.effect == Effect::Connect {

@@ -104,7 +104,8 @@ impl<'a> Table<'a> {
 
     /// Seconds that the key has left, rounded up.
     pub(super) fn seconds_left(&self, key: &str) -> Result<Option<u64>> {
-        let at = self.one("SELECT expires_at FROM state_keys WHERE key = ?1 AND expires_at > ?2", params![key, self.now.millis()], |row| row.get::<_, i64>(0))?;
+        let at =
+            self.one("SELECT expires_at FROM state_keys WHERE key = ?1 AND expires_at > ?2", params![key, self.now.millis()], |row| row.get::<_, i64>(0))?;
         Ok(at.map(|at| u64::try_from(Timestamp::from_millis(at).since(self.now)).unwrap_or(0).div_ceil(1000)))
     }
 
@@ -145,9 +146,9 @@ impl<'a> Table<'a> {
     }
 
     /// Sets a field that is not there yet.
-    pub(super) fn set_new(&self, id: KeyId, field: &str, value: &str) -> Result<()> {
+    pub(super) fn set_new(&self, id: KeyId, field: &str, value: &str) -> Result<bool> {
         let sql = "INSERT INTO state_fields (key_id, field, value) VALUES (?1, ?2, ?3) ON CONFLICT (key_id, field) DO NOTHING";
-        self.run(sql, params![id.0, field, value]).map(drop)
+        self.run(sql, params![id.0, field, value]).map(|rows| rows > 0)
     }
 
     pub(super) fn unset(&self, key: &str, field: &str) -> Result<()> {

@@ -13,7 +13,7 @@ end
 local status = redis.call('HGET', session, 'status')
 local ended = status == 'ended'
 if not status then
-  redis.call('HSET', session, 'status', 'provisional', 'openedAt', now)
+  redis.call('HSET', session, 'status', 'provisional', 'openedAt', now, '_legacy', 'none')
 end
 if effect == 'connect' then
   redis.call('HSETNX', session, 'connectedAt', at)

@@ -37,7 +37,7 @@ if first_delete > 12 then
   end
 end
 if not status then
-  redis.call('HSET', session, 'status', 'provisional', 'openedAt', now)
+  redis.call('HSET', session, 'status', 'provisional', 'openedAt', now, '_legacy', 'none')
 end
 local seq = redis.call('HINCRBY', session, 'lastSeq', 1)
 redis.call('HSET', session, 'lastActivity', now)

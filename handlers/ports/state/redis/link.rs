@@ -37,7 +37,7 @@ pub(super) struct Link {
 }
 
 enum Target {
-    Single { client: Client, manager: Box<ConnectionManagerConfig>, connection: OnceCell<Connection> },
+    Single { client: Box<Client>, manager: Box<ConnectionManagerConfig>, connection: OnceCell<Connection> },
     Cluster { client: Box<ClusterClient>, connection: OnceCell<Connection> },
 }
 
@@ -99,7 +99,7 @@ impl Link {
     async fn connection(&self) -> RedisResult<Connection> {
         match &self.target {
             Target::Single { client, manager, connection } => {
-                let make = || async { ConnectionManager::new_lazy_with_config(client.clone(), (**manager).clone()).map(Connection::Single) };
+                let make = || async { ConnectionManager::new_lazy_with_config((**client).clone(), (**manager).clone()).map(Connection::Single) };
                 connection.get_or_try_init(make).await.cloned()
             }
             Target::Cluster { client, connection } => {
@@ -223,7 +223,7 @@ fn single(config: &RedisConfig, certificates: TlsCertificates, provider: Option<
     if let Some(provider) = provider {
         manager = manager.set_credentials_provider(provider);
     }
-    Ok(Target::Single { client, manager: Box::new(manager), connection: OnceCell::new() })
+    Ok(Target::Single { client: Box::new(client), manager: Box::new(manager), connection: OnceCell::new() })
 }
 
 fn cluster(config: &RedisConfig, certificates: TlsCertificates, provider: Option<EntraCredentials>) -> Result<Target> {

@@ -1,0 +1,29 @@
+# What a developer and CI run. `make check` and `make test` together are the whole of CI (see .ci/run).
+CARGO ?= cargo
+
+.PHONY: build check test demo clean
+
+# The release binary stands at the app root: host.json and `func azure functionapp publish` expect it there.
+build:
+	$(CARGO) build --release --bin rtvoice
+	install -m 0755 target/release/rtvoice rtvoice
+
+check:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
+
+# The contract suites run real Redis servers; everything else that tests need is in the tests.
+test: redis-server
+	$(CARGO) test
+
+.PHONY: redis-server
+redis-server:
+	@command -v redis-server >/dev/null 2>&1 || sh .ci/install-redis
+
+demo:
+	$(CARGO) run --release -- demo
+
+clean:
+	$(CARGO) clean
+	rm -rf rtvoice .rtvoice

@@ -1,0 +1,158 @@
+//! The app: its ports, clock and limits, put together from the settings. The only file that names backends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use moka::future::Cache;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::error::{Error, Kind, Result};
+use crate::model::phrase::Phrase;
+use crate::ports::clock::{Clock, SystemClock};
+use crate::ports::documents::{Documents, cosmos::CosmosDocuments, embedded::EmbeddedDocuments};
+use crate::ports::embedded::Embedded;
+use crate::ports::guarded::Guarded;
+use crate::ports::http;
+use crate::ports::identity::Identity;
+use crate::ports::queue::{Queue, embedded::EmbeddedQueue, service_bus::ServiceBusQueue};
+use crate::ports::replies::{Replies, azure::AzureReplies, scripted::ScriptedAgent};
+use crate::ports::speech::{Speech, azure::AzureSpeech, offline::OfflineSpeech};
+use crate::ports::state::redis::AsyncAzureRedisManager;
+use crate::ports::state::{State, embedded::EmbeddedState};
+
+/// How long a phrase stays in the first-level cache.
+const L1_LIFE: Duration = Duration::from_secs(600);
+
+/// Everything that a function may use; clones share it.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Parts>,
+}
+
+/// What an [`App`] consists of.
+pub struct Parts {
+    /// The settings.
+    pub config: Config,
+    /// State across invocations.
+    pub state: Arc<dyn State>,
+    /// The permanent record.
+    pub documents: Arc<dyn Documents>,
+    /// The queue between call and archive.
+    pub queue: Arc<dyn Queue>,
+    /// The embedded queue, where it is the one in use: somebody must deliver it.
+    pub embedded_queue: Option<EmbeddedQueue>,
+    /// The voice.
+    pub speech: Arc<dyn Speech>,
+    /// The agent.
+    pub replies: Arc<dyn Replies>,
+    /// Time and ids.
+    pub clock: Arc<dyn Clock>,
+    /// First-level cache of spoken phrases, by phrase hash; bounded by bytes.
+    pub audio: Cache<String, Bytes>,
+    /// Work off the callers' paths.
+    pub tasks: TaskTracker,
+    /// Since when the state store has been away, as health saw it.
+    pub health: crate::steps::health::Watch,
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.inner
+    }
+}
+
+impl App {
+    /// Puts the app together. Nothing is sent yet. Errors: `Setting`.
+    pub fn new(config: Config) -> Result<Self> {
+        Self::with_clock(config, Arc::new(SystemClock))
+    }
+
+    /// The same with another clock.
+    pub fn with_clock(config: Config, clock: Arc<dyn Clock>) -> Result<Self> {
+        let http = http::client()?;
+        let identity = || Identity::new(http.clone(), config.guarded || config.managed_identity, config.azure_client_id.clone());
+        let embedded = if config.uses_embedded() { Some(Embedded::open(&config.embedded_path)?) } else { None };
+        let embedded = || embedded.clone().ok_or_else(|| Error::internal("no embedded file was opened"));
+
+        let state: Arc<dyn State> = match &config.redis {
+            Some(redis) => {
+                let entra = matches!(redis.auth, crate::config::RedisAuth::Entra { .. });
+                Arc::new(AsyncAzureRedisManager::new(&config, if entra { Some(identity()?) } else { None })?)
+            }
+            None => Arc::new(EmbeddedState::open(embedded()?, &config, Arc::clone(&clock))?),
+        };
+        let documents: Arc<dyn Documents> = match &config.cosmos {
+            Some(cosmos) => {
+                let identity = if cosmos.key.is_none() { Some(identity()?) } else { None };
+                Arc::new(Guarded::new("Cosmos DB", CosmosDocuments::connect(cosmos, identity, !config.guarded)?))
+            }
+            None => Arc::new(EmbeddedDocuments::open(embedded()?)?),
+        };
+        let (queue, embedded_queue): (Arc<dyn Queue>, _) = match &config.service_bus {
+            Some(bus) => {
+                let identity = if bus.key.is_none() { Some(identity()?) } else { None };
+                let queue = ServiceBusQueue::connect(bus, &config.transcript_queue, http.clone(), identity, Arc::clone(&clock))?;
+                (Arc::new(Guarded::new("Service Bus", queue)), None)
+            }
+            None => {
+                let queue = EmbeddedQueue::open(embedded()?, Arc::clone(&clock))?;
+                (Arc::new(queue.clone()), Some(queue))
+            }
+        };
+        let speech: Arc<dyn Speech> = match &config.speech {
+            Some(speech) => {
+                let identity = if speech.key.is_none() { Some(identity()?) } else { None };
+                Arc::new(Guarded::new("Azure Speech", AzureSpeech::new(speech, http.clone(), identity)))
+            }
+            None => Arc::new(OfflineSpeech::detect()),
+        };
+        let replies: Arc<dyn Replies> = match &config.openai {
+            Some(openai) => {
+                let identity = if openai.service.key.is_none() { Some(identity()?) } else { None };
+                Arc::new(Guarded::new("Azure OpenAI", AzureReplies::new(openai, http.clone(), identity, system_prompt(&config)?)))
+            }
+            None => Arc::new(scripted(&config)?),
+        };
+        let audio = Cache::builder()
+            .max_capacity(config.tts_l1_bytes)
+            .weigher(|_: &String, audio: &Bytes| u32::try_from(audio.len()).unwrap_or(u32::MAX))
+            .time_to_live(L1_LIFE)
+            .build();
+        let health = crate::steps::health::Watch::default();
+        let parts = Parts { config, state, documents, queue, embedded_queue, speech, replies, clock, audio, tasks: TaskTracker::new(), health };
+        Ok(Self { inner: Arc::new(parts) })
+    }
+
+    /// An app of these parts, for tests that need parts of their own.
+    pub fn from_parts(parts: Parts) -> Self {
+        Self { inner: Arc::new(parts) }
+    }
+
+    /// Runs work off the caller's path; `serve` waits for it when it ends.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        use tracing::Instrument as _;
+        self.tasks.spawn(work.instrument(tracing::Span::current()));
+    }
+
+    /// The phrase in the voice of the settings where none is named.
+    pub fn phrase(&self, text: &str, voice: Option<&str>, language: Option<&str>, format: crate::model::phrase::AudioFormat) -> Result<Phrase> {
+        Phrase::new(text, voice.unwrap_or(&self.config.speech_voice), language.unwrap_or("en-US"), format)
+    }
+}
+
+/// `prompts/system.md` under the app root.
+fn system_prompt(config: &Config) -> Result<String> {
+    let path = config.app_root.join("prompts").join("system.md");
+    std::fs::read_to_string(&path)
+        .map_err(|e| Error::new(Kind::Setting, "OPENAI_ENDPOINT needs prompts/system.md under the app root, for example the one that the app ships").because(e))
+}
+
+/// `prompts/agent.json` under the app root, else the agent that is built in.
+fn scripted(config: &Config) -> Result<ScriptedAgent> {
+    let path = config.app_root.join("prompts").join("agent.json");
+    if path.is_file() { ScriptedAgent::load(&path) } else { ScriptedAgent::builtin() }
+}

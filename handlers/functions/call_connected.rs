@@ -1,0 +1,14 @@
+//! CallConnected (Event Grid): a call begins. In: one event of either schema, or several. Out: the call is open, once.
+
+use crate::app::App;
+use crate::error::Result;
+use crate::host::callbacks;
+use crate::host::envelope::Envelope;
+
+/// Name of the trigger's binding.
+pub const BINDING: &str = "event";
+
+/// Takes the event; any other type that is republished here is taken for what it is.
+pub async fn run(app: App, envelope: Envelope) -> Result<()> {
+    callbacks::take_all(&app, &envelope.json(BINDING)?).await
+}

@@ -1,0 +1,266 @@
+//! ConversationTurn: one turn of a conversation. In: what the caller said. Out: the reply, and where its audio is.
+//!
+//! Load (one round trip), reply, commit (one round trip, one script), speech (one round trip), answer. The transcript
+//! message is sent while speech is produced; its acknowledgement follows the answer. The same turn id always gets the
+//! same answer. With the state store away the turn runs without context and is answered once the queue has it.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::error::{Error, Kind, Result};
+use crate::host::http::{Object, Request, json_response};
+use crate::model::call::CallStatus;
+use crate::model::conversation::{Committed, ContextPatch, ConversationManager, Entry, Loaded};
+use crate::model::ids::{CallId, TurnId};
+use crate::model::phrase::{AudioFormat, check_language};
+use crate::model::stages::StageTimes;
+use crate::ports::replies::{FALLBACK, Prompt};
+use crate::steps::speech::{Found, MAX_AUDIO};
+use crate::steps::{events, outbox, profile, speech};
+
+/// Longest text of a turn, in characters.
+const TEXT_CHARS: usize = 4000;
+
+/// The input, checked.
+struct Turn {
+    call: CallId,
+    id: TurnId,
+    text: String,
+    language: Option<String>,
+    confidence: Option<f64>,
+    patch: ContextPatch,
+    speak: bool,
+}
+
+impl Turn {
+    fn parse(call: &str, mut body: Object) -> Result<Self> {
+        let call = CallId::parse(call)?;
+        let id = TurnId::parse(body.text("turnId")?)?;
+        let text = body.text("text")?;
+        if text.is_empty() || text.chars().count() > TEXT_CHARS {
+            return Err(Error::input("text", format!("must be 1 to {TEXT_CHARS} characters")));
+        }
+        let language = body.optional_text("language")?;
+        if let Some(tag) = &language {
+            check_language("language", tag)?;
+        }
+        let confidence = match body.take("confidence") {
+            None => None,
+            Some(value) => {
+                let sound = value.as_f64().filter(|c| (0.0..=1.0).contains(c));
+                Some(sound.ok_or_else(|| Error::input("confidence", "must be a number from 0 to 1"))?)
+            }
+        };
+        let patch = match body.take("context") {
+            None => ContextPatch::default(),
+            Some(Value::Object(patch)) => ContextPatch::parse(patch)?,
+            Some(_) => return Err(Error::input("context", "must be an object")),
+        };
+        let speak = body.flag("speak", true)?;
+        body.finish()?;
+        Ok(Self { call, id, text, language, confidence, patch, speak })
+    }
+}
+
+/// What is answered.
+struct Outcome {
+    seq: Option<u64>,
+    entry: Entry,
+    degraded: bool,
+    replayed: bool,
+}
+
+/// Takes one turn.
+pub async fn run(app: App, request: Request) -> Result<Response> {
+    let call = CallId::parse(request.param("callConnectionId"))?;
+    tracing::Span::current().record("call_id", call.as_str());
+    let turn = Turn::parse(call.as_str(), request.object()?)?;
+    let mut stages = StageTimes::default();
+
+    let began = Instant::now();
+    let loaded = load(&app, &turn).await;
+    stages.load_ms = millis(began);
+    let loaded = match loaded {
+        Ok(loaded) => Some(loaded),
+        Err(e) if e.is_transient() => {
+            tracing::warn!(error = e.chain(), "the turn runs without its context");
+            None
+        }
+        Err(e) => return Err(e),
+    };
+    if let Some(loaded) = &loaded {
+        if let Some((seq, entry)) = &loaded.saved {
+            let outcome = Outcome { seq: Some(*seq), entry: entry.clone(), degraded: false, replayed: true };
+            return answer(&app, &turn, outcome, &mut stages).await;
+        }
+        if loaded.archived || loaded.session.as_ref().is_some_and(|s| s.status() == CallStatus::Ended) {
+            return Err(call_ended());
+        }
+    }
+
+    let degraded = loaded.is_none();
+    let mut conversation = ConversationManager::load(turn.call.clone(), loaded.unwrap_or_default());
+    let began = Instant::now();
+    let (text, source) = reply(&app, &turn, &conversation).await;
+    stages.reply_ms = millis(began);
+    let entry = entry(&app, &turn, text, source);
+    if degraded {
+        return degrade(&app, &turn, entry, &mut stages).await;
+    }
+
+    conversation.update_context(turn.patch.clone());
+    conversation.append_to_history(entry.clone());
+    let commit = conversation.into_commit(app.clock.now()).ok_or_else(|| Error::internal("a turn had no entry"))?;
+    let began = Instant::now();
+    let committed = app.state.commit(&commit).await;
+    stages.commit_ms = millis(began);
+    match committed {
+        Ok(Committed::New(seq)) => {
+            let sent = send(&app, &turn, seq, entry.clone());
+            let outcome = Outcome { seq: Some(seq), entry, degraded: false, replayed: false };
+            let response = answer(&app, &turn, outcome, &mut stages).await;
+            settle(&app, &turn, sent, stages);
+            response
+        }
+        Ok(Committed::Known(seq, entry)) => answer(&app, &turn, Outcome { seq: Some(seq), entry, degraded: false, replayed: true }, &mut stages).await,
+        Ok(Committed::Ended) => Err(call_ended()),
+        Ok(Committed::ContextFull) => Err(Error::input("context", "must leave the whole context at most 64 keys and 16384 bytes")),
+        // It may have been committed all the same: the archive merges by turn id and keeps the committed entry.
+        Err(e) if e.is_transient() => {
+            tracing::warn!(error = e.chain(), "the turn was not committed in time");
+            degrade(&app, &turn, entry, &mut stages).await
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Loads the conversation. A call that nobody has heard of is registered first, and looked for in the legacy layouts.
+async fn load(app: &App, turn: &Turn) -> Result<Loaded> {
+    let loaded = app.state.load(&turn.call, &turn.id).await?;
+    if loaded.session.is_some() || loaded.archived {
+        return Ok(loaded);
+    }
+    if events::open_provisionally(app, &turn.call, app.clock.now()).await? { app.state.load(&turn.call, &turn.id).await } else { Ok(loaded) }
+}
+
+/// The reply and who gave it; the fallback line where none can be had.
+async fn reply(app: &App, turn: &Turn, conversation: &ConversationManager) -> (String, &'static str) {
+    let auth = conversation.auth().and_then(|auth| serde_json::to_value(auth).ok());
+    let profile = conversation.profile();
+    let prompt =
+        Prompt { text: &turn.text, language: turn.language.as_deref(), history: conversation.history(), auth: auth.as_ref(), profile: profile.as_ref() };
+    match app.replies.reply(prompt).await {
+        Ok(reply) => (reply.text, reply.source),
+        Err(e) => {
+            tracing::warn!(error = e.chain(), "no reply could be had: the fallback line is spoken");
+            (FALLBACK.to_owned(), "fallback")
+        }
+    }
+}
+
+fn entry(app: &App, turn: &Turn, reply: String, source: &str) -> Entry {
+    // A debug build may be told not to deduplicate, to show that the demo notices.
+    let turn_id = if app.config.deduplicate { turn.id.to_string() } else { format!("{}-{}", turn.id, &app.clock.new_id()[..8]) };
+    Entry {
+        turn_id,
+        at: app.clock.now(),
+        user: Some(turn.text.clone()),
+        assistant: Some(reply),
+        source: Some(source.to_owned()),
+        language: turn.language.clone(),
+        confidence: turn.confidence,
+    }
+}
+
+/// Without the state store: answered only once the queue has the turn.
+async fn degrade(app: &App, turn: &Turn, entry: Entry, stages: &mut StageTimes) -> Result<Response> {
+    let message = outbox::turn(&turn.call, None, 0, entry.clone());
+    outbox::send(app, &message, None)
+        .await
+        .map_err(|e| Error::new(Kind::Unavailable, "the turn cannot be kept now").because(e.chain()).retry_after(std::time::Duration::from_secs(2)))?;
+    answer(app, turn, Outcome { seq: None, entry, degraded: true, replayed: false }, stages).await
+}
+
+/// Sends the turn's message off the caller's path, from memory: the state store may forget.
+fn send(app: &App, turn: &Turn, seq: u64, entry: Entry) -> tokio::sync::oneshot::Receiver<bool> {
+    let (done, sent) = tokio::sync::oneshot::channel();
+    let (app_, message) = (app.clone(), outbox::turn(&turn.call, Some(seq), 0, entry));
+    app.spawn(crate::host::trace::scope(crate::host::trace::current(), async move {
+        let result = outbox::send(&app_, &message, None).await;
+        if let Err(e) = &result {
+            tracing::warn!(error = e.chain(), "the turn stays in the outbox");
+        }
+        // The receiver is gone where the invocation passed its deadline: the relay settles then.
+        let _ = done.send(result.is_ok());
+    }));
+    sent
+}
+
+/// After the answer: takes the turn out of the outbox, keeps its stage times, and reads the profile of a user who just
+/// became known.
+fn settle(app: &App, turn: &Turn, sent: tokio::sync::oneshot::Receiver<bool>, stages: StageTimes) {
+    let (app_, call, id, user) = (app.clone(), turn.call.clone(), turn.id.clone(), turn.patch.user());
+    app.spawn(async move {
+        if sent.await.unwrap_or(false) {
+            outbox::settle_turn(&app_, &call, &id, stages).await;
+        }
+        if let Some(user) = user {
+            profile::attach(&app_, &call, &user).await;
+        }
+    });
+}
+
+async fn answer(app: &App, turn: &Turn, outcome: Outcome, stages: &mut StageTimes) -> Result<Response> {
+    let text = outcome.entry.assistant.clone().unwrap_or_default();
+    let mut body = json!({
+        "callConnectionId": turn.call,
+        "turnId": turn.id,
+        "seq": outcome.seq,
+        "reply": { "text": text, "source": outcome.entry.source },
+        "speech": null,
+        "degraded": outcome.degraded,
+        "replayed": outcome.replayed,
+    });
+    if turn.speak {
+        let began = Instant::now();
+        match spoken(app, &text, outcome.entry.language.as_deref(), stages).await {
+            Ok(speech) => body["speech"] = speech,
+            Err(reason) => body["speechReason"] = json!(reason),
+        }
+        stages.speech_ms = Some(millis(began));
+    }
+    Ok(json_response(StatusCode::OK, &body))
+}
+
+/// Where the spoken reply is; or why there is none. A voice that is away leaves the text.
+async fn spoken(app: &App, text: &str, language: Option<&str>, stages: &mut StageTimes) -> std::result::Result<Value, String> {
+    let phrase = app.phrase(text, None, language, AudioFormat::default()).map_err(|e| e.detail)?;
+    let hash = phrase.hash();
+    let cache = match speech::ensure(app, &phrase, &hash).await {
+        Ok(Found::Hit(_)) => {
+            stages.speech_hit = Some(true);
+            "hit"
+        }
+        Ok(Found::Made(audio)) if audio.len() > MAX_AUDIO => return Err(format!("the audio is above {MAX_AUDIO} bytes and is not kept")),
+        Ok(Found::Made(_)) => {
+            stages.speech_hit = Some(false);
+            "miss"
+        }
+        Err(e) => {
+            tracing::warn!(error = e.chain(), "no speech could be had: the turn is text only");
+            "unavailable"
+        }
+    };
+    Ok(json!({ "hash": hash, "url": format!("/api/tts/{hash}"), "cache": cache, "format": phrase.format().name() }))
+}
+
+fn call_ended() -> Error {
+    Error::new(Kind::CallEnded, "the call has ended: no turn can be added to it")
+}
+
+fn millis(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}

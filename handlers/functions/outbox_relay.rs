@@ -1,0 +1,102 @@
+//! OutboxRelay: once a minute, what fell between. Walks the open calls, sends what has been unconfirmed for more than 5 s,
+//! ends calls that have been silent for too long (CallDisconnected may never arrive), asks again for archives that never
+//! came, and drops entries of the open set that have had no state for an hour.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::host::envelope::Envelope;
+use crate::model::call::{CallChange, CallStatus, Effect, Session, field};
+use crate::model::ids::CallId;
+use crate::model::time::Timestamp;
+use crate::ports::state::{PARTITIONS, Survey};
+use crate::steps::{events, outbox};
+
+/// Calls that are looked at together.
+const BATCH: u64 = 200;
+/// Since when a message must be unconfirmed to be sent again, in milliseconds.
+const UNCONFIRMED_MS: i64 = 5_000;
+/// Since when an entry of the open set must be without state to be dropped, in milliseconds.
+const STATELESS_MS: i64 = 3_600_000;
+/// Since when an ended call must be without an archive for it to be asked for again, in milliseconds. Longer than the
+/// broker's duplicate detection, which would drop the question.
+const UNARCHIVED_MS: i64 = 15 * 60_000;
+/// How long one walk may take; the next one goes on with what is left.
+const WALK: Duration = Duration::from_secs(45);
+
+/// Name of the trigger's binding.
+pub const BINDING: &str = "timer";
+
+/// Walks the open calls once.
+pub async fn run(app: App, envelope: Envelope) -> Result<()> {
+    envelope.json(BINDING)?;
+    let began = Instant::now();
+    let mut failed: Option<Error> = None;
+    // Start elsewhere each time, so that a walk that runs out of time does not starve the same calls.
+    let first = u8::try_from(app.clock.now().millis().div_euclid(60_000).rem_euclid(i64::from(PARTITIONS))).unwrap_or(0);
+    for step in 0..PARTITIONS {
+        if let Err(e) = partition(&app, (first + step) % PARTITIONS, began).await {
+            tracing::warn!(error = e.chain(), "a part of the open calls could not be relayed");
+            failed.get_or_insert(e);
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+async fn partition(app: &App, partition: u8, began: Instant) -> Result<()> {
+    let mut skip = 0;
+    while began.elapsed() < WALK {
+        let calls = app.state.open_calls(partition, skip, BATCH).await?;
+        if calls.is_empty() {
+            break;
+        }
+        let ids: Vec<CallId> = calls.iter().map(|(call, _)| call.clone()).collect();
+        let surveys = app.state.survey(&ids).await?;
+        let mut removed = 0;
+        for (survey, (_, registered)) in surveys.into_iter().zip(&calls) {
+            removed += u64::from(relay(app, survey, *registered).await?);
+        }
+        skip += calls.len() as u64 - removed;
+    }
+    Ok(())
+}
+
+/// Does what one open call needs. True where it left the open set.
+async fn relay(app: &App, survey: Survey, registered: Timestamp) -> Result<bool> {
+    let now = app.clock.now();
+    let idle = now.since(survey.session.as_ref().and_then(|s| s.time(field::LAST_ACTIVITY)).unwrap_or(registered));
+    for waiting in &survey.outbox {
+        if now.since(waiting.since) >= UNCONFIRMED_MS {
+            outbox::relay(app, &survey.call, survey.session.as_ref(), waiting.clone()).await?;
+        }
+    }
+    match &survey.session {
+        None if survey.archived || (survey.outbox.is_empty() && now.since(registered) > STATELESS_MS) => {
+            app.state.touch_open(&survey.call, None).await?;
+            return Ok(true);
+        }
+        None => {}
+        Some(session) if session.status() == CallStatus::Ended && survey.outbox.is_empty() && idle > UNARCHIVED_MS => {
+            ask_again(app, &survey.call, session, now).await?;
+        }
+        Some(session) if session.status() == CallStatus::Ended => {}
+        Some(_) if idle > i64::try_from(app.config.call_idle_limit.as_millis()).unwrap_or(i64::MAX) => end(app, survey.call, now).await?,
+        Some(_) => {}
+    }
+    Ok(false)
+}
+
+/// The end was sent and confirmed, and yet there is no archive: the message may lie in the dead-letter queue.
+async fn ask_again(app: &App, call: &CallId, session: &Session, now: Timestamp) -> Result<()> {
+    tracing::warn!(call_id = call.as_str(), "an ended call has no archive: asking again");
+    outbox::send(app, &outbox::ended(call, session, now), None).await
+}
+
+async fn end(app: &App, call: CallId, now: Timestamp) -> Result<()> {
+    tracing::warn!(call_id = call.as_str(), "a call was silent for too long and is ended");
+    let change = CallChange { call, event_id: None, at: now, now, effect: Effect::End { reason: "idle".to_owned() }, fields: Vec::new() };
+    events::apply(app, &change).await.map(drop)
+}

@@ -1,0 +1,92 @@
+//! TranscriptWriter: from the queue into the record. In: one message of a lane. Out: a turn document, or a whole archive.
+//!
+//! A store that is away must not burn the broker's delivery count: the writer waits with back-off for up to 30 s, then
+//! sends a copy scheduled 1 to 5 minutes ahead and lets the original go. Only what can never be read fails, and ends in
+//! the dead-letter queue.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::host::envelope::Envelope;
+use crate::model::call::{CallChange, Effect};
+use crate::model::transcript::{ArchivedTurn, StartedMessage, TranscriptMessage, TurnMessage};
+use crate::steps::{archive, archiving, events, outbox};
+
+/// Name of the trigger's binding.
+pub const BINDING: &str = "message";
+/// How long the writer waits for a store before it puts a message off.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// First pause; each further one is twice as long.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Longest that a message is put off, in minutes; the first time it is one.
+const FURTHEST_MINUTES: u32 = 5;
+
+/// Writes what one message says.
+pub async fn run(app: App, envelope: Envelope) -> Result<()> {
+    let message = TranscriptMessage::parse(&envelope.bytes(BINDING)?.bytes)?;
+    tracing::Span::current().record("call_id", message.call().as_str());
+    let began = Instant::now();
+    let mut pause = PAUSE;
+    loop {
+        match write(&app, &message).await {
+            Err(e) if e.is_transient() => {
+                let pause_now = e.retry_after.unwrap_or(pause).max(pause);
+                if began.elapsed() + pause_now > PATIENCE {
+                    return defer(&app, message, &e).await;
+                }
+                tracing::debug!(error = e.chain(), "a store is away: waiting");
+                tokio::time::sleep(pause_now).await;
+                pause *= 2;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn write(app: &App, message: &TranscriptMessage) -> Result<()> {
+    match message {
+        TranscriptMessage::Turn(turn) => write_turn(app, turn).await,
+        TranscriptMessage::CallStarted(started) => start(app, started).await,
+        TranscriptMessage::CallEnded(ended) => archiving::archive(app, &ended.call_connection_id, Some(ended)).await,
+    }
+}
+
+/// Sends a copy for later, so that the original can be completed.
+async fn defer(app: &App, message: TranscriptMessage, reason: &Error) -> Result<()> {
+    let minutes = (message.deferrals() + 1).min(FURTHEST_MINUTES);
+    let later = app.clock.now().plus_millis(i64::from(minutes) * 60_000);
+    let copy = message.deferred();
+    outbox::send(app, &copy, Some(later)).await?;
+    tracing::warn!(error = reason.chain(), minutes, deferrals = copy.deferrals(), "a store is away: the message is put off");
+    Ok(())
+}
+
+/// One turn: a document of its own, or part of the archive where there is one already.
+async fn write_turn(app: &App, message: &TurnMessage) -> Result<()> {
+    let turn = ArchivedTurn { seq: message.seq, rev: message.rev, degraded: message.degraded, entry: message.entry.clone() };
+    let call = &message.call_connection_id;
+    archive::keep_turn(app, call, &turn).await?;
+    if archive::exists(app, call).await? { archiving::archive(app, call, None).await } else { Ok(()) }
+}
+
+/// A call that was connected while the state store was away.
+async fn start(app: &App, started: &StartedMessage) -> Result<()> {
+    let mut fields = Vec::new();
+    for (name, value) in
+        [(crate::model::call::field::SERVER_CALL_ID, &started.server_call_id), (crate::model::call::field::CORRELATION_ID, &started.correlation_id)]
+    {
+        fields.extend(value.clone().map(|value| (name, value)));
+    }
+    let change = CallChange {
+        call: started.call_connection_id.clone(),
+        event_id: started.event_id.clone(),
+        at: started.at,
+        now: app.clock.now(),
+        effect: Effect::Connect,
+        fields,
+    };
+    events::apply(app, &change).await.map(drop)
+}

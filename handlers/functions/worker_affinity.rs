@@ -1,0 +1,62 @@
+//! WorkerAffinity: which media worker holds a call. `PUT` claims it or renews the claim with its lease token, `DELETE` gives
+//! it up. A second worker gets 409 with the owner.
+
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use serde_json::json;
+
+use crate::app::App;
+use crate::error::{Error, Kind, Result};
+use crate::host::http::{Request, json_response};
+use crate::model::ids::{CallId, WorkerId};
+use crate::ports::state::Lease;
+
+/// Answers one request.
+pub async fn run(app: App, request: Request) -> Result<Response> {
+    let worker = WorkerId::parse(request.param("workerId"))?;
+    let call = CallId::parse(request.param("callConnectionId"))?;
+    tracing::Span::current().record("call_id", call.as_str());
+    let token = token(&request)?;
+    let now = app.clock.now();
+    if request.method == Method::DELETE {
+        return match app.state.release(&call, &worker, token.as_deref(), now).await? {
+            Ok(released) => Ok(json_response(StatusCode::OK, &json!({ "callConnectionId": call, "workerId": worker, "released": released }))),
+            Err(lease) => Ok(held(&lease)),
+        };
+    }
+    match app.state.claim(&call, &worker, token.as_deref(), &app.clock.new_id(), now).await? {
+        Ok(lease) => {
+            let body = json!({ "callConnectionId": call, "workerId": lease.worker, "leaseToken": lease.token, "expiresAt": lease.until });
+            Ok(json_response(StatusCode::OK, &body))
+        }
+        Err(lease) => Ok(held(&lease)),
+    }
+}
+
+/// `leaseToken` of the body, which may be missing.
+fn token(request: &Request) -> Result<Option<String>> {
+    if request.body.is_empty() {
+        return Ok(None);
+    }
+    let mut body = request.object()?;
+    let token = body.optional_text("leaseToken")?;
+    body.finish()?;
+    match &token {
+        Some(text) if text.is_empty() || text.len() > 128 => Err(Error::input("leaseToken", "must be the token that a claim was answered with")),
+        _ => Ok(token),
+    }
+}
+
+/// 409 with the owner; the lease token is the owner's alone.
+fn held(lease: &Lease) -> Response {
+    let detail = "another worker holds the call, or the lease token is not the claim's";
+    let body = json!({
+        "type": "urn:rtvoice:problem:conflict",
+        "title": Kind::Conflict.row().title,
+        "status": 409,
+        "detail": detail,
+        "owner": lease.worker,
+        "expiresAt": lease.until,
+    });
+    crate::host::http::response(StatusCode::CONFLICT, "application/problem+json", body.to_string().into())
+}

@@ -1,0 +1,35 @@
+//! The front door of events: reads a body of one event or many, takes each, and says whether any must come again.
+
+use serde_json::Value;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::model::acs::{AcsEvent, events};
+use crate::steps::events::take;
+
+/// Takes every event of a body, in order of arrival; all are read before the first is acted on. `Ok` when each was taken
+/// or deliberately ignored; the first failure otherwise, after the others were tried: the sender delivers all again, and
+/// those that were taken are duplicates then.
+pub async fn take_all(app: &App, body: &Value) -> Result<()> {
+    let events = events(body)?;
+    for event in &events {
+        check(event)?;
+    }
+    let mut failed: Option<Error> = None;
+    for event in &events {
+        let traceparent = event.traceparent.clone().or_else(super::trace::current);
+        if let Err(e) = super::trace::scope(traceparent, take(app, event)).await {
+            tracing::warn!(event_type = event.kind, error = e.chain(), "event must be delivered again");
+            failed.get_or_insert(e);
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Whether an event that carries state names its call and has what its type needs.
+fn check(event: &AcsEvent) -> Result<()> {
+    if event.effect()?.is_some() {
+        event.call()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! HTTP as the functions see it: requests with a bounded body, problem details (RFC 9457), JSON answers.
+
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Kind, Result};
+
+/// How much of a body that is too large is read off before the answer, so that the client sees the answer.
+const READ_OFF: usize = 8 << 20;
+
+/// One request to an HTTP function.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// Route parameters, percent-decoded, in the order of the route.
+    pub params: Vec<(String, String)>,
+    /// Headers as received.
+    pub headers: HeaderMap,
+    /// The whole body, within the function's limit.
+    pub body: Bytes,
+}
+
+impl Request {
+    /// One route parameter; empty where the route leaves it out.
+    pub fn param(&self, name: &str) -> &str {
+        self.params.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v)
+    }
+
+    /// One header as text; none where it is missing or not text.
+    pub fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as a JSON object, with a content type of JSON or none. Errors name what is wrong.
+    pub fn object(&self) -> Result<Object> {
+        json_content(&self.headers)?;
+        Object::parse(&self.body)
+    }
+}
+
+/// Accepts `application/json`, `*+json` and a missing content type.
+fn json_content(headers: &HeaderMap) -> Result<()> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let media = value.to_str().unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    if media == "application/json" || media == "text/json" || media.ends_with("+json") {
+        Ok(())
+    } else {
+        Err(Error::new(Kind::UnsupportedMedia, "must be application/json").in_field("Content-Type"))
+    }
+}
+
+/// Parses a JSON body; the error tells the place and quotes nothing.
+pub fn json_body(body: &[u8]) -> Result<Value> {
+    serde_json::from_slice(body).map_err(|e| Error::input("body", format!("must be JSON in UTF-8 (line {}, column {})", e.line(), e.column())))
+}
+
+/// A JSON object that is read field by field; what is left over is an error, so that a misspelt field is noticed.
+#[derive(Debug)]
+pub struct Object {
+    fields: Map<String, Value>,
+}
+
+impl Object {
+    /// Parses a body that must be an object.
+    pub fn parse(body: &[u8]) -> Result<Self> {
+        match json_body(body)? {
+            Value::Object(fields) => Ok(Self { fields }),
+            _ => Err(Error::input("body", "must be a JSON object")),
+        }
+    }
+
+    /// Takes one field; null counts as missing.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        self.fields.remove(name).filter(|v| !v.is_null())
+    }
+
+    /// A string that must be there.
+    pub fn text(&mut self, name: &'static str) -> Result<String> {
+        self.optional_text(name)?.ok_or_else(|| Error::input(name, "must be there, a string"))
+    }
+
+    /// A string that may be missing.
+    pub fn optional_text(&mut self, name: &'static str) -> Result<Option<String>> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Error::input(name, "must be a string")),
+        }
+    }
+
+    /// A boolean with a default.
+    pub fn flag(&mut self, name: &'static str, default: bool) -> Result<bool> {
+        match self.take(name) {
+            None => Ok(default),
+            Some(Value::Bool(flag)) => Ok(flag),
+            Some(_) => Err(Error::input(name, "must be true or false")),
+        }
+    }
+
+    /// All that is left, for bodies that are patches as a whole.
+    pub fn into_rest(self) -> Map<String, Value> {
+        self.fields
+    }
+
+    /// Nothing may be left.
+    pub fn finish(self) -> Result<()> {
+        match self.fields.into_iter().find(|(_, v)| !v.is_null()) {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::input(printable(&name), "is not a known field")),
+        }
+    }
+}
+
+/// A client's own name for a field, safe to show.
+fn printable(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+/// Reads a body of at most `limit` bytes. Of a larger one the excess is read off up to 8 MiB before `TooLarge` is
+/// answered.
+pub async fn read_body(body: axum::body::Body, limit: usize) -> Result<Bytes> {
+    let mut body = body;
+    let mut kept = BytesMut::new();
+    let mut seen = 0usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|e| Error::input("body", "must arrive whole").because(e))?;
+        let Ok(data) = frame.into_data() else { continue };
+        seen = seen.saturating_add(data.len());
+        if seen > READ_OFF {
+            break;
+        }
+        if seen <= limit {
+            kept.extend_from_slice(&data);
+        } else {
+            kept = BytesMut::new();
+        }
+    }
+    if seen > limit { Err(Error::new(Kind::TooLarge, format!("the body must be at most {limit} bytes")).in_field("body")) } else { Ok(kept.freeze()) }
+}
+
+/// A JSON answer.
+pub fn json_response(status: StatusCode, body: &Value) -> Response {
+    response(status, "application/json", Bytes::from(body.to_string()))
+}
+
+/// An answer with a body of this content type.
+pub fn response(status: StatusCode, content_type: &'static str, body: Bytes) -> Response {
+    let mut response = Response::new(axum::body::Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// An error as problem details, with `Retry-After` where trying again may help.
+pub fn problem(error: &Error) -> Response {
+    let row = error.kind.row();
+    let mut body = json!({
+        "type": format!("urn:rtvoice:problem:{}", row.slug),
+        "title": row.title,
+        "status": row.status,
+        "detail": match &error.field {
+            Some(field) => format!("{field} {}", error.detail),
+            None => error.detail.clone(),
+        },
+    });
+    if let Some(field) = &error.field {
+        body["field"] = json!(field);
+    }
+    let status = StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = response(status, "application/problem+json", Bytes::from(body.to_string()));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        let seconds = error.retry_after.map_or(1, |d| d.as_secs().max(1));
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    answer
+}

@@ -1,0 +1,13 @@
+//! Speaks with the Functions host: its files, its envelope, its routes and its way to deliver messages.
+
+pub mod callbacks;
+pub mod compose;
+pub mod deliver;
+pub mod envelope;
+pub mod http;
+pub mod link;
+pub mod manifest;
+pub mod route;
+pub mod router;
+pub mod server;
+pub mod trace;

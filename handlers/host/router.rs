@@ -1,0 +1,224 @@
+//! What the Functions host talks to: forwarded requests on their routes, envelopes on `POST /{function}`.
+//!
+//! Every invocation has a span with its ids, a deadline, and a task of its own: a client that hangs up does not stop it
+//! halfway, and a panic in it is an answer like any other failure.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Method, Request as HttpRequest, StatusCode, Uri, header};
+use axum::response::Response;
+use bytes::Bytes;
+use percent_encoding::percent_decode_str;
+use tracing::Instrument as _;
+
+use super::envelope::{self, Envelope};
+use super::http::{Request, json_response, problem, read_body};
+use crate::app::App;
+use crate::error::{Error, Kind, Result};
+use crate::functions::{self, Face, Function};
+
+/// Prefix of forwarded routes; a test holds host.json to it.
+pub const PREFIX: &str = "api";
+/// Most bytes of an envelope.
+const ENVELOPE_LIMIT: usize = 4 << 20;
+
+/// Everything that the handler answers.
+pub fn router(app: App) -> Router {
+    Router::new().fallback(dispatch).with_state(Arc::new(app))
+}
+
+async fn dispatch(State(app): State<Arc<App>>, request: HttpRequest<Body>) -> Response {
+    let path = request.uri().path();
+    if path == "/" {
+        // The host's readiness probe and its ping: cheap and unlogged.
+        return json_response(StatusCode::OK, &serde_json::json!({}));
+    }
+    let app = App::clone(&app);
+    let result = match path.strip_prefix('/').and_then(|p| p.strip_prefix(PREFIX)).and_then(|p| p.strip_prefix('/')) {
+        Some(route) => {
+            let route = route.to_owned();
+            forwarded(app, &route, request).await
+        }
+        None => enveloped(app, request).await,
+    };
+    result.unwrap_or_else(|e| problem(&e))
+}
+
+/// A request to an HTTP function, as the client sent it.
+async fn forwarded(app: App, route: &str, request: HttpRequest<Body>) -> Result<Response> {
+    let (function, params) = find(route)?;
+    let (parts, body) = request.into_parts();
+    http(app, function, params, parts.method, parts.headers, Payload::Stream(body)).await
+}
+
+enum Payload {
+    Stream(Body),
+    Whole(Bytes),
+}
+
+async fn http(app: App, function: &'static Function, params: Vec<(String, String)>, method: Method, headers: HeaderMap, payload: Payload) -> Result<Response> {
+    let Face::Http { methods, limit, run, .. } = function.face else { return Err(not_found()) };
+    if !methods.contains(&method) {
+        let allowed: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        let error = Error::new(Kind::MethodNotAllowed, format!("allowed are {}", allowed.join(", ")));
+        let mut response = problem(&error);
+        if let Ok(value) = HeaderValue::from_str(&allowed.join(", ")) {
+            response.headers_mut().insert(header::ALLOW, value);
+        }
+        return Ok(response);
+    }
+    let body = match payload {
+        Payload::Stream(body) => read_body(body, limit).await?,
+        Payload::Whole(body) if body.len() <= limit => body,
+        Payload::Whole(_) => return Err(Error::new(Kind::TooLarge, format!("the body must be at most {limit} bytes")).in_field("body")),
+    };
+    let invocation = invocation_id(&headers);
+    let traceparent = text(&headers, "traceparent");
+    let request = Request { method, params, headers, body };
+    invoke(function, invocation, traceparent, run(app, request)).await
+}
+
+/// An envelope: the function's name is the whole path.
+async fn enveloped(app: App, request: HttpRequest<Body>) -> Result<Response> {
+    let name = request.uri().path().trim_start_matches('/').to_owned();
+    let function = functions::ALL.iter().find(|f| f.name == name).ok_or_else(not_found)?;
+    if request.method() != Method::POST {
+        let mut response = problem(&Error::new(Kind::MethodNotAllowed, "allowed is POST"));
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        return Ok(response);
+    }
+    let (parts, body) = request.into_parts();
+    let envelope = Envelope::parse(&read_body(body, ENVELOPE_LIMIT).await?)?;
+    match function.face {
+        Face::Trigger { run } => {
+            let traceparent = text(&parts.headers, "traceparent").or_else(|| envelope.traceparent());
+            invoke(function, invocation_id(&parts.headers), traceparent, run(app, envelope)).await?;
+            Ok(super::http::response(StatusCode::OK, "application/json", envelope::answer_empty()))
+        }
+        Face::Http { .. } => {
+            let response = unwrapped(app, &envelope).await.unwrap_or_else(|e| problem(&e));
+            wrapped(response).await
+        }
+    }
+}
+
+/// Name of the HTTP trigger's binding.
+pub const HTTP_BINDING: &str = "req";
+/// Name of the HTTP output's binding.
+pub const HTTP_OUTPUT: &str = "res";
+
+/// An HTTP request inside an envelope, as the host sends it with forwarding off.
+async fn unwrapped(app: App, envelope: &Envelope) -> Result<Response> {
+    let (parts, body) = envelope.http(HTTP_BINDING)?.into_parts();
+    let route = route_of(&parts.uri).ok_or_else(not_found)?;
+    let (function, params) = find(&route)?;
+    http(app, function, params, parts.method, parts.headers, Payload::Whole(body)).await
+}
+
+/// A response inside an envelope.
+async fn wrapped(response: Response) -> Result<Response> {
+    use http_body_util::BodyExt as _;
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.map_err(Error::internal)?.to_bytes();
+    let answer = envelope::answer_http(HTTP_OUTPUT, &axum::http::Response::from_parts(parts, body));
+    Ok(super::http::response(StatusCode::OK, "application/json", answer))
+}
+
+fn route_of(uri: &Uri) -> Option<String> {
+    uri.path().strip_prefix('/')?.strip_prefix(PREFIX)?.strip_prefix('/').map(str::to_owned)
+}
+
+fn not_found() -> Error {
+    Error::new(Kind::NotFound, "there is nothing at this path")
+}
+
+/// The function whose route matches, with its parameters.
+fn find(path: &str) -> Result<(&'static Function, Vec<(String, String)>)> {
+    let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
+    for function in functions::ALL {
+        if let Face::Http { route, .. } = function.face
+            && let Some(params) = matches(route, &segments)
+        {
+            return Ok((function, params));
+        }
+    }
+    Err(not_found())
+}
+
+/// The parameters of a path on a route with `{name}` and a last `{name?}`; none where it does not match.
+fn matches(route: &str, segments: &[&str]) -> Option<Vec<(String, String)>> {
+    let pattern: Vec<&str> = route.split('/').collect();
+    let optional = pattern.last().is_some_and(|last| last.ends_with("?}"));
+    if segments.len() != pattern.len() && !(optional && segments.len() + 1 == pattern.len()) {
+        return None;
+    }
+    let mut params = Vec::new();
+    for (part, segment) in pattern.iter().zip(segments) {
+        match part.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
+            // Lossy: a character that is not UTF-8 becomes one that no identifier allows.
+            Some(name) => params.push((name.trim_end_matches('?').to_owned(), percent_decode_str(segment).decode_utf8_lossy().into_owned())),
+            None if part.eq_ignore_ascii_case(segment) => {}
+            None => return None,
+        }
+    }
+    Some(params)
+}
+
+/// Runs one invocation: span, deadline, panic guard, outcome.
+async fn invoke<T: Send + 'static>(
+    function: &'static Function,
+    invocation: String,
+    traceparent: Option<String>,
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let span = tracing::info_span!(
+        "invocation",
+        function = function.name,
+        invocation_id = invocation,
+        call_id = tracing::field::Empty,
+        traceparent = traceparent.as_deref()
+    );
+    let deadline = function.deadline;
+    let guarded = super::trace::scope(traceparent, tokio::time::timeout(deadline, work));
+    let result = match tokio::spawn(guarded.instrument(span.clone())).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(Error::deadline("the function", deadline)),
+        Err(e) => Err(Error::internal(if e.is_panic() { "the function panicked" } else { "the function was stopped" })),
+    };
+    span.in_scope(|| outcome(function.name, &result));
+    result
+}
+
+fn outcome<T>(function: &str, result: &Result<T>) {
+    match result {
+        Ok(_) => tracing::debug!(function, "done"),
+        Err(e) => {
+            let row = e.kind.row();
+            let (metric, error) = (row.metric, e.chain());
+            match row.level {
+                tracing::Level::ERROR => tracing::error!(function, metric, page = row.page, error, "failed"),
+                tracing::Level::WARN => tracing::warn!(function, metric, error, "failed"),
+                _ => tracing::info!(function, metric, error, "refused"),
+            }
+        }
+    }
+}
+
+/// The host's invocation id: in forwarding mode it is appended, so a client's own comes first and is not taken.
+fn invocation_id(headers: &HeaderMap) -> String {
+    let last = headers.get_all("x-azure-functions-invocationid").iter().next_back().and_then(|v| v.to_str().ok());
+    last.map(|id| id.rsplit(',').next().unwrap_or(id).trim().chars().take(64).collect()).unwrap_or_default()
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// Longest deadline of all functions.
+pub fn longest_deadline() -> Duration {
+    functions::ALL.iter().map(|f| f.deadline).max().unwrap_or_default()
+}

@@ -1,0 +1,95 @@
+//! How an archive comes together: the union of turns by id, in order, cut into pages. An archive never shrinks.
+
+use std::collections::BTreeMap;
+
+use super::transcript::{ArchivedTurn, PAGE_BYTES};
+use crate::error::{Error, Result};
+
+/// The union of turns by turn id.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Union {
+    turns: BTreeMap<String, ArchivedTurn>,
+}
+
+impl Union {
+    /// Adds a turn. Of two with one id the higher revision stays; of the same revision the one that was committed
+    /// (it has a number); of two such the first. True where the union changed.
+    pub fn add(&mut self, turn: ArchivedTurn) -> bool {
+        let id = turn.entry.turn_id.clone();
+        match self.turns.get(&id) {
+            Some(kept) if (kept.rev, kept.seq.is_some()) >= (turn.rev, turn.seq.is_some()) => false,
+            kept => {
+                // A revision that was sent without its number keeps the number that the turn has.
+                let seq = turn.seq.or_else(|| kept.and_then(|k| k.seq));
+                self.turns.insert(id, ArchivedTurn { seq, ..turn });
+                true
+            }
+        }
+    }
+
+    /// Number of turns.
+    pub fn len(&self) -> usize {
+        self.turns.len()
+    }
+
+    /// True where there is none.
+    pub fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+
+    /// True where this turn is there, in this revision or a higher one.
+    pub fn holds(&self, turn_id: &str, rev: u32) -> bool {
+        self.turns.get(turn_id).is_some_and(|kept| kept.rev >= rev)
+    }
+
+    /// The highest number.
+    pub fn max_seq(&self) -> Option<u64> {
+        self.turns.values().filter_map(|t| t.seq).max()
+    }
+
+    /// True only when turns 1 to `last` are all there.
+    pub fn is_complete(&self, last: u64) -> bool {
+        let mut seqs: Vec<u64> = self.turns.values().filter_map(|t| t.seq).filter(|seq| (1..=last).contains(seq)).collect();
+        seqs.sort_unstable();
+        seqs.dedup();
+        seqs.len() as u64 == last
+    }
+
+    /// All turns in order: numbered ones by number; each one without a number before the first numbered one that is
+    /// later in time.
+    pub fn in_order(&self) -> Vec<&ArchivedTurn> {
+        let (mut numbered, mut others): (Vec<_>, Vec<_>) = self.turns.values().partition(|t| t.seq.is_some());
+        numbered.sort_by_key(|t| t.seq);
+        others.sort_by(|a, b| (a.entry.at, &a.entry.turn_id).cmp(&(b.entry.at, &b.entry.turn_id)));
+        let mut ordered = Vec::with_capacity(self.turns.len());
+        let mut others = others.into_iter().peekable();
+        for turn in numbered {
+            while let Some(other) = others.next_if(|other| other.entry.at < turn.entry.at) {
+                ordered.push(other);
+            }
+            ordered.push(turn);
+        }
+        ordered.extend(others);
+        ordered
+    }
+
+    /// The turns in order, cut into pages of at most [`PAGE_BYTES`] of JSON (a turn is never cut).
+    pub fn pages(&self) -> Result<Vec<Vec<ArchivedTurn>>> {
+        let mut pages: Vec<Vec<ArchivedTurn>> = Vec::new();
+        let mut room = 0;
+        for turn in self.in_order() {
+            let bytes = serde_json::to_vec(turn).map_err(Error::internal)?.len() + 1;
+            match pages.last_mut() {
+                Some(page) if bytes <= room => {
+                    page.push(turn.clone());
+                    room -= bytes;
+                }
+                _ => {
+                    pages.push(vec![turn.clone()]);
+                    room = PAGE_BYTES.saturating_sub(bytes);
+                }
+            }
+        }
+        Ok(pages)
+    }
+}

@@ -1,0 +1,16 @@
+//! How long the stages of a turn took.
+
+/// Milliseconds that the stages of one turn took, and how its speech came about.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct StageTimes {
+    /// Loading the conversation.
+    pub load_ms: f64,
+    /// Getting the reply.
+    pub reply_ms: f64,
+    /// Committing.
+    pub commit_ms: f64,
+    /// Speech, from the cache or synthesised; none where nothing was spoken.
+    pub speech_ms: Option<f64>,
+    /// Whether the phrase was cached; none where nothing was spoken.
+    pub speech_hit: Option<bool>,
+}

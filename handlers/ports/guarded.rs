@@ -1,0 +1,88 @@
+//! A port behind a circuit breaker: while the dependency is away its calls fail at once, so that nothing waits for
+//! a deadline over and over.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::breaker::Breaker;
+use super::documents::{Condition, Container, Document, Documents, Page, Put};
+use super::queue::{Message, Queue};
+use super::replies::{Prompt, Replies, Reply};
+use super::speech::Speech;
+use crate::error::Result;
+use crate::model::phrase::Phrase;
+
+/// A backend and its breaker.
+#[derive(Debug)]
+pub struct Guarded<P> {
+    port: P,
+    breaker: Breaker,
+}
+
+impl<P> Guarded<P> {
+    /// Guards a backend; `name` is what errors call it.
+    pub fn new(name: &'static str, port: P) -> Self {
+        Self { port, breaker: Breaker::new(name) }
+    }
+}
+
+#[async_trait]
+impl<P: Documents> Documents for Guarded<P> {
+    async fn get(&self, container: Container, partition: &str, id: &str) -> Result<Option<Document>> {
+        self.breaker.call(self.port.get(container, partition, id)).await
+    }
+
+    async fn put(&self, container: Container, body: &Value, condition: Condition<'_>) -> Result<Put> {
+        self.breaker.call(self.port.put(container, body, condition)).await
+    }
+
+    async fn delete(&self, container: Container, partition: &str, id: &str, etag: Option<&str>) -> Result<bool> {
+        self.breaker.call(self.port.delete(container, partition, id, etag)).await
+    }
+
+    async fn list(&self, container: Container, partition: &str, id_prefix: &str, from: Option<&str>, limit: usize) -> Result<Page> {
+        self.breaker.call(self.port.list(container, partition, id_prefix, from, limit)).await
+    }
+
+    async fn check(&self) -> Result<()> {
+        let result = self.port.check().await;
+        self.breaker.record(&result);
+        result
+    }
+}
+
+#[async_trait]
+impl<P: Queue> Queue for Guarded<P> {
+    async fn send(&self, message: &Message) -> Result<()> {
+        self.breaker.call(self.port.send(message)).await
+    }
+
+    async fn check(&self) -> Result<()> {
+        let result = self.port.check().await;
+        self.breaker.record(&result);
+        result
+    }
+}
+
+#[async_trait]
+impl<P: Replies> Replies for Guarded<P> {
+    async fn reply(&self, prompt: Prompt<'_>) -> Result<Reply> {
+        self.breaker.call(self.port.reply(prompt)).await
+    }
+
+    fn name(&self) -> &'static str {
+        self.port.name()
+    }
+}
+
+#[async_trait]
+impl<P: Speech> Speech for Guarded<P> {
+    async fn synthesise(&self, phrase: &Phrase) -> Result<Bytes> {
+        self.breaker.call(self.port.synthesise(phrase)).await
+    }
+
+    fn name(&self) -> &'static str {
+        self.port.name()
+    }
+}

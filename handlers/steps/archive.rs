@@ -1,0 +1,251 @@
+//! The archive of a call: one header and its pages, switched to in one conditional write.
+//!
+//! Pages are written under fresh names, then the header that names them, on the condition that nobody else has
+//! switched meanwhile; then what the new version no longer needs is removed. Whoever loses the race merges again. A
+//! reader therefore always finds a whole version, and an archive never shrinks.
+
+use serde_json::Value;
+
+use crate::app::App;
+use crate::error::{Error, Kind, Result};
+use crate::model::archive::Union;
+use crate::model::call::{Session, field};
+use crate::model::ids::CallId;
+use crate::model::time::Timestamp;
+use crate::model::transcript::{ArchivedTurn, EndedMessage, HEADER_ID, Header, PageDocument, TURN_PREFIX, turn_document};
+use crate::ports::documents::{Condition, Container, Document, Put};
+
+/// Most times that one archiver merges again because another was faster.
+const TRIES: u32 = 20;
+/// Documents read in one listing.
+const LISTED: usize = 100;
+
+/// An archived call as it stands in the record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Archived {
+    /// Its header.
+    pub header: Header,
+    /// Version of the header.
+    pub etag: String,
+    /// Its turns.
+    pub union: Union,
+}
+
+/// What is known of a call besides its turns.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The session, where the state store has it.
+    pub session: Option<Session>,
+    /// The message that ended the call.
+    pub ended: Option<EndedMessage>,
+}
+
+/// Reads an archived call. None where there is no header.
+pub async fn read(app: &App, call: &CallId) -> Result<Option<Archived>> {
+    for _ in 0..TRIES {
+        let Some(document) = app.documents.get(Container::Transcripts, call.as_str(), HEADER_ID).await? else { return Ok(None) };
+        let header: Header = parse(document.body)?;
+        let mut union = Union::default();
+        let mut whole = true;
+        for id in &header.pages {
+            match app.documents.get(Container::Transcripts, call.as_str(), id).await? {
+                Some(page) => parse::<PageDocument>(page.body)?.turns.into_iter().for_each(|turn| {
+                    union.add(turn);
+                }),
+                // Replaced while it was read: the header names other pages now.
+                None => whole = false,
+            }
+        }
+        if whole {
+            return Ok(Some(Archived { header, etag: document.etag, union }));
+        }
+    }
+    Err(Error::new(Kind::Unavailable, "the archive of the call is changing too fast to be read"))
+}
+
+/// Merges turns and facts into the call's archive, together with all turn documents. `wanted` are turns that only the
+/// caller has. The archive after it; what it holds is durable when this returns.
+pub async fn merge(app: &App, call: &CallId, wanted: &[ArchivedTurn], facts: &Facts) -> Result<Archived> {
+    for _ in 0..TRIES {
+        let before = read(app, call).await?;
+        let loose = turn_documents(app, call).await?;
+        let mut union = before.as_ref().map(|a| a.union.clone()).unwrap_or_default();
+        let mut changed = before.is_none();
+        for turn in wanted {
+            changed |= union.add(turn.clone());
+        }
+        for (turn, _) in &loose {
+            changed |= union.add(turn.clone());
+        }
+        let mut header = head(call, before.as_ref().map(|a| &a.header), facts, &union, app.clock.now());
+        if let Some(before) = &before
+            && !changed
+        {
+            header.pages.clone_from(&before.header.pages);
+            header.archived_at = before.header.archived_at;
+            if header == before.header {
+                remove_loose(app, call, &loose).await?;
+                return Ok(Archived { header, etag: before.etag.clone(), union });
+            }
+        }
+        if let Some(archived) = switch(app, call, before.as_ref(), header, union, changed).await? {
+            remove_loose(app, call, &loose).await?;
+            // A turn document that came while we were writing would otherwise stay loose.
+            if turn_documents(app, call).await?.is_empty() {
+                return Ok(archived);
+            }
+        }
+    }
+    Err(Error::new(Kind::Unavailable, "the archive of the call is being written by too many at once"))
+}
+
+/// Writes the pages (where turns changed) and then the header. None where another was faster.
+async fn switch(app: &App, call: &CallId, before: Option<&Archived>, mut header: Header, union: Union, changed: bool) -> Result<Option<Archived>> {
+    let mut fresh = Vec::new();
+    if changed {
+        let attempt = app.clock.new_id();
+        for (number, turns) in union.pages()?.into_iter().enumerate() {
+            let id = format!("page-{attempt}-{number:05}");
+            let page = PageDocument { id: id.clone(), call_connection_id: call.clone(), kind: "page".to_owned(), turns };
+            app.documents.put(Container::Transcripts, &json(&page)?, Condition::Always).await?;
+            fresh.push(id);
+        }
+        header.pages.clone_from(&fresh);
+    }
+    let condition = before.map_or(Condition::Absent, |b| Condition::Matches(&b.etag));
+    let put = app.documents.put(Container::Transcripts, &json(&header)?, condition).await?;
+    let (etag, obsolete) = match put {
+        Put::Done(etag) if changed => (Some(etag), before.map(|b| b.header.pages.as_slice()).unwrap_or_default()),
+        Put::Done(etag) => (Some(etag), [].as_slice()),
+        Put::Conflict => (None, fresh.as_slice()),
+    };
+    for id in obsolete {
+        app.documents.delete(Container::Transcripts, call.as_str(), id, None).await?;
+    }
+    Ok(etag.map(|etag| Archived { header, etag, union }))
+}
+
+/// The header: what was there, completed by what is known now. Nothing that was known is forgotten.
+fn head(call: &CallId, before: Option<&Header>, facts: &Facts, union: &Union, now: Timestamp) -> Header {
+    let session = facts.session.as_ref();
+    let ended = facts.ended.as_ref();
+    let known = |of: fn(&Header) -> Option<u64>| before.and_then(of);
+    let last_seq = [known(|h| h.last_seq), session.map(Session::last_seq), ended.and_then(|e| e.last_seq)].into_iter().flatten().max();
+    let last_seq = last_seq.map(|last| last.max(union.max_seq().unwrap_or(0)));
+    let started_at = before
+        .and_then(|h| h.started_at)
+        .or_else(|| session.and_then(Session::started_at))
+        .or_else(|| ended.and_then(|e| e.started_at))
+        .or_else(|| union.in_order().first().map(|t| t.entry.at));
+    let ended_at = before.and_then(|h| h.ended_at).or_else(|| session.and_then(|s| s.time(field::ENDED_AT))).or_else(|| ended.map(|e| e.at));
+    let end_reason = before
+        .and_then(|h| h.end_reason.clone())
+        .or_else(|| session.and_then(|s| s.get(field::END_REASON)).map(str::to_owned))
+        .or_else(|| ended.map(|e| e.reason.clone()));
+    Header {
+        id: HEADER_ID.to_owned(),
+        call_connection_id: call.clone(),
+        kind: "header".to_owned(),
+        complete: last_seq.is_some_and(|last| union.is_complete(last)),
+        last_seq,
+        turns: union.len() as u64,
+        pages: Vec::new(),
+        started_at,
+        ended_at,
+        end_reason,
+        user: session.and_then(Session::user).map(|u| u.to_string()).or_else(|| before.and_then(|h| h.user.clone())),
+        day: before.map(|h| h.day.clone()).unwrap_or_else(|| started_at.or(ended_at).unwrap_or(now).day()),
+        participant_info: session.map(participant_info).or_else(|| before.and_then(|h| h.participant_info.clone())),
+        legacy: session
+            .and_then(|s| s.get(field::LEGACY_EXTRA))
+            .and_then(|json| serde_json::from_str(json).ok())
+            .or_else(|| before.and_then(|h| h.legacy.clone())),
+        archived_at: now,
+    }
+}
+
+/// Who took part and what else the session knows, as one JSON value.
+fn participant_info(session: &Session) -> Value {
+    let mut info = serde_json::Map::new();
+    let own = [
+        field::STATUS,
+        field::LAST_SEQ,
+        field::LAST_ACTIVITY,
+        field::OPENED_AT,
+        field::CONNECTED_AT,
+        field::ENDED_AT,
+        field::END_REASON,
+        field::USER,
+        field::PARTICIPANTS_SEQ,
+    ];
+    for (name, text) in &session.fields {
+        if !own.contains(&name.as_str()) && !name.starts_with('_') {
+            let value = serde_json::from_str::<Value>(text).ok().filter(|v| v.is_object() || v.is_array());
+            info.insert(name.clone(), value.unwrap_or_else(|| Value::String(text.clone())));
+        }
+    }
+    Value::Object(info)
+}
+
+/// Turn documents that are not archived yet, with the versions that were read.
+async fn turn_documents(app: &App, call: &CallId) -> Result<Vec<(ArchivedTurn, Document)>> {
+    let mut found = Vec::new();
+    let mut from: Option<String> = None;
+    loop {
+        let page = app.documents.list(Container::Transcripts, call.as_str(), TURN_PREFIX, from.as_deref(), LISTED).await?;
+        for document in page.documents {
+            found.push((parse(document.body.clone())?, document));
+        }
+        match page.next {
+            Some(next) => from = Some(next),
+            None => return Ok(found),
+        }
+    }
+}
+
+/// Removes turn documents that are in the archive now, unless a later revision has replaced one meanwhile.
+async fn remove_loose(app: &App, call: &CallId, loose: &[(ArchivedTurn, Document)]) -> Result<()> {
+    for (turn, document) in loose {
+        let id = format!("{TURN_PREFIX}{}", turn.entry.turn_id);
+        app.documents.delete(Container::Transcripts, call.as_str(), &id, Some(&document.etag)).await?;
+    }
+    Ok(())
+}
+
+fn parse<T: serde::de::DeserializeOwned>(body: Value) -> Result<T> {
+    // The parser's message could quote what a caller said.
+    serde_json::from_value(body).map_err(|_| Error::internal("a stored transcript document is not readable"))
+}
+
+fn json<T: serde::Serialize>(document: &T) -> Result<Value> {
+    serde_json::to_value(document).map_err(Error::internal)
+}
+
+/// Whether the call has an archive.
+pub async fn exists(app: &App, call: &CallId) -> Result<bool> {
+    Ok(app.documents.get(Container::Transcripts, call.as_str(), HEADER_ID).await?.is_some())
+}
+
+/// Keeps one turn as a document until the call is archived. A higher revision replaces a lower one, never the reverse.
+pub async fn keep_turn(app: &App, call: &CallId, turn: &ArchivedTurn) -> Result<()> {
+    let body = turn_document(call, turn)?;
+    if let Put::Done(_) = app.documents.put(Container::Transcripts, &body, Condition::Absent).await? {
+        return Ok(());
+    }
+    let id = format!("{TURN_PREFIX}{}", turn.entry.turn_id);
+    for _ in 0..TRIES {
+        let Some(stored) = app.documents.get(Container::Transcripts, call.as_str(), &id).await? else {
+            // Archived and removed meanwhile: the archive takes it in again.
+            return app.documents.put(Container::Transcripts, &body, Condition::Always).await.map(drop);
+        };
+        let mut union = Union::default();
+        union.add(parse(stored.body)?);
+        if !union.add(turn.clone()) {
+            return Ok(());
+        }
+        if let Put::Done(_) = app.documents.put(Container::Transcripts, &body, Condition::Matches(&stored.etag)).await? {
+            return Ok(());
+        }
+    }
+    Err(Error::new(Kind::Unavailable, "the turn is being written by too many at once"))
+}

@@ -1,0 +1,129 @@
+//! Archiving a call: end it, read all that the state store has of it, merge, count, and only then let the state go.
+
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::error::{Error, Kind, Result};
+use crate::model::analytics;
+use crate::model::call::{CallChange, Effect};
+use crate::model::ids::{CallId, UserId};
+use crate::model::transcript::{ArchivedTurn, EndedMessage};
+use crate::ports::documents::{Condition, Container};
+use crate::ports::state::{Closing, Known, Pending, StageTimes, Survey};
+use crate::steps::archive::{self, Archived, Facts};
+use crate::steps::{outbox, profile};
+
+/// Entries of history that are read at once.
+const SLICE: u64 = 200;
+/// Most times that the state is read again because something was committed meanwhile.
+const TRIES: u32 = 5;
+
+/// Archives a call, again where it was archived before: the archive then takes in what came late. `ended` is the message
+/// that asks for it. Every step is idempotent, so whoever stops halfway is followed by another.
+pub async fn archive(app: &App, call: &CallId, ended: Option<&EndedMessage>) -> Result<()> {
+    for _ in 0..TRIES {
+        let survey = end(app, call, ended).await?;
+        let (wanted, entries) = turns(app, call, survey.as_ref()).await?;
+        let facts = Facts { session: survey.as_ref().and_then(|s| s.session.clone()), ended: ended.cloned() };
+        let archived = archive::merge(app, call, &wanted, &facts).await?;
+        let stages = if survey.is_some() { app.state.stages(call).await? } else { Vec::new() };
+        count(app, &archived, &stages).await?;
+        let Some(survey) = survey else { return Ok(()) };
+        if close(app, &archived, &survey, entries).await? {
+            return app.state.touch_open(call, None).await;
+        }
+    }
+    Err(Error::new(Kind::Unavailable, "the call kept changing while it was archived"))
+}
+
+/// Makes sure that the call has ended, so that nothing more can be committed, and reads its session and outbox. None where
+/// the state was already let go.
+async fn end(app: &App, call: &CallId, ended: Option<&EndedMessage>) -> Result<Option<Survey>> {
+    let now = app.clock.now();
+    let known = app.state.register(call, now).await?;
+    if known == Known::Archived {
+        return Ok(None);
+    }
+    crate::ports::state::legacy::adopt(app.state.as_ref(), call, &known, now).await?;
+    let change = CallChange {
+        call: call.clone(),
+        event_id: ended.and_then(|e| e.event_id.clone()),
+        at: ended.map_or(now, |e| e.at),
+        now,
+        effect: Effect::End { reason: ended.map_or_else(|| "archived".to_owned(), |e| e.reason.clone()) },
+        fields: Vec::new(),
+    };
+    app.state.apply(&change).await?;
+    let mut surveys = app.state.survey(std::slice::from_ref(call)).await?;
+    Ok(surveys.pop().filter(|s| !s.archived))
+}
+
+/// All turns that the state store has: history in slices, and the outbox. With the number of history entries.
+async fn turns(app: &App, call: &CallId, survey: Option<&Survey>) -> Result<(Vec<ArchivedTurn>, u64)> {
+    let Some(survey) = survey else { return Ok((Vec::new(), 0)) };
+    let mut turns = Vec::new();
+    let mut read = 0;
+    loop {
+        let slice = app.state.history(call, read, SLICE).await?;
+        read += slice.entries.len() as u64;
+        let done = slice.entries.is_empty() || read >= slice.total;
+        turns.extend(slice.entries.into_iter().map(|(seq, entry)| ArchivedTurn { seq: Some(seq), rev: 0, degraded: false, entry }));
+        if done {
+            break;
+        }
+    }
+    for waiting in &survey.outbox {
+        if let Pending::Turn { seq, rev, entry } = &waiting.pending {
+            turns.push(ArchivedTurn { seq: Some(*seq), rev: *rev, degraded: false, entry: entry.clone() });
+        }
+    }
+    Ok((turns, read))
+}
+
+/// The analytics document, and the user's profile.
+async fn count(app: &App, archived: &Archived, stages: &[(String, StageTimes)]) -> Result<()> {
+    let header = &archived.header;
+    let mut document = analytics::document(header, &archived.union, stages);
+    if stages.is_empty()
+        && let Some(before) = app.documents.get(Container::Analytics, &header.day, header.call_connection_id.as_str()).await?
+    {
+        // The state that held the stage times is gone; what was counted from it stays.
+        for kept in ["stagesMs", "speech"] {
+            document[kept] = before.body.get(kept).cloned().unwrap_or(Value::Null);
+        }
+    }
+    app.documents.put(Container::Analytics, &document, Condition::Always).await?;
+    let Some(user) = header.user.as_ref().and_then(|user| UserId::parse(user.clone()).ok()) else { return Ok(()) };
+    let mut languages: Vec<String> = Vec::new();
+    for turn in archived.union.in_order() {
+        if let Some(language) = &turn.entry.language
+            && !languages.contains(language)
+        {
+            languages.push(language.clone());
+        }
+    }
+    let turns = archived.union.len() as u64;
+    profile::update(app, &user, None, |profile| Ok(profile.apply_call(&header.call_connection_id, turns, header.ended_at, &languages))).await.map(drop)
+}
+
+/// Writes the summary and lets the state go, unless something there is not in the archive.
+async fn close(app: &App, archived: &Archived, survey: &Survey, entries: u64) -> Result<bool> {
+    let held = survey.outbox.iter().filter(|waiting| match &waiting.pending {
+        Pending::Turn { rev, entry, .. } => archived.union.holds(&entry.turn_id, *rev),
+        Pending::Ended => true,
+    });
+    let mut archived_fields: Vec<String> = held.map(|waiting| waiting.field.clone()).collect();
+    archived_fields.push(outbox::ENDED.to_owned());
+    let header = &archived.header;
+    let summary = json!({
+        "callConnectionId": header.call_connection_id,
+        "turns": header.turns,
+        "lastSeq": header.last_seq,
+        "complete": header.complete,
+        "startedAt": header.started_at,
+        "endedAt": header.ended_at,
+        "endReason": header.end_reason,
+        "archivedAt": header.archived_at,
+    });
+    app.state.close(&Closing { call: survey.call.clone(), summary: summary.to_string(), archived_fields, archived_entries: entries }).await
+}

@@ -1,0 +1,119 @@
+//! Taking one ACS event: what CallConnected, CallDisconnected and CallEvents have in common.
+
+use crate::app::App;
+use crate::error::{Error, Kind, Result};
+use crate::model::acs::AcsEvent;
+use crate::model::call::{CallChange, Effect, Outcome};
+use crate::model::ids::CallId;
+use crate::model::time::Timestamp;
+use crate::model::transcript::{EndedMessage, StartedMessage, TranscriptMessage};
+use crate::ports::state::Known;
+use crate::steps::{outbox, profile};
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It took effect, or its effect stood already.
+    Done(Outcome),
+    /// It went to the queue, because the state store is away.
+    Queued,
+    /// It carries no state of ours.
+    Ignored,
+}
+
+/// Takes one event. `Ok` means that it need not be delivered again.
+pub async fn take(app: &App, event: &AcsEvent) -> Result<Taken> {
+    let Some(effect) = event.effect()? else {
+        tracing::info!(event_type = event.kind, "event carries no state: acknowledged");
+        return Ok(Taken::Ignored);
+    };
+    let now = app.clock.now();
+    // An event from the future would make a call look longer than it was.
+    let at = event.time.filter(|time| *time <= now.plus_millis(60_000)).unwrap_or(now);
+    let event_id = app.config.deduplicate.then(|| event.id.clone());
+    let change = CallChange { call: event.call()?, event_id, at, now, effect, fields: event.fields() };
+    tracing::Span::current().record("call_id", change.call.as_str());
+    match apply(app, &change).await {
+        Err(e) if e.is_transient() => enqueue(app, &change, &e).await,
+        result => result.map(Taken::Done),
+    }
+}
+
+/// Registers the call, looks once for a legacy one, and applies the change; then what follows from it.
+pub async fn apply(app: &App, change: &CallChange) -> Result<Outcome> {
+    let known = app.state.register(&change.call, change.now).await?;
+    if known == Known::Archived {
+        return Ok(Outcome::Archived);
+    }
+    crate::ports::state::legacy::adopt(app.state.as_ref(), &change.call, &known, change.now).await?;
+    let applied = app.state.apply(change).await?;
+    if applied.outcome == Outcome::Archived {
+        // Archived between the two steps: it must not stay in the open set.
+        app.state.touch_open(&change.call, None).await?;
+    }
+    let Some(session) = applied.session else { return Ok(applied.outcome) };
+    match (&change.effect, applied.outcome) {
+        (Effect::End { .. }, Outcome::Applied) => outbox::send_ended(app, change.call.clone(), session),
+        (Effect::Connect | Effect::Participants { .. }, Outcome::Applied) => {
+            if let Some(user) = session.user() {
+                let (app_, call) = (app.clone(), change.call.clone());
+                app.spawn(async move { profile::attach(&app_, &call, &user).await });
+            }
+        }
+        _ => {}
+    }
+    Ok(applied.outcome)
+}
+
+/// With the state store away, the beginning and the end of a call wait in the queue.
+async fn enqueue(app: &App, change: &CallChange, reason: &Error) -> Result<Taken> {
+    let message = match &change.effect {
+        Effect::Connect => started(change),
+        Effect::End { reason } => ended(change, reason),
+        Effect::Participants { .. } | Effect::Note => return Err(again(reason)),
+    };
+    outbox::send(app, &message, None).await.map_err(|e| {
+        tracing::warn!(error = e.chain(), "neither state store nor queue: the event must come again");
+        again(reason)
+    })?;
+    tracing::warn!(error = reason.chain(), "state store away: the event waits in the queue");
+    Ok(Taken::Queued)
+}
+
+fn again(reason: &Error) -> Error {
+    Error::new(Kind::Unavailable, "the event cannot be taken now; it must be delivered again")
+        .because(reason.chain())
+        .retry_after(std::time::Duration::from_secs(1))
+}
+
+fn started(change: &CallChange) -> TranscriptMessage {
+    let field = |name: &str| change.fields.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone());
+    TranscriptMessage::CallStarted(StartedMessage {
+        call_connection_id: change.call.clone(),
+        event_id: change.event_id.clone(),
+        at: change.at,
+        server_call_id: field(crate::model::call::field::SERVER_CALL_ID),
+        correlation_id: field(crate::model::call::field::CORRELATION_ID),
+        deferrals: 0,
+    })
+}
+
+fn ended(change: &CallChange, reason: &str) -> TranscriptMessage {
+    TranscriptMessage::CallEnded(EndedMessage {
+        call_connection_id: change.call.clone(),
+        event_id: change.event_id.clone(),
+        at: change.at,
+        started_at: None,
+        reason: reason.to_owned(),
+        last_seq: None,
+        deferrals: 0,
+    })
+}
+
+/// Opens a call that a turn has overtaken its CallConnected for: registers it and looks for a legacy one. The call must
+/// be loaded again where this says true.
+pub async fn open_provisionally(app: &App, call: &CallId, now: Timestamp) -> Result<bool> {
+    let known = app.state.register(call, now).await?;
+    let adopted = crate::ports::state::legacy::adopt(app.state.as_ref(), call, &known, now).await?;
+    Ok(adopted.is_some() || known != Known::Nothing)
+}

@@ -1,0 +1,9 @@
+//! Steps that several functions share: a function never calls another function, it takes the same step.
+
+pub mod archive;
+pub mod archiving;
+pub mod events;
+pub mod health;
+pub mod outbox;
+pub mod profile;
+pub mod speech;

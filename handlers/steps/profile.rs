@@ -1,0 +1,97 @@
+//! Profiles: read through the cached copy, written with their version, kept in the context of open calls.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::error::{Error, Kind, Result};
+use crate::model::ids::{CallId, UserId};
+use crate::model::profile::{PROFILE_ID, Profile};
+use crate::ports::documents::{Condition, Container, Put};
+
+/// Longest that a call waits for its user's profile.
+const PATIENCE: Duration = Duration::from_millis(150);
+/// Tries of a write that others keep overtaking.
+const TRIES: u32 = 10;
+
+/// The stored profile with its version.
+pub async fn stored(app: &App, user: &UserId) -> Result<Option<(Profile, String)>> {
+    let Some(document) = app.documents.get(Container::Profiles, user.as_str(), PROFILE_ID).await? else { return Ok(None) };
+    let profile = serde_json::from_value(document.body).map_err(|e| Error::internal(format!("a stored profile is not readable at column {}", e.column())))?;
+    Ok(Some((profile, document.etag)))
+}
+
+/// Changes a profile under its version, again where another was faster, and refreshes the cached copy. `change` says
+/// whether it changed anything; `if_match` makes a foreign version an error (`PreconditionFailed`). The profile after it
+/// with its version.
+pub async fn update<F>(app: &App, user: &UserId, if_match: Option<&str>, mut change: F) -> Result<(Profile, String)>
+where
+    F: FnMut(&mut Profile) -> Result<bool> + Send,
+{
+    for _ in 0..TRIES {
+        let found = stored(app, user).await?;
+        if let Some(expected) = if_match
+            && !matches!(&found, Some((_, etag)) if expected == "*" || etag == expected)
+        {
+            return Err(Error::new(Kind::PreconditionFailed, "the profile has another version than If-Match names").in_field("If-Match"));
+        }
+        let (mut profile, etag) = match found {
+            Some((profile, etag)) => (profile, Some(etag)),
+            None => (Profile::new(user.clone()), None),
+        };
+        if !change(&mut profile)? {
+            return Ok((profile, etag.unwrap_or_default()));
+        }
+        let body = serde_json::to_value(&profile).map_err(Error::internal)?;
+        let condition = etag.as_deref().map_or(Condition::Absent, Condition::Matches);
+        if let Put::Done(etag) = app.documents.put(Container::Profiles, &body, condition).await? {
+            refresh(app, &profile).await;
+            return Ok((profile, etag));
+        }
+    }
+    Err(Error::new(Kind::Throttled, "the profile is being changed by too many at once").retry_after(Duration::from_secs(1)))
+}
+
+/// Replaces the cached copy. A copy that cannot be refreshed ends by its TTL.
+async fn refresh(app: &App, profile: &Profile) {
+    let result = match serde_json::to_string(profile) {
+        Ok(json) => app.state.keep_profile(&profile.user, Some(&json)).await,
+        Err(e) => Err(Error::internal(e)),
+    };
+    if let Err(e) = result {
+        tracing::warn!(error = e.chain(), "the cached profile was not refreshed");
+    }
+}
+
+/// The profile from the cached copy, else from the record (and then cached).
+async fn read(app: &App, user: &UserId) -> Result<Option<Profile>> {
+    if let Ok(Some(json)) = app.state.profile(user).await
+        && let Ok(profile) = serde_json::from_str(&json)
+    {
+        return Ok(Some(profile));
+    }
+    let Some((profile, _)) = stored(app, user).await? else { return Ok(None) };
+    refresh(app, &profile).await;
+    Ok(Some(profile))
+}
+
+/// Puts the facts of the user's profile into the call's context. After 150 ms, or where the record is away, the call
+/// goes on anonymous and the context says so.
+pub async fn attach(app: &App, call: &CallId, user: &UserId) {
+    let facts = match tokio::time::timeout(PATIENCE, read(app, user)).await {
+        Ok(Ok(Some(profile))) => profile.facts(),
+        Ok(Ok(None)) => json!({ "new": true }),
+        Ok(Err(e)) => {
+            tracing::warn!(error = e.chain(), "the call goes on without its profile");
+            json!({ "anonymous": true, "reason": "unavailable" })
+        }
+        Err(_) => {
+            tracing::warn!("the call goes on without its profile: it took too long");
+            json!({ "anonymous": true, "reason": "timeout" })
+        }
+    };
+    if let Err(e) = app.state.attach_profile(call, &facts.to_string()).await {
+        tracing::warn!(error = e.chain(), "the profile was not kept in the context");
+    }
+}

@@ -1,0 +1,101 @@
+//! `rtvoice transcript`: an archived call, for people or as JSON.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use rtvoice::app::App;
+use rtvoice::config::Config;
+use rtvoice::error::{Kind, Result};
+use rtvoice::model::ids::CallId;
+use rtvoice::steps::archive::{self, Archived};
+use serde_json::json;
+
+/// Print an archived call, from the documents that the settings name.
+#[derive(Args)]
+#[command(after_help = "Exit codes: 0 printed, 1 there is no archive of this call, 2 wrong usage or setting.")]
+pub(crate) struct Arguments {
+    /// The call's callConnectionId
+    call: String,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let config = match Config::from_env() {
+        Ok(config) => config,
+        Err(e) => return super::wrong_setting(&e.to_string()),
+    };
+    let call = match CallId::parse(arguments.call.as_str()) {
+        Ok(call) => call,
+        Err(e) => return super::wrong_setting(&format!("callConnectionId {}", e.detail)),
+    };
+    super::log_to("error", super::LogTarget::Stderr);
+    match super::runtime().and_then(|runtime| runtime.block_on(read(config, &call))) {
+        Ok(Some(archived)) if arguments.json => {
+            println!("{}", view(&archived));
+            ExitCode::SUCCESS
+        }
+        Ok(Some(archived)) => {
+            show(&archived);
+            ExitCode::SUCCESS
+        }
+        Ok(None) => {
+            eprintln!("rtvoice: there is no archived transcript of call {call}");
+            ExitCode::FAILURE
+        }
+        Err(e) if e.kind == Kind::Setting => super::wrong_setting(&e.detail),
+        Err(e) => {
+            eprintln!("rtvoice: {}", e.chain());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn read(config: Config, call: &CallId) -> Result<Option<Archived>> {
+    let app = App::new(config)?;
+    archive::read(&app, call).await
+}
+
+fn view(archived: &Archived) -> serde_json::Value {
+    let header = &archived.header;
+    let turns: Vec<_> = archived
+        .union
+        .in_order()
+        .into_iter()
+        .map(|t| json!({ "seq": t.seq, "turnId": t.entry.turn_id, "at": t.entry.at, "user": t.entry.user, "assistant": t.entry.assistant, "source": t.entry.source, "degraded": t.degraded }))
+        .collect();
+    json!({
+        "callConnectionId": header.call_connection_id,
+        "complete": header.complete,
+        "startedAt": header.started_at,
+        "endedAt": header.ended_at,
+        "endReason": header.end_reason,
+        "turns": turns,
+        "legacy": header.legacy,
+    })
+}
+
+fn show(archived: &Archived) {
+    let header = &archived.header;
+    let or_unknown = |time: Option<rtvoice::model::time::Timestamp>| time.map_or_else(|| "unknown".to_owned(), |t| t.to_string());
+    println!("Call      {}", header.call_connection_id);
+    println!("Started   {}", or_unknown(header.started_at));
+    println!("Ended     {} ({})", or_unknown(header.ended_at), header.end_reason.as_deref().unwrap_or("unknown"));
+    println!("Turns     {}{}", header.turns, if header.complete { "" } else { " (incomplete)" });
+    for turn in archived.union.in_order() {
+        let number = turn.seq.map_or_else(|| "-".to_owned(), |seq| seq.to_string());
+        println!("\n{number:>4}  {}", turn.entry.at);
+        if let Some(user) = &turn.entry.user {
+            println!("      caller  {}", printable(user));
+        }
+        if let Some(assistant) = &turn.entry.assistant {
+            println!("      agent   {}", printable(assistant));
+        }
+    }
+}
+
+/// A caller's words cannot steer the terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
