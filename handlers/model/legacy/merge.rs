@@ -75,11 +75,8 @@ fn longest(a: &[&Message], b: &[Message]) -> Vec<Option<usize>> {
     let mut lengths = vec![0u32; (a.len() + 1) * width];
     for i in (0..a.len()).rev() {
         for j in (0..b.len()).rev() {
-            lengths[i * width + j] = if a[i].same(&b[j]) {
-                lengths[(i + 1) * width + j + 1] + 1
-            } else {
-                lengths[(i + 1) * width + j].max(lengths[i * width + j + 1])
-            };
+            lengths[i * width + j] =
+                if a[i].same(&b[j]) { lengths[(i + 1) * width + j + 1] + 1 } else { lengths[(i + 1) * width + j].max(lengths[i * width + j + 1]) };
         }
     }
     let mut found = vec![None; b.len()];

@@ -128,6 +128,14 @@ impl LegacyRaw {
         Some(if misfits.is_empty() { "only a map to a session that is gone".to_owned() } else { misfits.join("; ") })
     }
 
+    /// The browser's session that the call is mapped to.
+    pub fn browser(&self) -> Option<&str> {
+        self.keys.iter().find_map(|key| match (&key.role, &key.content) {
+            (Role::Map, Content::Text(id)) => Some(id.as_str()),
+            _ => None,
+        })
+    }
+
     /// Names of the keys whose content is taken over: those that may go.
     pub fn migrated_keys(&self) -> Vec<String> {
         self.keys.iter().filter(|key| !matches!(key.content, Content::Unread(_))).map(|key| key.name.clone()).collect()
