@@ -2,7 +2,7 @@
 //!
 //! The map of the house; dependencies point one way, and a test holds them to it:
 //!
-//! - `main`, [`dev`], `ops`: what an operator or the Functions host starts.
+//! - `main`, [`dev`], [`ops`]: what an operator or the Functions host starts.
 //! - [`host`]: speaks with the Functions host; runs functions.
 //! - [`functions`]: one story per function; a function never calls another.
 //! - [`steps`]: what several functions have in common.
@@ -19,5 +19,6 @@ pub mod error;
 pub mod functions;
 pub mod host;
 pub mod model;
+pub mod ops;
 pub mod ports;
 pub mod steps;

@@ -6,6 +6,7 @@ pub mod archive;
 pub mod call;
 pub mod conversation;
 pub mod ids;
+pub mod legacy;
 pub mod phrase;
 pub mod profile;
 pub mod stages;

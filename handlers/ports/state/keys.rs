@@ -4,8 +4,12 @@
 //! nothing can be injected. With a cluster, the identifier of `call` and `conversation` keys stands in braces: all
 //! keys of one call share a hash slot.
 
+mod legacy;
+
 use crate::config::Config;
 use crate::model::ids::{CallId, UserId, WorkerId};
+
+pub use legacy::LegacyOwner;
 
 /// The components of a call's keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -258,6 +258,6 @@ pub trait StateHealth: Send + Sync + 'static {
 }
 
 /// Everything the state port does, for the one place that chooses a backend.
-pub trait State: Calls + Archiving + AuthStates + Workers + Caches + StateHealth {}
+pub trait State: Calls + Archiving + AuthStates + Workers + Caches + StateHealth + legacy::Legacy {}
 
-impl<T: Calls + Archiving + AuthStates + Workers + Caches + StateHealth> State for T {}
+impl<T: Calls + Archiving + AuthStates + Workers + Caches + StateHealth + legacy::Legacy> State for T {}

@@ -20,7 +20,9 @@ mod auth;
 mod caches;
 mod calls;
 mod health;
+mod legacy;
 mod link;
+mod nodes;
 mod workers;
 
 pub use link::install_tls13;
@@ -47,6 +49,8 @@ struct Scripts {
     release: Script,
     index_audio: Script,
     drop_claim: Script,
+    import_legacy: Script,
+    mark_checked: Script,
 }
 
 impl Scripts {
@@ -63,6 +67,8 @@ impl Scripts {
             release: Script::new(include_str!("redis/release.lua")),
             index_audio: Script::new(include_str!("redis/index_audio.lua")),
             drop_claim: Script::new(include_str!("redis/drop_claim.lua")),
+            import_legacy: Script::new(include_str!("redis/import_legacy.lua")),
+            mark_checked: Script::new(include_str!("redis/mark_checked.lua")),
         }
     }
 }

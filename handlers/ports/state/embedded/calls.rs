@@ -90,7 +90,7 @@ impl Calls for EmbeddedState {
 }
 
 impl Step<'_> {
-    fn note_open(&self, call: &CallId, activity: Timestamp) -> Result<()> {
+    pub(super) fn note_open(&self, call: &CallId, activity: Timestamp) -> Result<()> {
         let set = self.table.open(&self.rules.keys.open_calls_of(call), self.at_least(TtlPolicy::OpenCalls))?;
         self.table.add(set, call.as_str(), activity.millis())
     }
