@@ -14,6 +14,7 @@
 
 pub mod app;
 pub mod config;
+pub mod dev;
 pub mod error;
 pub mod functions;
 pub mod host;
