@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use rtvoice::error::{Error, Result};
 
 mod local;
+mod migrate;
 mod serve;
 mod transcript;
 
@@ -25,6 +26,8 @@ enum Command {
     Dev(local::DevArguments),
     /// Play a whole phone call through the local host, and verify what came of it
     Demo(local::DemoArguments),
+    /// Take over calls from the legacy layouts in Redis
+    Migrate(rtvoice::ops::migrate::MigrateArgs),
     /// Print an archived call
     Transcript(transcript::Arguments),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Serve => serve::run(),
         Command::Dev(arguments) => local::dev(&arguments),
         Command::Demo(arguments) => local::demo(&arguments),
+        Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Transcript(arguments) => transcript::run(&arguments),
     }
 }

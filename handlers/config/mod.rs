@@ -118,6 +118,8 @@ pub struct Config {
     pub handler_port: Option<u16>,
     /// True in the child of `rtvoice dev`, which delivers the embedded queue itself.
     pub under_dev_host: bool,
+    /// True where the process must end when its standard input closes: in the child of `rtvoice dev`.
+    pub exit_with_stdin: bool,
     /// False only in tests of the demo: turns are then not deduplicated. Debug builds alone read it.
     pub deduplicate: bool,
 }
