@@ -81,7 +81,8 @@ impl Caches for AsyncAzureRedisManager {
         let key = self.keys.audio(hash);
         let claim = format!("{CLAIM}{token}");
         let mut ask = pipe();
-        ask.cmd("GETRANGE").arg(&key).arg(0).arg(claim.len() - 1).strlen(&key);
+        // One byte more than the claim, so that a longer token is not taken for the caller's.
+        ask.cmd("GETRANGE").arg(&key).arg(0).arg(claim.len()).strlen(&key);
         ask.cmd("SET").arg(&key).arg(&claim).arg("NX").arg("PX").arg(CLAIM_MILLIS);
         let [head, length, claimed]: [Value; 3] = exact(self.pipeline(&ask).await?)?;
         let head: Vec<u8> = read(head)?;
