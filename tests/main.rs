@@ -4,5 +4,6 @@ mod contract;
 mod dev_host;
 mod envelope;
 mod harness;
+mod legacy;
 mod manifest;
 mod phrase;
