@@ -2,7 +2,7 @@
 //!
 //! The map of the house; dependencies point one way, and a test holds them to it:
 //!
-//! - `main`, `dev`, [`ops`]: what an operator or the Functions host starts.
+//! - `main`, [`dev`], [`ops`]: what an operator or the Functions host starts.
 //! - [`host`]: speaks with the Functions host; runs functions.
 //! - [`functions`]: one story per function; a function never calls another.
 //! - [`steps`]: what several functions have in common.
@@ -14,6 +14,7 @@
 
 pub mod app;
 pub mod config;
+pub mod dev;
 pub mod error;
 pub mod functions;
 pub mod host;

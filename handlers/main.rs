@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rtvoice::error::{Error, Result};
 
+mod local;
+mod migrate;
 mod serve;
 mod transcript;
 
@@ -20,6 +22,12 @@ struct Cli {
 enum Command {
     /// Run as the custom handler of the Functions host (host.json starts it)
     Serve,
+    /// Run the local host: functions, timers and the embedded queue, without a cloud
+    Dev(local::DevArguments),
+    /// Play a whole phone call through the local host, and verify what came of it
+    Demo(local::DemoArguments),
+    /// Take over calls from the legacy layouts in Redis
+    Migrate(rtvoice::ops::migrate::MigrateArgs),
     /// Print an archived call
     Transcript(transcript::Arguments),
 }
@@ -37,6 +45,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
         Command::Serve => serve::run(),
+        Command::Dev(arguments) => local::dev(&arguments),
+        Command::Demo(arguments) => local::demo(&arguments),
+        Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Transcript(arguments) => transcript::run(&arguments),
     }
 }

@@ -7,14 +7,12 @@ use std::time::Duration;
 use rtvoice::app::App;
 use rtvoice::config::Config;
 use rtvoice::error::{Error, Kind, Result};
-use rtvoice::host::deliver::{Deliverer, Source, Target};
+use rtvoice::host::deliver::{Deliverer, Target};
 use rtvoice::host::link::HandlerLink;
+use rtvoice::host::manifest::{Manifest, Trigger};
 use rtvoice::host::{router, server};
 use rtvoice::ports;
 use tokio_util::sync::CancellationToken;
-
-/// Lanes that `serve` delivers at once where no host does; as host.json has it.
-const LANES: usize = 64;
 
 /// Runs until it is told to end. A setting that is missing, wrong or contradictory is one line and exit code 2.
 pub fn run() -> ExitCode {
@@ -38,7 +36,7 @@ async fn serve(config: Config) -> Result<()> {
     let port = config.handler_port.ok_or_else(|| {
         Error::new(Kind::Setting, "FUNCTIONS_CUSTOMHANDLER_PORT must be set: the Functions host sets it, for example FUNCTIONS_CUSTOMHANDLER_PORT=7072")
     })?;
-    let with_stdin = config.under_dev_host;
+    let with_stdin = config.exit_with_stdin;
     let app = App::new(config)?;
     server::connect(&app).await?;
     let listener = server::bind(port).await?;
@@ -58,17 +56,16 @@ async fn serve(config: Config) -> Result<()> {
 fn deliver_embedded(app: &App, port: u16, stop: &CancellationToken) -> Result<Vec<tokio::task::JoinHandle<()>>> {
     let Some(queue) = app.embedded_queue.clone().filter(|_| !app.config.under_dev_host) else { return Ok(Vec::new()) };
     tracing::info!("no Service Bus is configured: delivering the embedded queue here");
-    let link = HandlerLink::new(ports::http::client()?, port, Some(router::longest_deadline() + Duration::from_secs(10)));
+    let link = HandlerLink::new(ports::http::loopback_client()?, port, Some(router::longest_deadline() + Duration::from_secs(10)));
     let deliverer = Deliverer { queue, invoker: Arc::new(link), clock: Arc::clone(&app.clock) };
-    let target = |function: &str, source: Source, concurrency: usize| Target {
-        function: function.to_owned(),
-        binding: rtvoice::functions::transcript_writer::BINDING.to_owned(),
-        queue: app.config.transcript_queue.clone(),
-        source,
-        with_session: source == Source::Live,
-        concurrency,
-        renew_for: Duration::from_secs(300),
-    };
-    let targets = [target("TranscriptWriter", Source::Live, LANES), target("TranscriptDeadLetter", Source::Dead, 4)];
-    Ok(targets.into_iter().map(|target| tokio::spawn(deliverer.clone().run(target, stop.clone()))).collect())
+    let manifest = Manifest::read(&app.config.app_root)?;
+    let mut tasks = Vec::new();
+    for function in &manifest.functions {
+        let Trigger::ServiceBus(trigger) = &function.trigger else { continue };
+        let named = |name: &str| (name == "TRANSCRIPT_QUEUE").then(|| app.config.transcript_queue.clone());
+        if let Some(target) = Target::of(&function.name, trigger, &manifest, &app.config, named)? {
+            tasks.push(tokio::spawn(deliverer.clone().run(target, stop.clone())));
+        }
+    }
+    Ok(tasks)
 }

@@ -7,3 +7,4 @@ mod harness;
 mod legacy;
 mod manifest;
 mod phrase;
+mod properties;

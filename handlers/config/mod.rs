@@ -9,7 +9,7 @@ mod read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use read::{SETTINGS, SettingError};
+pub use read::{SETTINGS, SettingError, process_env};
 
 /// A value that never shows itself in a log or a Debug print.
 #[derive(Clone, PartialEq, Eq)]
@@ -118,6 +118,8 @@ pub struct Config {
     pub handler_port: Option<u16>,
     /// True in the child of `rtvoice dev`, which delivers the embedded queue itself.
     pub under_dev_host: bool,
+    /// True where the process must end when its standard input closes: in the child of `rtvoice dev`.
+    pub exit_with_stdin: bool,
     /// False only in tests of the demo: turns are then not deduplicated. Debug builds alone read it.
     pub deduplicate: bool,
 }
@@ -194,17 +196,21 @@ pub struct OpenAiConfig {
     pub deployment: String,
 }
 
+/// The app root: `FUNCTIONS_APP_ROOT_PATH`, else the nearest folder, from the current one upward, that holds a `host.json`,
+/// else the current folder.
+pub fn app_root() -> PathBuf {
+    read::app_root(&read::process_env)
+}
+
 impl Config {
     /// Reads all settings through `lookup`; `app_root` is the folder of `host.json`.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>, app_root: PathBuf) -> Result<Self, SettingError> {
         read::config(&lookup, app_root)
     }
 
-    /// Reads the process environment. The app root is `FUNCTIONS_APP_ROOT_PATH`, else the nearest folder, from the
-    /// current one upward, that holds a `host.json`, else the current folder.
+    /// Reads the process environment, with the app root of [`app_root`].
     pub fn from_env() -> Result<Self, SettingError> {
-        let root = read::app_root(&read::process_env);
-        Self::from_lookup(read::process_env, root)
+        Self::from_lookup(read::process_env, app_root())
     }
 
     /// True when any of state, documents and queue is embedded.

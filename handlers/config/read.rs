@@ -59,8 +59,9 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
 
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// A variable of the process environment; none where it is unset or not UTF-8.
 #[expect(clippy::disallowed_methods, reason = "the only reader of the process environment")]
-pub(super) fn process_env(name: &str) -> Option<String> {
+pub fn process_env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
@@ -169,6 +170,7 @@ pub(super) fn config(lookup: Lookup<'_>, app_root: PathBuf) -> Result<Config, Se
         tts_max_bytes: number(lookup, "TTS_MAX_BYTES", 1 << 30, 0, 1 << 40, "1073741824")?,
         handler_port: handler_port(lookup)?,
         under_dev_host: text(lookup, "RTVOICE_DEV_HOST").is_some(),
+        exit_with_stdin: text(lookup, "RTVOICE_EXIT_WITH_STDIN").is_some(),
         deduplicate: !(cfg!(debug_assertions) && text(lookup, "RTVOICE_TEST_DEDUPLICATION").as_deref() == Some("off")),
     };
     embedded_allowed(&config)?;

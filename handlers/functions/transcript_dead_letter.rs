@@ -20,7 +20,7 @@ const PROPERTY_CHARS: usize = 1024;
 
 /// Parks one message. The same message again is the same document.
 pub async fn run(app: App, envelope: Envelope) -> Result<()> {
-    let payload = envelope.bytes(BINDING)?;
+    let payload = envelope.binary(BINDING)?;
     let property = |name: &str| envelope.metadata_text(name).map(|text| text.chars().take(PROPERTY_CHARS).collect::<String>());
     let message_id = property("MessageId");
     // The host gives UTC without an offset.

@@ -26,7 +26,7 @@ const FURTHEST_MINUTES: u32 = 5;
 
 /// Writes what one message says.
 pub async fn run(app: App, envelope: Envelope) -> Result<()> {
-    let message = TranscriptMessage::parse(&envelope.bytes(BINDING)?.bytes)?;
+    let message = TranscriptMessage::parse(&envelope.binary(BINDING)?.bytes)?;
     tracing::Span::current().record("call_id", message.call().as_str());
     let began = Instant::now();
     let mut pause = PAUSE;

@@ -10,9 +10,11 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::Result;
+use crate::config::Config;
+use crate::error::{Error, Kind, Result};
 use crate::host::compose::{self, Invocation};
 use crate::host::link::Invoker;
+use crate::host::manifest::{DataType, Manifest, ServiceBusTrigger, expand, span};
 use crate::ports::clock::Clock;
 use crate::ports::queue::embedded::{Changes, Delivery, EmbeddedQueue};
 
@@ -28,6 +30,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a delivery may go on after `stop`.
 pub const GRACE: Duration = Duration::from_secs(5);
+
+/// The path suffix of a queue's dead letters.
+const DEAD_LETTERS: &str = "/$DeadLetterQueue";
 
 /// Which side of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +60,39 @@ pub struct Target {
     pub concurrency: usize,
     /// How long a lock is renewed while the function runs.
     pub renew_for: Duration,
+}
+
+impl Target {
+    /// What the function of a serviceBusTrigger gets from the embedded queue; none where it listens to another queue.
+    /// `lookup` fills in `%NAME%`. Fails where the binding is not `dataType: binary`: a body could then forge Metadata.
+    pub fn of(
+        function: &str,
+        trigger: &ServiceBusTrigger,
+        manifest: &Manifest,
+        config: &Config,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>> {
+        let name = expand(&trigger.queue_name, lookup)?;
+        let (queue, source) = name.strip_suffix(DEAD_LETTERS).map_or((name.as_str(), Source::Live), |queue| (queue, Source::Dead));
+        if queue != config.transcript_queue {
+            return Ok(None);
+        }
+        if trigger.data_type != Some(DataType::Binary) {
+            let detail = format!("{function}/function.json: dataType: must be binary, for otherwise a body can forge Metadata");
+            return Err(Error::new(Kind::Setting, detail));
+        }
+        let bus = &manifest.host.extensions.service_bus;
+        let at_once = if trigger.is_sessions_enabled { bus.max_concurrent_sessions.unwrap_or(8) } else { bus.max_concurrent_calls.unwrap_or(16) };
+        Ok(Some(Self {
+            function: function.to_owned(),
+            binding: trigger.name.clone(),
+            queue: queue.to_owned(),
+            source,
+            with_session: trigger.is_sessions_enabled,
+            concurrency: usize::try_from(at_once).unwrap_or(1).max(1),
+            renew_for: bus.max_auto_lock_renewal_duration.as_deref().and_then(span).unwrap_or(Duration::from_secs(300)),
+        }))
+    }
 }
 
 /// What a delivery needs.
@@ -85,16 +123,15 @@ impl Deliverer {
                 tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(PAUSE) => {} }
             }
         }
-        let finished = async { while running.join_next().await.is_some() {} };
-        if tokio::time::timeout(GRACE, finished).await.is_err() {
-            tracing::warn!(function = target.function, "deliveries were still running at the end; their locks will run out");
-        }
+        // Each ends by itself: what still runs after its grace is given back.
+        while running.join_next().await.is_some() {}
     }
 
     /// Watch, receive until there is nothing, wait: in this order nothing is missed.
     async fn rounds(self: &Arc<Self>, target: &Arc<Target>, running: &mut JoinSet<()>, stop: &CancellationToken) -> Result<()> {
         let mut changes: Changes = self.queue.changes().await?;
         while !stop.is_cancelled() {
+            tokio::select! { () = stop.cancelled() => return Ok(()), () = self.invoker.available() => {} }
             let free = target.concurrency.saturating_sub(running.len());
             let batch = match (free, target.source) {
                 (0, _) => Vec::new(),
@@ -103,8 +140,8 @@ impl Deliverer {
             };
             let found = !batch.is_empty();
             for delivery in batch {
-                let (this, target) = (Arc::clone(self), Arc::clone(target));
-                running.spawn(async move { this.deliver(&target, &delivery).await });
+                let (this, target, stop) = (Arc::clone(self), Arc::clone(target), stop.clone());
+                running.spawn(async move { this.deliver(&target, &delivery, &stop).await });
             }
             if found {
                 continue;
@@ -119,13 +156,14 @@ impl Deliverer {
         Ok(())
     }
 
-    async fn deliver(&self, target: &Target, delivery: &Delivery) {
+    async fn deliver(&self, target: &Target, delivery: &Delivery, stop: &CancellationToken) {
         let id = self.clock.new_id();
         let invocation = Invocation { function: &target.function, binding: &target.binding, now: self.clock.now(), id: &id };
         let envelope = compose::service_bus(invocation, delivery, &target.queue, target.with_session);
         let verdict = tokio::select! {
             verdict = self.invoker.invoke(&target.function, &id, &envelope) => verdict,
             never = self.renew(target, delivery) => match never {},
+            () = grace(stop) => Err(Error::new(Kind::Unavailable, "the delivery was still running at the end")),
         };
         let settled = match &verdict {
             Ok(()) => self.queue.complete(delivery).await,
@@ -133,7 +171,7 @@ impl Deliverer {
                 let (sequence, attempt) = (delivery.sequence_number, delivery.delivery_count);
                 tracing::warn!(function = target.function, sequence, attempt, error = error.chain(), "the delivery failed; the message comes again");
                 if target.source == Source::Dead {
-                    tokio::time::sleep(PAUSE).await;
+                    tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(PAUSE) => {} }
                 }
                 self.queue.abandon(delivery).await
             }
@@ -158,4 +196,10 @@ impl Deliverer {
             }
         }
     }
+}
+
+/// Ends some time after `stop`.
+async fn grace(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(GRACE).await;
 }

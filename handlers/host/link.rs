@@ -28,6 +28,10 @@ pub trait Invoker: Send + Sync + 'static {
     /// Hands `envelope` to `function`; `id` is 32 hexadecimal characters, fresh for each attempt. `Ok` means that the
     /// trigger may be settled; after an error it must come again.
     async fn invoke(&self, function: &str, id: &str, envelope: &Value) -> Result<()>;
+
+    /// Returns when there is a handler to invoke. Deliverers wait here before they take a message: deliveries to a
+    /// handler that is away would only use up the message's delivery count.
+    async fn available(&self) {}
 }
 
 /// A handler at a fixed address.

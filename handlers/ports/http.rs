@@ -18,6 +18,15 @@ pub fn root_store() -> rustls::RootCertStore {
 
 /// Makes the shared client. Without any certificate authority it still serves plain loopback endpoints.
 pub fn client() -> Result<reqwest::Client> {
+    build(|builder| builder)
+}
+
+/// Makes a client for this machine alone: a proxy of the environment must not see what goes to 127.0.0.1.
+pub fn loopback_client() -> Result<reqwest::Client> {
+    build(reqwest::ClientBuilder::no_proxy)
+}
+
+fn build(adapt: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> Result<reqwest::Client> {
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -26,7 +35,7 @@ pub fn client() -> Result<reqwest::Client> {
         .with_no_client_auth();
     #[expect(clippy::disallowed_methods, reason = "the one place that makes the shared client")]
     let builder = reqwest::Client::builder();
-    builder
+    adapt(builder)
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(2))

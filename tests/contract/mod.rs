@@ -5,3 +5,4 @@ mod documents_cosmos;
 mod queue;
 mod replies;
 mod speech;
+pub mod state;

@@ -1,6 +1,7 @@
 //! What tests need: real servers on free ports, ended by process id, and strict stand-ins for foreign services.
 
 pub mod cosmos;
+pub mod fake_handler;
 pub mod identity;
 pub mod openai;
 pub mod redis;

@@ -38,7 +38,8 @@ pub struct Options {
     pub tls: Option<&'static str>,
     /// Further arguments, such as `--maxmemory`.
     pub extra: Vec<&'static str>,
-    cluster: bool,
+    /// A node of a cluster, see [`RedisCluster`].
+    pub cluster: bool,
 }
 
 struct Process {

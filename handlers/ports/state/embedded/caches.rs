@@ -48,9 +48,9 @@ impl Caches for EmbeddedState {
         self.read(move |step| Ok(step.table.value(&step.rules.keys.audio(&hash))?.map(Bytes::from))).await
     }
 
-    async fn keep_audio(&self, hash: &str, audio: Bytes, _now: Timestamp) -> Result<bool> {
+    async fn keep_audio(&self, hash: &str, audio: Bytes, now: Timestamp) -> Result<bool> {
         let hash = hash.to_owned();
-        self.write(move |step| step.keep_audio(&hash, &audio)).await
+        self.write(move |step| step.keep_audio(&hash, &audio, now)).await
     }
 
     async fn drop_claim(&self, hash: &str, token: &str) -> Result<()> {
@@ -85,9 +85,9 @@ impl Caches for EmbeddedState {
 }
 
 impl Step<'_> {
-    fn keep_audio(&self, hash: &str, audio: &Bytes) -> Result<bool> {
+    fn keep_audio(&self, hash: &str, audio: &Bytes, now: Timestamp) -> Result<bool> {
         let (key, index) = (self.rules.keys.audio(hash), self.rules.keys.audio_index());
-        self.table.take_out_up_to(&index, self.table.now().millis())?;
+        self.table.take_out_up_to(&index, now.millis())?;
         let mut taken = 0;
         let mut replaced = None;
         for (member, _) in self.table.members(&index, 0, u64::MAX)? {
@@ -110,7 +110,7 @@ impl Step<'_> {
         let life = self.anew(TtlPolicy::TtsCache);
         self.table.set_value(&key, audio, life)?;
         let id = self.table.open(&index, life)?;
-        self.table.add(id, &format!("{hash}:{bytes}"), self.table.now().plus_millis(self.millis(TtlPolicy::TtsCache)).millis())?;
+        self.table.add(id, &format!("{hash}:{bytes}"), now.plus_millis(self.millis(TtlPolicy::TtsCache)).millis())?;
         Ok(true)
     }
 }

@@ -82,9 +82,7 @@ impl Calls for EmbeddedState {
             let key = step.rules.keys.open_calls_of(&call);
             match activity {
                 None => step.table.take_out(&key, call.as_str()),
-                // Only moved: a call that was closed in between must not come back.
-                Some(at) if step.table.has(&key, call.as_str())? => step.note_open(&call, at),
-                Some(_) => Ok(()),
+                Some(at) => step.note_open(&call, at),
             }
         })
         .await
@@ -124,8 +122,10 @@ impl Step<'_> {
             self.table.add(events, event, 0)?;
         }
         let session = self.open_session(call, policy, change.now)?;
+        self.table.touch(&self.key(call, CallKey::Context), self.anew(TtlPolicy::ConversationContext))?;
+        self.table.touch(&self.key(call, CallKey::Outbox), self.at_least(TtlPolicy::Outbox))?;
         if ended {
-            self.note_late(session, change)?
+            self.note_late(session, before.as_ref(), change)?
         } else {
             self.take_effect(session, before.as_ref(), change)?
         }
@@ -151,17 +151,18 @@ impl Step<'_> {
     }
 
     /// An event on a call that has ended: what it knows is kept, and nothing is revived.
-    fn note_late(&self, session: KeyId, change: &CallChange) -> Result<()> {
+    fn note_late(&self, session: KeyId, before: Option<&Session>, change: &CallChange) -> Result<()> {
         for (name, value) in &change.fields {
             match change.effect {
                 Effect::Note => self.table.set(session, name, value)?,
                 _ => drop(self.table.set_new(session, name, value)?),
             }
         }
-        if change.effect == Effect::Connect {
-            self.table.set_new(session, field::CONNECTED_AT, &change.at.millis().to_string())?;
+        match &change.effect {
+            Effect::Connect => self.table.set_new(session, field::CONNECTED_AT, &change.at.millis().to_string()).map(drop),
+            Effect::Participants { sequence, participants, phone_user } => self.set_participants(session, before, *sequence, participants, phone_user.as_ref()),
+            Effect::End { .. } | Effect::Note => Ok(()),
         }
-        Ok(())
     }
 
     fn take_effect(&self, session: KeyId, before: Option<&Session>, change: &CallChange) -> Result<()> {
@@ -182,17 +183,16 @@ impl Step<'_> {
                 self.table.set_new(session, field::END_REASON, reason)?;
                 self.push_end(&change.call, change.now)
             }
-            Effect::Participants { sequence, participants, phone_user } => {
-                let taken: Option<i64> = before.and_then(|s| s.get(field::PARTICIPANTS_SEQ)).and_then(|n| n.parse().ok());
-                if taken.is_some_and(|taken| *sequence <= taken) {
-                    return Ok(());
-                }
-                self.set_participants(session, *sequence, participants, phone_user.as_ref())
-            }
+            Effect::Participants { sequence, participants, phone_user } => self.set_participants(session, before, *sequence, participants, phone_user.as_ref()),
         }
     }
 
-    fn set_participants(&self, session: KeyId, sequence: i64, participants: &str, phone_user: Option<&UserId>) -> Result<()> {
+    /// Replaces the participants, unless a later report was already taken.
+    fn set_participants(&self, session: KeyId, before: Option<&Session>, sequence: i64, participants: &str, phone_user: Option<&UserId>) -> Result<()> {
+        let taken: Option<i64> = before.and_then(|s| s.get(field::PARTICIPANTS_SEQ)).and_then(|n| n.parse().ok());
+        if taken.is_some_and(|taken| sequence <= taken) {
+            return Ok(());
+        }
         self.table.set(session, field::PARTICIPANTS, participants)?;
         self.table.set(session, field::PARTICIPANTS_SEQ, &sequence.to_string())?;
         phone_user.map_or(Ok(()), |user| self.table.set(session, field::PHONE_USER, user.as_str()))

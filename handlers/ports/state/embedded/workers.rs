@@ -51,6 +51,7 @@ impl Workers for EmbeddedState {
         self.write(move |step| {
             step.sign_of_life(&worker, now)?;
             let affinity = step.rules.keys.worker_affinity(&worker);
+            step.table.touch(&affinity, step.anew(TtlPolicy::WorkerAffinity))?;
             let mut held = 0;
             for (member, _) in step.table.members(&affinity, 0, u64::MAX)? {
                 // A claim may have expired, or its call may be archived, since it was made.

@@ -19,7 +19,10 @@ if effect == 'connect' then
   redis.call('HSETNX', session, 'connectedAt', at)
   if not ended then
     redis.call('HSET', session, 'status', 'connected')
-    redis.call('HSETNX', context, '_createdAt', now)
+    if redis.call('EXISTS', context) == 0 then
+      local turns_taken = tonumber(redis.call('HGET', session, 'lastSeq') or '0')
+      redis.call('HSET', context, turns_taken > 0 and '_rebuiltAt' or '_createdAt', now)
+    end
   end
 elseif effect == 'end' then
   if not ended then

@@ -15,8 +15,9 @@ impl Archiving for AsyncAzureRedisManager {
     async fn history(&self, call: &CallId, from: u64, count: u64) -> Result<Slice> {
         let key = self.key(call, CallKey::History);
         let mut look = pipe();
-        let last = from.saturating_add(count).saturating_sub(1);
-        look.cmd("LRANGE").arg(&key).arg(from).arg(last).llen(&key);
+        // A last place before the first one is an empty range; place -1 would be the end of the list.
+        let (first, last) = if count == 0 { (1, 0) } else { (from, from.saturating_add(count - 1)) };
+        look.cmd("LRANGE").arg(&key).arg(first).arg(last).llen(&key);
         let [frames, total]: [Value; 2] = exact(self.pipeline(&look).await?)?;
         let entries = read::<Vec<String>>(frames)?.iter().map(|frame| entry(frame)).collect::<Result<_>>()?;
         Ok(Slice { entries, total: read(total)? })

@@ -79,14 +79,17 @@ fn share_of(info: &InfoDict) -> f64 {
 impl Caches for AsyncAzureRedisManager {
     async fn phrase(&self, hash: &str, token: &str) -> Result<Spoken> {
         let key = self.keys.audio(hash);
+        let claim = format!("{CLAIM}{token}");
         let mut ask = pipe();
-        ask.cmd("GETRANGE").arg(&key).arg(0).arg(CLAIM.len() - 1).strlen(&key);
-        ask.cmd("SET").arg(&key).arg(format!("{CLAIM}{token}")).arg("NX").arg("PX").arg(CLAIM_MILLIS);
+        // One byte more than the claim, so that a longer token is not taken for the caller's.
+        ask.cmd("GETRANGE").arg(&key).arg(0).arg(claim.len()).strlen(&key);
+        ask.cmd("SET").arg(&key).arg(&claim).arg("NX").arg("PX").arg(CLAIM_MILLIS);
         let [head, length, claimed]: [Value; 3] = exact(self.pipeline(&ask).await?)?;
         let head: Vec<u8> = read(head)?;
-        Ok(if !matches!(claimed, Value::Nil) {
+        // The caller's own claim stands there where the pipeline was sent a second time over a new connection.
+        Ok(if !matches!(claimed, Value::Nil) || head == claim.as_bytes() {
             Spoken::Yours
-        } else if head.is_empty() || head == CLAIM.as_bytes() {
+        } else if head.is_empty() || head.starts_with(CLAIM.as_bytes()) {
             Spoken::Awaited
         } else {
             Spoken::Cached(read(length)?)
@@ -109,7 +112,7 @@ impl Caches for AsyncAzureRedisManager {
             self.pipeline(&change).await?;
         } else {
             let mut invocation = self.scripts.drop_claim.prepare_invoke();
-            invocation.key(&key).arg(CLAIM);
+            invocation.key(&key).arg(CLAIM).arg("any");
             self.script(&invocation).await?;
         }
         Ok(fits)
@@ -117,7 +120,7 @@ impl Caches for AsyncAzureRedisManager {
 
     async fn drop_claim(&self, hash: &str, token: &str) -> Result<()> {
         let mut invocation = self.scripts.drop_claim.prepare_invoke();
-        invocation.key(self.keys.audio(hash)).arg(format!("{CLAIM}{token}"));
+        invocation.key(self.keys.audio(hash)).arg(format!("{CLAIM}{token}")).arg("own");
         self.script(&invocation).await.map(drop)
     }
 

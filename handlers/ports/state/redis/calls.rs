@@ -221,8 +221,11 @@ impl Calls for AsyncAzureRedisManager {
     }
 
     async fn open_calls(&self, partition: u8, skip: u64, limit: u64) -> Result<Vec<(CallId, Timestamp)>> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
         let mut look = pipe();
-        let end = skip.saturating_add(limit).saturating_sub(1);
+        let end = skip.saturating_add(limit - 1);
         look.cmd("ZRANGE").arg(self.keys.open_calls(partition)).arg(skip).arg(end).arg("WITHSCORES");
         let [members]: [Value; 1] = exact(self.pipeline(&look).await?)?;
         let members: Vec<(String, f64)> = read(members)?;

@@ -45,8 +45,8 @@ local frame = seq .. ' ' .. entry
 redis.call('RPUSH', history, frame)
 redis.call('HSET', turns, turn, seq)
 redis.call('HSET', outbox, 't:' .. turn, now .. ' 0 ' .. frame)
-if seq > 1 and redis.call('EXISTS', context) == 0 then
-  redis.call('HSET', context, '_rebuiltAt', now)
+if redis.call('EXISTS', context) == 0 then
+  redis.call('HSET', context, seq > 1 and '_rebuiltAt' or '_createdAt', now)
 end
 if first_delete > 12 then
   redis.call('HSET', context, unpack(ARGV, 12, first_delete - 1))

@@ -1,0 +1,94 @@
+//! The contract on real Redis servers: single with a password, over TLS 1.3, and a cluster of three.
+//!
+//! The servers are shared by all tests of the process; each test has a prefix of its own.
+
+use std::sync::{Arc, OnceLock};
+
+use rtvoice::config::Config;
+use rtvoice::ports::clock::ManualClock;
+use rtvoice::ports::state::State;
+use rtvoice::ports::state::redis::AsyncAzureRedisManager;
+
+use super::bench::{Backend, Beneath};
+use crate::harness::redis::{Options, RedisCluster, RedisServer, Reply, Wire, config_for};
+
+mod single {
+    super::super::state_contract!(crate::contract::state::on_redis::Single);
+}
+
+mod tls {
+    super::super::state_contract!(crate::contract::state::on_redis::Tls);
+}
+
+mod cluster {
+    super::super::state_contract!(crate::contract::state::on_redis::Cluster);
+}
+
+#[test]
+fn random_stories_follow_the_model() {
+    crate::properties::state::stories::<Single>(32);
+}
+
+/// One server with a password.
+pub struct Single;
+/// One server that speaks TLS 1.3 alone.
+pub struct Tls;
+/// Three nodes.
+pub struct Cluster;
+
+impl Backend for Single {
+    fn start() -> (Config, Box<dyn Beneath>) {
+        static SERVER: OnceLock<RedisServer> = OnceLock::new();
+        on_server(SERVER.get_or_init(|| RedisServer::start(Options { password: Some("pass-1"), ..Options::default() })))
+    }
+}
+
+impl Backend for Tls {
+    fn start() -> (Config, Box<dyn Beneath>) {
+        static SERVER: OnceLock<RedisServer> = OnceLock::new();
+        on_server(SERVER.get_or_init(|| RedisServer::tls("TLSv1.3")))
+    }
+}
+
+impl Backend for Cluster {
+    fn start() -> (Config, Box<dyn Beneath>) {
+        static CLUSTER: OnceLock<RedisCluster> = OnceLock::new();
+        let cluster = CLUSTER.get_or_init(RedisCluster::start);
+        (config_for(&cluster.settings()), Box::new(Nodes(cluster.nodes())))
+    }
+}
+
+fn on_server(server: &'static RedisServer) -> (Config, Box<dyn Beneath>) {
+    (config_for(&server.settings()), Box::new(Nodes(std::slice::from_ref(server))))
+}
+
+/// The servers that hold the keys between them.
+struct Nodes(&'static [RedisServer]);
+
+impl Nodes {
+    /// Sends a command on one key to the node that has it, and expects a change.
+    fn change(&self, words: &[&str]) {
+        let answers = self.0.iter().map(|node| node.wire().command(words));
+        assert_eq!(answers.filter_map(Reply::number).sum::<i64>(), 1, "{words:?}");
+    }
+}
+
+impl Beneath for Nodes {
+    fn open(&self, config: &Config, _clock: Arc<ManualClock>) -> Arc<dyn State> {
+        Arc::new(AsyncAzureRedisManager::new(config, None).unwrap())
+    }
+
+    fn keys(&self, root: &str) -> Vec<(String, i64)> {
+        // Identifiers hold none of the characters that mean something in a pattern; braces mean nothing there.
+        let pattern = format!("{root}*");
+        self.0.iter().map(RedisServer::wire).flat_map(|mut wire: Wire| wire.keys(&pattern)).collect()
+    }
+
+    fn expire(&self, key: &str) {
+        self.change(&["DEL", key]);
+    }
+
+    fn set_life(&self, key: &str, seconds: i64) {
+        self.change(&["EXPIRE", key, &seconds.to_string()]);
+    }
+}

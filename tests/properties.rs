@@ -1,0 +1,5 @@
+//! Properties, tried on many generated cases.
+
+mod keys;
+mod model;
+pub mod state;
