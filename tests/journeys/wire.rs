@@ -65,7 +65,13 @@ async fn compare(window: Settings, few: u64) {
     // Scripts and the phrase are known from here on.
     let warm = Call::new(&stack.handler);
     warm.connect().await;
-    warm.turn(json!({"turnId": "warm", "text": TEXT})).await.expect("an answer");
+    let mut turns = 0;
+    let cached = async || {
+        turns += 1;
+        let answer = warm.turn(json!({"turnId": format!("warm-{turns}"), "text": TEXT})).await?;
+        (answer.body["speech"]["cache"] == "hit").then_some(())
+    };
+    eventually("the phrase is cached", || stack.handler.output(), cached).await;
     stack.delivered().await;
 
     let call = Call::new(&stack.handler);
