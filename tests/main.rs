@@ -4,6 +4,7 @@ mod contract;
 mod dev_host;
 mod envelope;
 mod harness;
+mod journeys;
 mod legacy;
 mod manifest;
 mod phrase;

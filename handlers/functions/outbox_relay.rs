@@ -48,6 +48,7 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
 
 async fn partition(app: &App, partition: u8, began: Instant) -> Result<()> {
     let mut skip = 0;
+    let mut failed: Option<Error> = None;
     while began.elapsed() < WALK {
         let calls = app.state.open_calls(partition, skip, BATCH).await?;
         if calls.is_empty() {
@@ -57,11 +58,15 @@ async fn partition(app: &App, partition: u8, began: Instant) -> Result<()> {
         let surveys = app.state.survey(&ids).await?;
         let mut removed = 0;
         for (survey, (_, registered)) in surveys.into_iter().zip(&calls) {
-            removed += u64::from(relay(app, survey, *registered).await?);
+            match relay(app, survey, *registered).await {
+                Ok(gone) => removed += u64::from(gone),
+                // One call that cannot be relayed must not keep the others from it.
+                Err(e) => drop(failed.get_or_insert(e)),
+            }
         }
         skip += calls.len() as u64 - removed;
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// Does what one open call needs. True where it left the open set.

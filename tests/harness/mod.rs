@@ -1,10 +1,15 @@
 //! What tests need: real servers on free ports, ended by process id, and strict stand-ins for foreign services.
 
+pub mod call;
 pub mod cosmos;
 pub mod fake_handler;
 pub mod identity;
 pub mod openai;
+pub mod process;
+pub mod proxy;
+pub mod pump;
 pub mod redis;
 pub mod service_bus;
 pub mod speech;
+pub mod stack;
 pub mod stand_in;
