@@ -6,6 +6,7 @@ mod dev_host;
 mod envelope;
 mod harness;
 mod journeys;
+mod legacy;
 mod manifest;
 mod phrase;
 mod properties;

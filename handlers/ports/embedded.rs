@@ -13,6 +13,9 @@ use crate::error::{Error, Kind, Result};
 
 /// How long a write waits for another process that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
+/// How often it looks. SQLite's own handler sleeps ever longer, and a process that writes without pause then starves the
+/// other: the local host could not deliver while turns were taken.
+const LOOK: Duration = Duration::from_micros(200);
 
 /// A handle to the file; clones share the connection.
 #[derive(Clone)]
@@ -38,9 +41,9 @@ impl Embedded {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
             create_private(folder).map_err(|e| failed(&e))?;
         }
-        let connection = Connection::open(path).map_err(|e| failed(&e))?;
-        let prepared = connection.busy_timeout(BUSY).and_then(|()| {
-            connection.pragma_update(None, "journal_mode", "WAL")?;
+        let mut connection = Connection::open(path).map_err(|e| failed(&e))?;
+        let prepared = connection.busy_handler(Some(wait)).and_then(|()| connection.pragma_update(None, "journal_mode", "WAL"));
+        let prepared = prepared.and_then(|()| {
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)
         });
@@ -90,6 +93,13 @@ impl Embedded {
         let job = move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
         tokio::task::spawn_blocking(job).await.map_err(Error::internal)?
     }
+}
+
+/// Waits for the file; false once the patience is at its end.
+fn wait(looks: i32) -> bool {
+    std::thread::sleep(LOOK);
+    // At most 25,000 looks.
+    LOOK * u32::try_from(looks).unwrap_or(u32::MAX) < BUSY
 }
 
 /// A failure of the file itself: worth another try (locked, full disk), never the caller's fault.
