@@ -1,11 +1,15 @@
-//! All tests in one binary. `harness` starts what they need; `contract` holds one suite per port.
+//! All tests in one binary. `harness` starts what they need; `contract` holds one suite per port, `functions` one
+//! per function; `layout` holds the house to its rules.
 
 mod contract;
 mod dev_host;
 mod envelope;
+mod functions;
 mod harness;
 mod journeys;
+mod layout;
 mod legacy;
 mod manifest;
 mod phrase;
 mod properties;
+mod settings;

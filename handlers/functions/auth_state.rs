@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::host::http::{Object, Request, json_response};
+use crate::model::call::CallStatus;
 use crate::model::conversation::AuthState;
 use crate::model::ids::CallId;
 use crate::ports::state::Attempt;
@@ -31,13 +32,19 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
 }
 
 async fn put(app: &App, call: &CallId, state: AuthState) -> Result<Response> {
-    if app.state.summary(call).await?.is_some() {
+    if has_ended(app, call).await? {
         return Err(Error::new(Kind::CallEnded, "the call has ended: its authentication state cannot change"));
     }
     match app.state.attempt_auth(call, &state, app.config.auth_max_attempts).await? {
         Attempt::Taken(state, left) => Ok(json_response(StatusCode::OK, &view(&state, left)?)),
         Attempt::Locked(..) => Err(locked()),
     }
+}
+
+/// Whether the call has ended, archived or not.
+async fn has_ended(app: &App, call: &CallId) -> Result<bool> {
+    let surveys = app.state.survey(std::slice::from_ref(call)).await?;
+    Ok(surveys.iter().any(|s| s.archived || s.session.as_ref().is_some_and(|session| session.status() == CallStatus::Ended)))
 }
 
 fn parse(mut body: Object) -> Result<AuthState> {

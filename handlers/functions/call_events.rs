@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::host::callbacks;
-use crate::host::http::{Request, json_body, json_response};
+use crate::host::http::{Request, json_response};
 
 /// Type of the event that Event Grid sends to validate a webhook.
 const VALIDATION: &str = "Microsoft.EventGrid.SubscriptionValidationEvent";
@@ -18,7 +18,7 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
     if request.method == Method::OPTIONS {
         return Ok(allow(&request));
     }
-    let body = json_body(&request.body)?;
+    let body = request.json()?;
     if let Some(code) = validation_code(&body)? {
         return Ok(json_response(StatusCode::OK, &json!({ "validationResponse": code })));
     }

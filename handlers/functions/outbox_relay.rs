@@ -48,25 +48,52 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
 
 async fn partition(app: &App, partition: u8, began: Instant) -> Result<()> {
     let mut skip = 0;
-    let mut failed: Option<Error> = None;
+    let mut failed = None;
     while began.elapsed() < WALK {
         let calls = app.state.open_calls(partition, skip, BATCH).await?;
         if calls.is_empty() {
             break;
         }
-        let ids: Vec<CallId> = calls.iter().map(|(call, _)| call.clone()).collect();
-        let surveys = app.state.survey(&ids).await?;
         let mut removed = 0;
-        for (survey, (_, registered)) in surveys.into_iter().zip(&calls) {
-            match relay(app, survey, *registered).await {
-                Ok(gone) => removed += u64::from(gone),
-                // One call that cannot be relayed must not keep the others from it.
-                Err(e) => drop(failed.get_or_insert(e)),
+        for (survey, registered) in surveys(app, &calls, &mut failed).await? {
+            match relay(app, survey, registered).await {
+                Ok(left) => removed += u64::from(left),
+                // A store is away: the other calls would fail like this one.
+                Err(e) if e.is_transient() => return Err(e),
+                Err(e) => note(&mut failed, e),
             }
         }
         skip += calls.len() as u64 - removed;
     }
     failed.map_or(Ok(()), Err)
+}
+
+/// The calls with what the state store has of them. Where one cannot be read the others are read one by one.
+async fn surveys(app: &App, calls: &[(CallId, Timestamp)], failed: &mut Option<Error>) -> Result<Vec<(Survey, Timestamp)>> {
+    let ids: Vec<CallId> = calls.iter().map(|(call, _)| call.clone()).collect();
+    match app.state.survey(&ids).await {
+        Ok(surveys) => return Ok(surveys.into_iter().zip(calls.iter().map(|(_, registered)| *registered)).collect()),
+        Err(e) if e.is_transient() => return Err(e),
+        Err(_) => {}
+    }
+    let mut readable = Vec::new();
+    for (id, (_, registered)) in ids.iter().zip(calls) {
+        match app.state.survey(std::slice::from_ref(id)).await {
+            Ok(survey) => readable.extend(survey.into_iter().map(|survey| (survey, *registered))),
+            Err(e) if e.is_transient() => return Err(e),
+            Err(e) => {
+                tracing::error!(call_id = id.as_str(), error = e.chain(), "what the state store has of a call cannot be read");
+                note(failed, e);
+            }
+        }
+    }
+    Ok(readable)
+}
+
+/// One call that fails for good must not hold up those behind it: the walk goes on, and fails at its end.
+fn note(failed: &mut Option<Error>, error: Error) {
+    tracing::error!(error = error.chain(), "a call could not be relayed");
+    failed.get_or_insert(error);
 }
 
 /// Does what one open call needs. True where it left the open set.

@@ -17,9 +17,23 @@ use crate::ports::documents::{Condition, Container};
 pub const BINDING: &str = "message";
 /// Longest property of a message that is kept, in characters.
 const PROPERTY_CHARS: usize = 1024;
+/// Most bytes of a body that are kept: a document takes 2 MiB as JSON, in which one byte may become six characters. A
+/// message that could not be parked would come again for ever.
+const BODY_BYTES: usize = 256 * 1024;
+
+/// What is kept of a body, and how it is written: as text where it is text, else as base64.
+fn kept(bytes: &[u8]) -> (String, &'static str) {
+    let head = &bytes[..bytes.len().min(BODY_BYTES)];
+    match std::str::from_utf8(bytes) {
+        // Cut between two characters.
+        Ok(text) => (text[..text.floor_char_boundary(head.len())].to_owned(), "text"),
+        Err(_) => (base64::engine::general_purpose::STANDARD.encode(head), "base64"),
+    }
+}
 
 /// Parks one message. The same message again is the same document.
 pub async fn run(app: App, envelope: Envelope) -> Result<()> {
+    // function.json says `dataType: binary`: what is not JSON comes as base64, too.
     let payload = envelope.binary(BINDING)?;
     let property = |name: &str| envelope.metadata_text(name).map(|text| text.chars().take(PROPERTY_CHARS).collect::<String>());
     let message_id = property("MessageId");
@@ -30,10 +44,7 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
     hasher.update(message_id.as_deref().unwrap_or(""));
     hasher.update([0]);
     hasher.update(&payload.bytes);
-    let (body, encoding) = match std::str::from_utf8(&payload.bytes) {
-        Ok(text) => (text.to_owned(), "text"),
-        Err(_) => (base64::engine::general_purpose::STANDARD.encode(&payload.bytes), "base64"),
-    };
+    let (body, encoding) = kept(&payload.bytes);
     let readable = TranscriptMessage::parse(&payload.bytes);
     let document = json!({
         "id": hex(&hasher.finalize()),
@@ -48,6 +59,8 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
         "readable": readable.is_ok(),
         "encoding": encoding,
         "body": body,
+        "bytes": payload.bytes.len(),
+        "truncated": payload.bytes.len() > BODY_BYTES,
     });
     app.documents.put(Container::DeadLetters, &document, Condition::Always).await?;
     tracing::error!(metric = "transcript.dead_letters", value = 1, "a message was parked");

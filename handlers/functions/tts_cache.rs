@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
-use crate::host::http::{Request, response};
+use crate::host::http::{Request, method_not_allowed, response};
 use crate::model::phrase::AudioFormat;
 use crate::steps::speech;
 
@@ -16,8 +16,9 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
     match (request.method == Method::POST, hash.is_empty()) {
         (true, true) => speak(&app, &request).await,
         (false, false) => serve(&app, &request, hash).await,
-        (true, false) => Err(Error::new(Kind::MethodNotAllowed, "a phrase hash can only be read: allowed is GET")),
-        (false, true) => Err(Error::new(Kind::MethodNotAllowed, "a phrase is spoken by POST; GET needs its hash")),
+        // One function serves two resources: what is spoken has no hash yet, and a hash can only be read.
+        (true, false) => Ok(method_not_allowed(&[Method::GET])),
+        (false, true) => Ok(method_not_allowed(&[Method::POST])),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
-use crate::host::http::{Request, json_response};
+use crate::host::http::{Request, json_response, problem_with};
 use crate::model::ids::{CallId, WorkerId};
 use crate::ports::state::Lease;
 
@@ -49,14 +49,7 @@ fn token(request: &Request) -> Result<Option<String>> {
 
 /// 409 with the owner; the lease token is the owner's alone.
 fn held(lease: &Lease) -> Response {
-    let detail = "another worker holds the call, or the lease token is not the claim's";
-    let body = json!({
-        "type": "urn:rtvoice:problem:conflict",
-        "title": Kind::Conflict.row().title,
-        "status": 409,
-        "detail": detail,
-        "owner": lease.worker,
-        "expiresAt": lease.until,
-    });
-    crate::host::http::response(StatusCode::CONFLICT, "application/problem+json", body.to_string().into())
+    let error = Error::new(Kind::Conflict, "another worker holds the call, or the lease token is not the claim's");
+    let owner = [("owner".to_owned(), json!(lease.worker)), ("expiresAt".to_owned(), json!(lease.until))];
+    problem_with(&error, owner.into_iter().collect())
 }

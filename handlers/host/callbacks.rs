@@ -12,8 +12,8 @@ use crate::steps::events::take;
 /// those that were taken are duplicates then.
 pub async fn take_all(app: &App, body: &Value) -> Result<()> {
     let events = events(body)?;
-    for event in &events {
-        check(event)?;
+    for (place, event) in events.iter().enumerate() {
+        check(event).map_err(|e| if body.is_array() { in_place(e, place) } else { e })?;
     }
     let mut failed: Option<Error> = None;
     for event in &events {
@@ -24,6 +24,12 @@ pub async fn take_all(app: &App, body: &Value) -> Result<()> {
         }
     }
     failed.map_or(Ok(()), Err)
+}
+
+/// The error with the event's place in the batch before its field.
+fn in_place(mut error: Error, place: usize) -> Error {
+    error.field = error.field.map(|field| format!("[{place}].{field}"));
+    error
 }
 
 /// Whether an event that carries state names its call and has what its type needs.

@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value, json};
 
+use super::json;
 use crate::error::{Error, Kind, Result};
 
 /// How much of a body that is too large is read off before the answer, so that the client sees the answer.
@@ -35,6 +36,12 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// The body as any JSON, with a content type of JSON or none. Errors name what is wrong.
+    pub fn json(&self) -> Result<Value> {
+        json_content(&self.headers)?;
+        json::parse(&self.body)
+    }
+
     /// The body as a JSON object, with a content type of JSON or none. Errors name what is wrong.
     pub fn object(&self) -> Result<Object> {
         json_content(&self.headers)?;
@@ -53,11 +60,6 @@ fn json_content(headers: &HeaderMap) -> Result<()> {
     }
 }
 
-/// Parses a JSON body; the error tells the place and quotes nothing.
-pub fn json_body(body: &[u8]) -> Result<Value> {
-    serde_json::from_slice(body).map_err(|e| Error::input("body", format!("must be JSON in UTF-8 (line {}, column {})", e.line(), e.column())))
-}
-
 /// A JSON object that is read field by field; what is left over is an error, so that a misspelt field is noticed.
 #[derive(Debug)]
 pub struct Object {
@@ -67,7 +69,7 @@ pub struct Object {
 impl Object {
     /// Parses a body that must be an object.
     pub fn parse(body: &[u8]) -> Result<Self> {
-        match json_body(body)? {
+        match json::parse(body)? {
             Value::Object(fields) => Ok(Self { fields }),
             _ => Err(Error::input("body", "must be a JSON object")),
         }
@@ -110,14 +112,16 @@ impl Object {
     pub fn finish(self) -> Result<()> {
         match self.fields.into_iter().find(|(_, v)| !v.is_null()) {
             None => Ok(()),
-            Some((name, _)) => Err(Error::input(printable(&name), "is not a known field")),
+            Some((name, _)) => Err(unknown_field(&name)),
         }
     }
 }
 
-/// A client's own name for a field, safe to show.
-fn printable(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(64).collect()
+/// A field that nobody asked for. It is named only where it looks like the name of a field: anything else may be
+/// what somebody said.
+pub fn unknown_field(name: &str) -> Error {
+    let like_a_name = (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    if like_a_name { Error::input(name, "is not a known field") } else { Error::input("body", "must not have fields that are not known") }
 }
 
 /// Reads a body of at most `limit` bytes. Of a larger one the excess is read off up to 8 MiB before `TooLarge` is
@@ -155,8 +159,23 @@ pub fn response(status: StatusCode, content_type: &'static str, body: Bytes) -> 
     response
 }
 
+/// 405 with the methods that the resource has.
+pub fn method_not_allowed(allowed: &[Method]) -> Response {
+    let names = allowed.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    let mut answer = problem(&Error::new(Kind::MethodNotAllowed, format!("allowed here: {names}")));
+    if let Ok(value) = HeaderValue::try_from(names) {
+        answer.headers_mut().insert(header::ALLOW, value);
+    }
+    answer
+}
+
 /// An error as problem details, with `Retry-After` where trying again may help.
 pub fn problem(error: &Error) -> Response {
+    problem_with(error, Map::new())
+}
+
+/// The same with extension members of this problem type.
+pub fn problem_with(error: &Error, extensions: Map<String, Value>) -> Response {
     let row = error.kind.row();
     let mut body = json!({
         "type": format!("urn:rtvoice:problem:{}", row.slug),
@@ -169,6 +188,9 @@ pub fn problem(error: &Error) -> Response {
     });
     if let Some(field) = &error.field {
         body["field"] = json!(field);
+    }
+    if let Some(members) = body.as_object_mut() {
+        members.extend(extensions);
     }
     let status = StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = response(status, "application/problem+json", Bytes::from(body.to_string()));

@@ -9,14 +9,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, Request as HttpRequest, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, Request as HttpRequest, StatusCode, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use tracing::Instrument as _;
 
 use super::envelope::{self, Envelope};
-use super::http::{Request, json_response, problem, read_body};
+use super::http::{Request, json_response, method_not_allowed, problem, read_body};
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::functions::{self, Face, Function};
@@ -52,7 +52,8 @@ async fn dispatch(State(app): State<Arc<App>>, request: HttpRequest<Body>) -> Re
 async fn forwarded(app: App, route: &str, request: HttpRequest<Body>) -> Result<Response> {
     let (function, params) = find(route)?;
     let (parts, body) = request.into_parts();
-    http(app, function, params, parts.method, parts.headers, Payload::Stream(body)).await
+    let invocation = invocation_id(&parts.headers);
+    http(app, function, invocation, params, parts.method, parts.headers, Payload::Stream(body)).await
 }
 
 enum Payload {
@@ -60,23 +61,24 @@ enum Payload {
     Whole(Bytes),
 }
 
-async fn http(app: App, function: &'static Function, params: Vec<(String, String)>, method: Method, headers: HeaderMap, payload: Payload) -> Result<Response> {
+async fn http(
+    app: App,
+    function: &'static Function,
+    invocation: String,
+    params: Vec<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+    payload: Payload,
+) -> Result<Response> {
     let Face::Http { methods, limit, run, .. } = function.face else { return Err(not_found()) };
     if !methods.contains(&method) {
-        let allowed: Vec<&str> = methods.iter().map(Method::as_str).collect();
-        let error = Error::new(Kind::MethodNotAllowed, format!("allowed are {}", allowed.join(", ")));
-        let mut response = problem(&error);
-        if let Ok(value) = HeaderValue::from_str(&allowed.join(", ")) {
-            response.headers_mut().insert(header::ALLOW, value);
-        }
-        return Ok(response);
+        return Ok(method_not_allowed(methods));
     }
     let body = match payload {
         Payload::Stream(body) => read_body(body, limit).await?,
         Payload::Whole(body) if body.len() <= limit => body,
         Payload::Whole(_) => return Err(Error::new(Kind::TooLarge, format!("the body must be at most {limit} bytes")).in_field("body")),
     };
-    let invocation = invocation_id(&headers);
     let traceparent = text(&headers, "traceparent");
     let request = Request { method, params, headers, body };
     invoke(function, invocation, traceparent, run(app, request)).await
@@ -87,9 +89,7 @@ async fn enveloped(app: App, request: HttpRequest<Body>) -> Result<Response> {
     let name = request.uri().path().trim_start_matches('/').to_owned();
     let function = functions::ALL.iter().find(|f| f.name == name).ok_or_else(not_found)?;
     if request.method() != Method::POST {
-        let mut response = problem(&Error::new(Kind::MethodNotAllowed, "allowed is POST"));
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-        return Ok(response);
+        return Ok(method_not_allowed(&[Method::POST]));
     }
     let (parts, body) = request.into_parts();
     let envelope = Envelope::parse(&read_body(body, ENVELOPE_LIMIT).await?)?;
@@ -100,7 +100,7 @@ async fn enveloped(app: App, request: HttpRequest<Body>) -> Result<Response> {
             Ok(super::http::response(StatusCode::OK, "application/json", envelope::answer_empty()))
         }
         Face::Http { .. } => {
-            let response = unwrapped(app, &envelope).await.unwrap_or_else(|e| problem(&e));
+            let response = unwrapped(app, function, invocation_id(&parts.headers), &envelope).await.unwrap_or_else(|e| problem(&e));
             wrapped(response).await
         }
     }
@@ -111,12 +111,13 @@ pub const HTTP_BINDING: &str = "req";
 /// Name of the HTTP output's binding.
 pub const HTTP_OUTPUT: &str = "res";
 
-/// An HTTP request inside an envelope, as the host sends it with forwarding off.
-async fn unwrapped(app: App, envelope: &Envelope) -> Result<Response> {
+/// An HTTP request inside an envelope, as the host sends it with forwarding off. Its path must be the function's own:
+/// the host has checked the key of that function alone.
+async fn unwrapped(app: App, named: &'static Function, invocation: String, envelope: &Envelope) -> Result<Response> {
     let (parts, body) = envelope.http(HTTP_BINDING)?.into_parts();
     let route = route_of(&parts.uri).ok_or_else(not_found)?;
-    let (function, params) = find(&route)?;
-    http(app, function, params, parts.method, parts.headers, Payload::Whole(body)).await
+    let (function, params) = find(&route).ok().filter(|(function, _)| function.name == named.name).ok_or_else(not_found)?;
+    http(app, function, invocation, params, parts.method, parts.headers, Payload::Whole(body)).await
 }
 
 /// A response inside an envelope.

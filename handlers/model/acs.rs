@@ -45,14 +45,14 @@ impl AcsEvent {
             Some(Value::String(id)) if !id.is_empty() && id.len() <= ID_CHARS => id.clone(),
             _ => return Err(Error::input("id", format!("must be a string of 1 to {ID_CHARS} bytes"))),
         };
-        let data = match event.get("data") {
-            Some(Value::Object(data)) => data.clone(),
-            None | Some(Value::Null) => Map::new(),
-            Some(_) => return Err(Error::input("data", "must be a JSON object")),
-        };
+        let data = event.get("data").and_then(Value::as_object).cloned();
+        let has_other_data = data.is_none() && event.get("data").is_some_and(|data| !data.is_null());
         let time = event.get("time").or_else(|| event.get("eventTime")).and_then(Value::as_str).and_then(Timestamp::parse);
         let traceparent = event.get("traceparent").and_then(Value::as_str).map(str::to_owned);
-        Ok(Self { id, kind, time, traceparent, data })
+        let event = Self { id, kind, time, traceparent, data: data.unwrap_or_default() };
+        // What carries no state of ours is acknowledged whatever it holds.
+        let carries_state = !matches!(event.effect(), Ok(None));
+        if has_other_data && carries_state { Err(Error::input("data", "must be a JSON object")) } else { Ok(event) }
     }
 
     /// The type without its prefix; none for types that are not ours.

@@ -116,7 +116,8 @@ impl Profile {
                 ("preferences", Value::Null) => self.preferences = Map::new(),
                 ("preferences", Value::Object(change)) => merge(&mut self.preferences, change),
                 ("preferences", _) => return Err(Error::input("preferences", "must be an object or null")),
-                _ => return Err(Error::input(key, "is not a field that can be patched: allowed are preferences and language")),
+                // The name is the client's own: it is not repeated.
+                _ => return Err(Error::input("body", "must have no other fields than preferences and language")),
             }
         }
         if Value::from(self.preferences.clone()).to_string().len() > PREFERENCES_BYTES {

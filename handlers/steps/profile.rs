@@ -32,7 +32,7 @@ where
     for _ in 0..TRIES {
         let found = stored(app, user).await?;
         if let Some(expected) = if_match
-            && !matches!(&found, Some((_, etag)) if expected == "*" || etag == expected)
+            && !matches!(&found, Some((_, etag)) if expected == "*" || expected.split(',').any(|one| one.trim() == etag))
         {
             return Err(Error::new(Kind::PreconditionFailed, "the profile has another version than If-Match names").in_field("If-Match"));
         }

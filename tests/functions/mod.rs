@@ -1,0 +1,18 @@
+//! One file per function: what it takes, what it answers, and what it leaves in the stores.
+
+mod auth_state;
+mod bad_input;
+mod call_connected;
+mod call_disconnected;
+mod call_events;
+mod call_worker;
+mod conversation_turn;
+mod health;
+mod outbox_relay;
+mod ready;
+mod transcript_dead_letter;
+mod transcript_writer;
+mod tts_cache;
+mod user_profile;
+mod worker_affinity;
+mod worker_heartbeat;

@@ -1,0 +1,207 @@
+//! TranscriptWriter: turns and ends into the record, in any order, any number of times, also when a store is away.
+
+use std::time::Duration;
+
+use rtvoice::ports::documents::Container;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::harness::app::{Answer, Rtvoice, START};
+use crate::harness::faults::Fault;
+
+fn turn_message(turn: &str, seq: Option<u64>, rev: u32, assistant: &str) -> Value {
+    json!({
+        "kind": "turn", "callConnectionId": "call-1", "rev": rev, "seq": seq, "degraded": seq.is_none(),
+        "turnId": turn, "at": START, "user": "hello", "assistant": assistant, "source": "scripted",
+    })
+}
+
+fn ended_message(last_seq: u64) -> Value {
+    json!({"kind": "callEnded", "callConnectionId": "call-1", "at": START, "reason": "CallDisconnected", "lastSeq": last_seq})
+}
+
+/// Delivered as `dataType: binary` has it: base64.
+async fn write(app: &Rtvoice, message: &Value) -> Answer {
+    use base64::Engine as _;
+    app.envelope("TranscriptWriter", "message", json!(base64::engine::general_purpose::STANDARD.encode(message.to_string()))).await
+}
+
+#[tokio::test]
+async fn a_turn_becomes_one_document() {
+    let app = Rtvoice::start();
+    for _ in 0..3 {
+        write(&app, &turn_message("t1", Some(1), 0, "hi")).await.ok();
+    }
+    let documents = app.documents_in(Container::Transcripts);
+    let expected = json!({
+        "id": "turn-t1", "type": "turn", "callConnectionId": "call-1", "seq": 1, "rev": 0,
+        "turnId": "t1", "at": START, "user": "hello", "assistant": "hi", "source": "scripted",
+    });
+    assert_eq!(documents, [expected]);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_higher_revision_replaces_a_lower_one_never_the_reverse() {
+    let app = Rtvoice::start();
+    for (rev, assistant) in [(1, "second"), (0, "first"), (2, "third"), (1, "second")] {
+        write(&app, &turn_message("t1", Some(1), rev, assistant)).await.ok();
+    }
+    assert_eq!(app.documents_in(Container::Transcripts)[0]["assistant"], "third");
+    write(&app, &ended_message(1)).await.ok();
+    write(&app, &turn_message("t1", Some(1), 1, "second")).await.ok();
+    let archived = app.archive("call-1").await.unwrap();
+    assert_eq!(archived.union.in_order()[0].entry.assistant.as_deref(), Some("third"));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_turn_that_comes_after_the_archive_merges_into_it() {
+    let app = Rtvoice::start();
+    write(&app, &turn_message("t2", Some(2), 0, "two")).await.ok();
+    write(&app, &ended_message(2)).await.ok();
+    assert!(!app.archive("call-1").await.unwrap().header.complete, "turn 1 is missing");
+    write(&app, &turn_message("t1", Some(1), 0, "one")).await.ok();
+    let header = app.archive("call-1").await.unwrap().header;
+    assert_eq!((header.complete, header.turns), (true, 2));
+    assert_eq!(app.archived_turns("call-1").await, ["t1", "t2"]);
+    let kinds: Vec<Value> = app.documents_in(Container::Transcripts).iter().map(|d| d["type"].clone()).collect();
+    assert_eq!(kinds, ["header", "page"], "no turn document is left beside the archive");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_archive_written_again_never_shrinks() {
+    let app = Rtvoice::start();
+    write(&app, &turn_message("t1", Some(1), 0, "one")).await.ok();
+    write(&app, &ended_message(1)).await.ok();
+    let before = app.documents_in(Container::Transcripts);
+    let mut poorer = ended_message(0);
+    poorer["lastSeq"] = Value::Null;
+    for message in [ended_message(1), poorer] {
+        write(&app, &message).await.ok();
+        assert_eq!(app.documents_in(Container::Transcripts), before);
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn two_archivers_at_once_end_in_one_archive() {
+    let app = Rtvoice::start();
+    app.event("CallConnected", "call-1", "e1").await.ok();
+    for n in 1..=5 {
+        app.turn("call-1", &format!("t{n}"), "hello").await.ok();
+    }
+    app.event("CallDisconnected", "call-1", "e2").await.ok();
+    app.quiesce().await;
+    let ended = ended_message(5);
+    for answer in futures::future::join_all((0..4).map(|_| write(&app, &ended))).await {
+        answer.ok();
+    }
+    app.deliver_queue().await;
+    assert_eq!(app.archived_turns("call-1").await, ["t1", "t2", "t3", "t4", "t5"]);
+    assert_eq!(app.documents_in(Container::Analytics).len(), 1);
+    let kinds: Vec<Value> = app.documents_in(Container::Transcripts).iter().map(|d| d["type"].clone()).collect();
+    assert_eq!(kinds, ["header", "page"]);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn the_summary_stays_and_the_state_goes() {
+    let app = Rtvoice::start();
+    app.event("CallConnected", "call-1", "e1").await.ok();
+    app.turn("call-1", "t1", "hello").await.ok();
+    app.event("CallDisconnected", "call-1", "e2").await.ok();
+    app.deliver_queue().await;
+    let keys = app.keys();
+    let of_the_call: Vec<&String> = keys.iter().filter(|k| k.contains(":call-1:")).collect();
+    assert_eq!(of_the_call, ["rtvoice:dev:call:call-1:summary"]);
+    app.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_is_away_for_a_moment_is_waited_for() {
+    let app = Rtvoice::start();
+    app.documents.fail(Fault::Away);
+    let began = Instant::now();
+    let message = turn_message("t1", Some(1), 0, "hi");
+    let (answer, ()) = tokio::join!(write(&app, &message), async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        app.documents.heal();
+    });
+    answer.ok();
+    assert!(began.elapsed() < Duration::from_secs(30));
+    assert!(app.queued().is_empty());
+    assert_eq!(app.documents_in(Container::Transcripts).len(), 1);
+    app.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_stays_away_puts_the_message_off_and_lets_the_original_go() {
+    let app = Rtvoice::start();
+    app.event("CallConnected", "call-1", "e1").await.ok();
+    app.turn("call-1", "t1", "hello").await.ok();
+    app.quiesce().await;
+    app.documents.fail(Fault::Away);
+    let (_, _, original) = app.queued().remove(0);
+    let mut ids = vec![original];
+    for (deferrals, minutes) in [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 5)] {
+        let began = Instant::now();
+        assert_eq!(app.deliver_queue().await.len(), 1, "the delivered one is completed");
+        assert!(began.elapsed() <= Duration::from_secs(30), "{:?}", began.elapsed());
+        let queued = app.queued();
+        assert_eq!(queued.len(), 1);
+        let (body, due, id) = &queued[0];
+        assert_eq!((&body["deferrals"], &body["turnId"]), (&json!(deferrals), &json!("t1")));
+        assert_eq!(*due, app.clock_now().plus_millis(minutes * 60_000).millis(), "deferral {deferrals}");
+        assert!(!ids.contains(id), "the broker would drop a copy with the id of its original");
+        ids.push(id.clone());
+        app.clock.advance_millis(minutes * 60_000);
+    }
+    app.documents.heal();
+    app.deliver_queue().await;
+    assert_eq!(app.documents_in(Container::Transcripts).len(), 1);
+    app.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_waits_for_the_state_store_however_long_it_takes() {
+    let app = Rtvoice::start();
+    app.event("CallConnected", "call-1", "e1").await.ok();
+    app.turn("call-1", "t1", "hello").await.ok();
+    app.event("CallDisconnected", "call-1", "e2").await.ok();
+    app.quiesce().await;
+    app.state.fail(Fault::Hang);
+    for _ in 0..20 {
+        app.deliver_queue().await;
+        app.clock.advance_millis(5 * 60_000);
+    }
+    assert_eq!(app.embedded_queue().stats().await.unwrap().dead, 0, "waiting burns no delivery");
+    app.state.heal();
+    app.deliver_queue().await;
+    assert_eq!(app.archived_turns("call-1").await, ["t1"]);
+    app.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_queue_away_too_the_broker_keeps_the_original() {
+    let app = Rtvoice::start();
+    app.documents.fail(Fault::Away);
+    app.queue.fail(Fault::Away);
+    write(&app, &turn_message("t1", Some(1), 0, "hi")).await.problem(503, "unavailable", "");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_can_never_be_read_fails_at_once_and_ends_parked() {
+    let app = Rtvoice::start();
+    let began = Instant::now();
+    for bad in [json!({"kind": "unheardOf"}), json!({"kind": "turn", "callConnectionId": "a:b"}), json!([]), json!("text"), json!(7)] {
+        write(&app, &bad).await.problem(500, "unreadable-message", "");
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "nothing was waited for");
+    app.enqueue("not a message").await;
+    app.deliver_queue().await;
+    assert_eq!(app.deliver_dead().await, 1);
+    app.finish_with(0, 1).await;
+}

@@ -1,0 +1,411 @@
+//! The whole app in one process: real router, real functions, embedded stores on a file of its own, and faults on demand.
+//!
+//! In: settings. Requests go through the router as the Functions host sends them; every answer is held to what all answers
+//! must be. `finish` fails on what a test leaves behind: unsent outbox entries, dead letters, keys without a life.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request};
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use rtvoice::app::{App, Parts};
+use rtvoice::config::Config;
+use rtvoice::host::compose::{self, Invocation};
+use rtvoice::host::router::router;
+use rtvoice::model::time::Timestamp;
+use rtvoice::ports::clock::{Clock, ManualClock};
+use rtvoice::ports::documents::Container;
+use rtvoice::ports::queue::embedded::{Delivery, EmbeddedQueue};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use super::faults::{Agent, Switch, Switchable, Voice};
+
+/// When every test begins: 2026-03-10T17:05:00Z, the time of the events in `fixtures/acs`.
+pub const START: Timestamp = Timestamp::from_millis(1_773_162_300_000);
+/// Longest that a test waits for anything.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a delivery is locked.
+const LOCK: Duration = Duration::from_secs(60);
+/// Longest life that a key may have: the largest policy times the largest multiplier.
+const LONGEST_LIFE_MS: i64 = 691_200_000 * 100;
+
+/// One app with everything that a test may want to turn.
+pub struct Rtvoice {
+    /// The app.
+    pub app: App,
+    /// Its clock; stands still until it is moved.
+    pub clock: Arc<ManualClock>,
+    /// The state store's faults.
+    pub state: Switch,
+    /// The documents' faults.
+    pub documents: Switch,
+    /// The queue's faults.
+    pub queue: Switch,
+    /// Who replies.
+    pub agent: Arc<Agent>,
+    /// Who speaks.
+    pub voice: Arc<Voice>,
+    _folder: tempfile::TempDir,
+    finished: bool,
+}
+
+/// What a request was answered with.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The body as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("not JSON ({e}): {} {:?}", self.status, self.body))
+    }
+
+    /// One header; empty where it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body of a 200.
+    #[track_caller]
+    pub fn ok(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", String::from_utf8_lossy(&self.body));
+        self.json()
+    }
+
+    /// Checks that this is problem details with this status, type and field (empty: none).
+    #[track_caller]
+    pub fn problem(&self, status: u16, slug: &str, field: &str) -> Value {
+        let shown = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.status, status, "{shown}");
+        assert_eq!(self.header("content-type"), "application/problem+json", "{shown}");
+        let problem = self.json();
+        assert_eq!(problem["type"], format!("urn:rtvoice:problem:{slug}"), "{shown}");
+        assert_eq!(problem["status"], status, "{shown}");
+        assert!(problem["title"].as_str().is_some_and(|t| !t.is_empty()), "{shown}");
+        assert!(problem["detail"].as_str().is_some_and(|t| !t.is_empty()), "{shown}");
+        assert_eq!(problem["field"].as_str().unwrap_or_default(), field, "{shown}");
+        if status == 503 {
+            assert!(self.header("retry-after").parse::<u64>().is_ok_and(|s| s >= 1), "503 says when to come back");
+        }
+        problem
+    }
+}
+
+impl Rtvoice {
+    /// An app with default settings.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// An app with these settings.
+    pub fn with(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let lookup = |name: &str| settings.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        let config = Config::from_lookup(lookup, folder.path().to_owned()).unwrap();
+        let clock = Arc::new(ManualClock::at(START));
+        let plain = App::with_clock(config, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
+        let (state, documents, queue) = (Switch::default(), Switch::default(), Switch::default());
+        let (agent, voice) = (Arc::new(Agent::default()), Arc::new(Voice::default()));
+        let app = App::from_parts(Parts {
+            config: plain.config.clone(),
+            state: Arc::new(Switchable { inner: Arc::clone(&plain.state), switch: state.clone() }),
+            documents: Arc::new(Switchable { inner: Arc::clone(&plain.documents), switch: documents.clone() }),
+            queue: Arc::new(Switchable { inner: Arc::clone(&plain.queue), switch: queue.clone() }),
+            embedded_queue: plain.embedded_queue.clone(),
+            speech: Arc::clone(&voice) as _,
+            replies: Arc::clone(&agent) as _,
+            clock: Arc::clone(&clock) as _,
+            audio: plain.audio.clone(),
+            tasks: plain.tasks.clone(),
+            health: rtvoice::steps::health::Watch::default(),
+        });
+        Self { app, clock, state, documents, queue, agent, voice, _folder: folder, finished: false }
+    }
+
+    /// Sends one request through the router. Whatever it is, the answer has a body (but for 304), and a failure is
+    /// problem details.
+    #[track_caller]
+    pub fn send<B: Into<Body>>(&self, method: Method, path: &str, headers: &[(&str, &str)], body: B) -> impl Future<Output = Answer> + use<B> {
+        let mut request = Request::builder().method(method.clone()).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.into()).unwrap();
+        let (app, path) = (self.app.clone(), path.to_owned());
+        async move {
+            let response = router(app).oneshot(request).await.unwrap();
+            let (parts, body) = response.into_parts();
+            let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body: body.collect().await.unwrap().to_bytes() };
+            assert_eq!(answer.body.is_empty(), answer.status == 304 || method == Method::HEAD, "{method} {path}: {answer:?}");
+            if answer.status >= 400 && !matches!(path.as_str(), "/api/ready" | "/api/health") {
+                assert_eq!(answer.header("content-type"), "application/problem+json", "{method} {path}: {answer:?}");
+            }
+            answer
+        }
+    }
+
+    async fn with_json(&self, method: Method, path: &str, body: &Value) -> Answer {
+        self.send(method, path, &[("content-type", "application/json")], body.to_string()).await
+    }
+
+    /// `GET`.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], Body::empty()).await
+    }
+
+    /// `POST` of JSON.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.with_json(Method::POST, path, body).await
+    }
+
+    /// `PUT` of JSON.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.with_json(Method::PUT, path, body).await
+    }
+
+    /// `PATCH` of JSON.
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.with_json(Method::PATCH, path, body).await
+    }
+
+    /// `DELETE` without a body.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, &[], Body::empty()).await
+    }
+
+    /// A trigger's invocation, with `value` under the binding's name as it is.
+    pub async fn envelope(&self, function: &str, binding: &str, value: Value) -> Answer {
+        let envelope = json!({"Data": {binding: value}, "Metadata": {"sys": {"MethodName": function, "UtcNow": self.clock.now(), "RandGuid": "24ad4c06-24ad-4e5b-8294-3da9714877e9"}}});
+        self.post(&format!("/{function}"), &envelope).await
+    }
+
+    /// One event, delivered to CallEvents.
+    pub async fn event(&self, kind: &str, call: &str, id: &str) -> Answer {
+        self.post("/api/calls/events", &json!([self.cloud_event(kind, call, id, json!({}))])).await
+    }
+
+    /// One CloudEvent of Call Automation, with more `data`.
+    pub fn cloud_event(&self, kind: &str, call: &str, id: &str, more: Value) -> Value {
+        let mut data = json!({"callConnectionId": call, "serverCallId": format!("server-{call}"), "correlationId": format!("correlation-{call}")});
+        data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({
+            "id": id, "source": format!("calling/callConnections/{call}"), "type": format!("Microsoft.Communication.{kind}"), "data": data,
+            "time": self.clock.now(), "specversion": "1.0", "datacontenttype": "application/json", "subject": format!("calling/callConnections/{call}"),
+        })
+    }
+
+    /// One turn.
+    pub async fn turn(&self, call: &str, turn: &str, text: &str) -> Answer {
+        self.post(&format!("/api/calls/{call}/turns"), &json!({"turnId": turn, "text": text})).await
+    }
+
+    /// One turn of `call-1` with this body.
+    pub async fn send_turn(&self, body: Value) -> Answer {
+        self.post("/api/calls/call-1/turns", &body).await
+    }
+
+    /// A tick of the relay.
+    pub async fn relay(&self) -> Answer {
+        let invocation = Invocation { function: "OutboxRelay", binding: "timer", now: self.clock.now(), id: &self.clock.new_id() };
+        self.post("/OutboxRelay", &compose::timer(invocation, None, false)).await
+    }
+
+    /// The time now.
+    pub fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The embedded queue.
+    pub fn embedded_queue(&self) -> &EmbeddedQueue {
+        self.app.embedded_queue.as_ref().unwrap()
+    }
+
+    /// Waits until everything that runs off the callers' paths is done.
+    pub async fn quiesce(&self) {
+        self.app.tasks.close();
+        let done = tokio::time::timeout(PATIENCE, self.app.tasks.wait()).await;
+        self.app.tasks.reopen();
+        done.expect("work off the callers' paths does not end");
+    }
+
+    /// Delivers one message to its function, as the host does.
+    pub async fn deliver(&self, function: &str, delivery: &Delivery, with_session: bool) -> Answer {
+        let id = self.clock.new_id();
+        let invocation = Invocation { function, binding: "message", now: self.clock.now(), id: &id };
+        let envelope = compose::service_bus(invocation, delivery, &self.app.config.transcript_queue, with_session);
+        self.post(&format!("/{function}"), &envelope).await
+    }
+
+    /// Delivers the queue to TranscriptWriter until nothing is due: completed where it was answered 200, given back
+    /// otherwise, so that what always fails ends as a dead letter. The bodies of what was completed.
+    pub async fn deliver_queue(&self) -> Vec<Value> {
+        let mut done = Vec::new();
+        loop {
+            self.quiesce().await;
+            let batch = self.embedded_queue().receive(64, LOCK).await.unwrap();
+            if batch.is_empty() {
+                return done;
+            }
+            for delivery in batch {
+                if self.deliver("TranscriptWriter", &delivery, true).await.status == 200 {
+                    assert!(self.embedded_queue().complete(&delivery).await.unwrap(), "the lock was lost");
+                    done.push(serde_json::from_str(&delivery.message.body).unwrap_or_default());
+                } else {
+                    self.embedded_queue().abandon(&delivery).await.unwrap();
+                }
+            }
+        }
+    }
+
+    /// Delivers the dead letters to TranscriptDeadLetter; how many were parked. Each must be, at the first try.
+    pub async fn deliver_dead(&self) -> usize {
+        let mut parked = 0;
+        loop {
+            let batch = self.embedded_queue().receive_dead(64, LOCK).await.unwrap();
+            if batch.is_empty() {
+                return parked;
+            }
+            for delivery in batch {
+                self.deliver("TranscriptDeadLetter", &delivery, false).await.ok();
+                assert!(self.embedded_queue().complete(&delivery).await.unwrap(), "the lock was lost");
+                parked += 1;
+            }
+        }
+    }
+
+    /// Puts a body into the queue that no function of ours has written.
+    pub async fn enqueue(&self, body: &str) {
+        let message = rtvoice::ports::queue::Message {
+            message_id: self.clock.new_id(),
+            session_id: "lane-0".to_owned(),
+            correlation_id: String::new(),
+            label: "stray".to_owned(),
+            traceparent: None,
+            not_before: None,
+            body: body.to_owned(),
+        };
+        self.app.queue.send(&message).await.unwrap();
+    }
+
+    /// What waits in the queue, due or not, in order of sending: `(body, due time in milliseconds, message id)`.
+    pub fn queued(&self) -> Vec<(Value, i64, String)> {
+        let file = self.file();
+        let mut statement = file.prepare("SELECT body, due_at, message_id FROM queue_messages WHERE dead = 0 ORDER BY sequence").unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        rows.map(|row| row.map(|(body, due, id)| (serde_json::from_str(&body).unwrap_or(Value::String(body)), due, id)).unwrap()).collect()
+    }
+
+    /// All documents of a container, in order of partition and id.
+    pub fn documents_in(&self, container: Container) -> Vec<Value> {
+        let file = self.file();
+        let mut statement = file.prepare("SELECT body FROM documents WHERE container = ?1 ORDER BY partition, id").unwrap();
+        let rows = statement.query_map([container.name()], |row| row.get::<_, String>(0)).unwrap();
+        rows.map(|body| serde_json::from_str(&body.unwrap()).unwrap()).collect()
+    }
+
+    /// The header of a call's archive and its turns in order.
+    pub async fn archive(&self, call: &str) -> Option<rtvoice::steps::archive::Archived> {
+        rtvoice::steps::archive::read(&self.app, &rtvoice::model::ids::CallId::parse(call).unwrap()).await.unwrap()
+    }
+
+    /// Turn ids of a call's archive, in order.
+    pub async fn archived_turns(&self, call: &str) -> Vec<String> {
+        let archived = self.archive(call).await.unwrap_or_else(|| panic!("{call} has no archive"));
+        archived.union.in_order().iter().map(|t| t.entry.turn_id.clone()).collect()
+    }
+
+    /// The fields of a hash of the state store, by the key's last parts; empty where there is none.
+    pub fn hash(&self, key_ends_with: &str) -> std::collections::BTreeMap<String, String> {
+        let file = self.file();
+        let sql = "SELECT f.field, f.value FROM state_fields f JOIN state_keys k ON k.id = f.key_id WHERE k.key LIKE '%:' || ?1 AND k.expires_at > ?2";
+        let mut statement = file.prepare(sql).unwrap();
+        let rows = statement.query_map(rusqlite::params![key_ends_with, self.clock.now().millis()], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    /// All keys of the state store that have not expired.
+    pub fn keys(&self) -> Vec<String> {
+        let file = self.file();
+        let mut statement = file.prepare("SELECT key FROM state_keys WHERE expires_at > ?1 ORDER BY key").unwrap();
+        statement.query_map([self.clock.now().millis()], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    /// The members of all sets whose key ends with these parts.
+    pub fn members(&self, key_ends_with: &str) -> Vec<String> {
+        let file = self.file();
+        let sql = "SELECT m.member FROM state_members m JOIN state_keys k ON k.id = m.key_id WHERE k.key LIKE '%:' || ?1 ORDER BY m.member";
+        let mut statement = file.prepare(sql).unwrap();
+        statement.query_map([key_ends_with], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    /// The state store loses everything of a call but its place in the open set.
+    pub fn forget(&self, call: &str) {
+        assert!(self.file().execute("DELETE FROM state_keys WHERE key LIKE '%:' || ?1 || ':%'", [call]).unwrap() > 0);
+    }
+
+    /// What the state store holds in a call's outbox can no longer be read.
+    pub fn spoil_outbox(&self, call: &str) {
+        let sql = "UPDATE state_fields SET value = 'spoilt' WHERE key_id IN (SELECT id FROM state_keys WHERE key LIKE '%:' || ?1 || ':outbox')";
+        assert_eq!(self.file().execute(sql, [call]).unwrap(), 1);
+    }
+
+    /// The broker loses all its messages.
+    pub fn lose_queue(&self) {
+        assert!(self.file().execute("DELETE FROM queue_messages", []).unwrap() > 0);
+    }
+
+    /// Everything in the file, one line a row, to compare.
+    pub fn dump(&self) -> Vec<String> {
+        let file = self.file();
+        let tables = ["state_keys", "state_fields", "state_items", "state_members", "state_values", "queue_messages", "queue_seen", "documents"];
+        let mut lines = Vec::new();
+        for table in tables {
+            let mut statement = file.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).unwrap();
+            let columns = statement.column_count();
+            let rows = statement.query_map([], |row| (0..columns).map(|c| row.get::<_, rusqlite::types::Value>(c)).collect::<Result<Vec<_>, _>>()).unwrap();
+            lines.extend(rows.map(|row| format!("{table} {:?}", row.unwrap())));
+        }
+        lines
+    }
+
+    fn file(&self) -> rusqlite::Connection {
+        let file = rusqlite::Connection::open(&self.app.config.embedded_path).unwrap();
+        file.busy_timeout(Duration::from_secs(5)).unwrap();
+        file
+    }
+
+    /// Ends the test: waits for what is under way, and fails on leftovers.
+    pub async fn finish(self) {
+        self.finish_with(0, 0).await;
+    }
+
+    /// The same where a test means to leave this many outbox entries and parked messages behind.
+    pub async fn finish_with(mut self, outbox: usize, parked: usize) {
+        self.quiesce().await;
+        self.finished = true;
+        let now = self.clock.now().millis();
+        let file = self.file();
+        let count = |sql: &str, value: i64| file.query_row(sql, [value], |row| row.get::<_, i64>(0)).unwrap();
+        let waiting = count("SELECT count(*) FROM state_fields f JOIN state_keys k ON k.id = f.key_id WHERE k.key LIKE '%:outbox' AND k.expires_at > ?1", now);
+        assert_eq!(usize::try_from(waiting).unwrap(), outbox, "unsent messages in outboxes");
+        assert_eq!(self.documents_in(Container::DeadLetters).len(), parked, "parked dead letters");
+        assert_eq!(count("SELECT count(*) FROM queue_messages WHERE dead = 1 AND sequence > ?1", 0), 0, "dead letters that nobody parked");
+        assert_eq!(count("SELECT count(*) FROM state_keys WHERE expires_at > ?1", now + LONGEST_LIFE_MS), 0, "keys without a life");
+    }
+}
+
+impl Drop for Rtvoice {
+    fn drop(&mut self) {
+        assert!(self.finished || std::thread::panicking(), "a test must end with finish(): it looks for leftovers");
+    }
+}
