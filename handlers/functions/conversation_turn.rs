@@ -125,6 +125,13 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
             settle(&app, &turn, sent, stages);
             response
         }
+        Ok(Committed::Known(seq, known)) if known == entry => {
+            // Our own commit ran before its connection broke, and the second try found it: it still has to be sent.
+            let sent = send(&app, &turn, seq, entry);
+            let response = answer(&app, &turn, Outcome { seq: Some(seq), entry: known, degraded: false, replayed: true }, &mut stages).await;
+            settle(&app, &turn, sent, stages);
+            response
+        }
         Ok(Committed::Known(seq, entry)) => answer(&app, &turn, Outcome { seq: Some(seq), entry, degraded: false, replayed: true }, &mut stages).await,
         Ok(Committed::Ended) => Err(call_ended()),
         Ok(Committed::ContextFull) => Err(Error::input("context", "must leave the whole context at most 64 keys and 16384 bytes")),
@@ -244,10 +251,11 @@ async fn spoken(app: &App, text: &str, language: Option<&str>, stages: &mut Stag
             stages.speech_hit = Some(true);
             "hit"
         }
-        Ok(Found::Made(audio)) if audio.len() > MAX_AUDIO => return Err(format!("the audio is above {MAX_AUDIO} bytes and is not kept")),
-        Ok(Found::Made(_)) => {
+        Ok(Found::Made { audio, .. }) if audio.len() > MAX_AUDIO => return Err(format!("the audio is above {MAX_AUDIO} bytes and is not kept")),
+        Ok(Found::Made { kept, .. }) => {
             stages.speech_hit = Some(false);
-            "miss"
+            // Audio that only this process has could not be fetched from another.
+            if kept { "miss" } else { "unavailable" }
         }
         Err(e) => {
             tracing::warn!(error = e.chain(), "no speech could be had: the turn is text only");

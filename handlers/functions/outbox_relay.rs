@@ -12,7 +12,7 @@ use crate::host::envelope::Envelope;
 use crate::model::call::{CallChange, CallStatus, Effect, Session, field};
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
-use crate::ports::state::{PARTITIONS, Survey};
+use crate::ports::state::{PARTITIONS, Pending, Survey};
 use crate::steps::{events, outbox};
 
 /// Calls that are looked at together.
@@ -100,25 +100,30 @@ fn note(failed: &mut Option<Error>, error: Error) {
 async fn relay(app: &App, survey: Survey, registered: Timestamp) -> Result<bool> {
     let now = app.clock.now();
     let idle = now.since(survey.session.as_ref().and_then(|s| s.time(field::LAST_ACTIVITY)).unwrap_or(registered));
-    for waiting in &survey.outbox {
-        if now.since(waiting.since) >= UNCONFIRMED_MS {
-            outbox::relay(app, &survey.call, survey.session.as_ref(), waiting.clone()).await?;
+    let mut refused = None;
+    for waiting in survey.outbox.iter().filter(|waiting| now.since(waiting.since) >= UNCONFIRMED_MS) {
+        match outbox::relay(app, &survey.call, survey.session.as_ref(), waiting.clone()).await {
+            Ok(()) => {}
+            Err(e) if e.is_transient() => return Err(e),
+            // The end of the call must not wait for a message that the queue refuses: the archive takes that from here.
+            Err(e) => drop(refused.get_or_insert(e)),
         }
     }
+    let end_sent = !survey.outbox.iter().any(|waiting| waiting.pending == Pending::Ended);
     match &survey.session {
         None if survey.archived || (survey.outbox.is_empty() && now.since(registered) > STATELESS_MS) => {
             app.state.touch_open(&survey.call, None).await?;
             return Ok(true);
         }
         None => {}
-        Some(session) if session.status() == CallStatus::Ended && survey.outbox.is_empty() && idle > UNARCHIVED_MS => {
+        Some(session) if session.status() == CallStatus::Ended && end_sent && idle > UNARCHIVED_MS => {
             ask_again(app, &survey.call, session, now).await?;
         }
         Some(session) if session.status() == CallStatus::Ended => {}
         Some(_) if idle > i64::try_from(app.config.call_idle_limit.as_millis()).unwrap_or(i64::MAX) => end(app, survey.call, now).await?,
         Some(_) => {}
     }
-    Ok(false)
+    refused.map_or(Ok(false), Err)
 }
 
 /// The end was sent and confirmed, and yet there is no archive: the message may lie in the dead-letter queue.

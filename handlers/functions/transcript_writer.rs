@@ -9,12 +9,16 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::error::{Error, Result};
+use crate::error::{Disposition, Error, Result};
 use crate::host::envelope::Envelope;
 use crate::model::call::{CallChange, Effect};
 use crate::model::transcript::{ArchivedTurn, StartedMessage, TranscriptMessage, TurnMessage};
 use crate::steps::{archive, archiving, events, outbox};
 
+/// Longest that one try may take; with the patience it stays below the function's deadline.
+const LONGEST: Duration = Duration::from_secs(80);
+/// How often a message is put off for a failure that is no outage.
+const FAILURES: u32 = 12;
 /// Name of the trigger's binding.
 pub const BINDING: &str = "message";
 /// How long the writer waits for a store before it puts a message off.
@@ -31,8 +35,8 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
     let began = Instant::now();
     let mut pause = PAUSE;
     loop {
-        match write(&app, &message).await {
-            Err(e) if e.is_transient() => {
+        match bounded(write(&app, &message)).await {
+            Err(e) if may_pass(&e, &message) => {
                 let pause_now = e.retry_after.unwrap_or(pause).max(pause);
                 if began.elapsed() + pause_now > PATIENCE {
                     return defer(&app, message, &e).await;
@@ -44,6 +48,21 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
             result => return result,
         }
     }
+}
+
+/// Whether a later try may succeed. What is neither the message's fault nor a store's absence (a container that is being
+/// restored, an answer that nobody expected) is tried for about an hour before it counts as a failure.
+fn may_pass(error: &Error, message: &TranscriptMessage) -> bool {
+    match error.kind.row().disposition {
+        Disposition::Retry => true,
+        Disposition::Fail => message.deferrals() < FAILURES,
+        Disposition::Reject => false,
+    }
+}
+
+/// An archive that takes too long is put off like one that cannot be written: it goes on where it stopped.
+async fn bounded(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::time::timeout(LONGEST, work).await.unwrap_or_else(|_| Err(Error::deadline("the archive", LONGEST)))
 }
 
 async fn write(app: &App, message: &TranscriptMessage) -> Result<()> {

@@ -51,7 +51,7 @@ impl AcsEvent {
         let traceparent = event.get("traceparent").and_then(Value::as_str).map(str::to_owned);
         let event = Self { id, kind, time, traceparent, data: data.unwrap_or_default() };
         // What carries no state of ours is acknowledged whatever it holds.
-        let carries_state = !matches!(event.effect(), Ok(None));
+        let carries_state = event.effect().is_some();
         if has_other_data && carries_state { Err(Error::input("data", "must be a JSON object")) } else { Ok(event) }
     }
 
@@ -68,30 +68,30 @@ impl AcsEvent {
     }
 
     /// What the event does to its call; none for events that carry no state of ours.
-    pub fn effect(&self) -> Result<Option<Effect>> {
-        let end = |reason: &str| Effect::End { reason: reason.to_owned() };
-        Ok(match self.name() {
-            Some("CallConnected") => Some(Effect::Connect),
-            Some(name @ ("CallDisconnected" | "AnswerFailed" | "CreateCallFailed")) => Some(end(name)),
-            Some("ParticipantsUpdated") => Some(self.participants()?),
-            Some("TranscriptionStarted" | "TranscriptionStopped" | "TranscriptionFailed" | "RecordingStateChanged" | "CallTransferAccepted") => {
-                Some(Effect::Note)
-            }
+    pub fn effect(&self) -> Option<Effect> {
+        match self.name()? {
+            "CallConnected" => Some(Effect::Connect),
+            name @ ("CallDisconnected" | "AnswerFailed" | "CreateCallFailed") => Some(Effect::End { reason: name.to_owned() }),
+            "ParticipantsUpdated" => Some(self.participants()),
+            "TranscriptionStarted" | "TranscriptionStopped" | "TranscriptionFailed" | "RecordingStateChanged" | "CallTransferAccepted" => Some(Effect::Note),
             _ => None,
-        })
+        }
     }
 
-    fn participants(&self) -> Result<Effect> {
-        let sequence = self.data.get("sequenceNumber").and_then(Value::as_i64);
-        let sequence = sequence.ok_or_else(|| Error::input("data.sequenceNumber", "must be a whole number"))?;
-        let list = self.data.get("participants").and_then(Value::as_array);
-        let list = list.ok_or_else(|| Error::input("data.participants", "must be an array"))?;
-        let participants = Value::from(list.as_slice()).to_string();
-        if participants.len() > VALUE_BYTES {
-            return Err(Error::input("data.participants", format!("must be at most {VALUE_BYTES} bytes")));
-        }
+    /// Nothing in an event is required by ACS, and one that is batched with it must not be lost for it: a missing sequence
+    /// number counts as 0, and of a very long list the first participants are kept.
+    fn participants(&self) -> Effect {
+        let Some(list) = self.data.get("participants").and_then(Value::as_array) else { return Effect::Note };
+        let sequence = self.data.get("sequenceNumber").and_then(Value::as_i64).unwrap_or(0);
+        let mut room = VALUE_BYTES;
+        let fitting = list.iter().take_while(|participant| {
+            let bytes = participant.to_string().len() + 1;
+            room = room.saturating_sub(bytes);
+            room > 0
+        });
+        let participants = Value::from_iter(fitting.cloned()).to_string();
         let raw_ids = list.iter().filter_map(|p| p.pointer("/identifier/rawId")?.as_str());
-        Ok(Effect::Participants { sequence, participants, phone_user: raw_ids.filter_map(UserId::from_phone_raw_id).next() })
+        Effect::Participants { sequence, participants, phone_user: raw_ids.filter_map(UserId::from_phone_raw_id).next() }
     }
 
     /// The session fields that the event sets.

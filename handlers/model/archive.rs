@@ -1,6 +1,6 @@
 //! How an archive comes together: the union of turns by id, in order, cut into pages. An archive never shrinks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::transcript::{ArchivedTurn, PAGE_BYTES};
 use crate::error::{Error, Result};
@@ -47,20 +47,29 @@ impl Union {
         self.turns.values().filter_map(|t| t.seq).max()
     }
 
-    /// True only when turns 1 to `last` are all there.
+    /// True only when turns 1 to `last` are all there, each once. Where a number stands twice the state store has
+    /// forgotten what it had numbered, and nobody knows what else it forgot.
     pub fn is_complete(&self, last: u64) -> bool {
-        let mut seqs: Vec<u64> = self.turns.values().filter_map(|t| t.seq).filter(|seq| (1..=last).contains(seq)).collect();
-        seqs.sort_unstable();
-        seqs.dedup();
-        seqs.len() as u64 == last
+        let seqs: BTreeSet<u64> = self.turns.values().filter_map(|t| t.seq).filter(|seq| (1..=last).contains(seq)).collect();
+        seqs.len() as u64 == last && !self.numbers_repeat()
+    }
+
+    fn numbers_repeat(&self) -> bool {
+        let mut seen = BTreeSet::new();
+        self.turns.values().filter_map(|t| t.seq).any(|seq| !seen.insert(seq))
     }
 
     /// All turns in order: numbered ones by number; each one without a number before the first numbered one that is
-    /// later in time.
+    /// later in time. Where numbers repeat, time alone tells the order.
     pub fn in_order(&self) -> Vec<&ArchivedTurn> {
+        if self.numbers_repeat() {
+            let mut turns: Vec<_> = self.turns.values().collect();
+            turns.sort_by_key(|t| (t.entry.at, t.seq));
+            return turns;
+        }
         let (mut numbered, mut others): (Vec<_>, Vec<_>) = self.turns.values().partition(|t| t.seq.is_some());
         numbered.sort_by_key(|t| t.seq);
-        others.sort_by(|a, b| (a.entry.at, &a.entry.turn_id).cmp(&(b.entry.at, &b.entry.turn_id)));
+        others.sort_by_key(|t| t.entry.at);
         let mut ordered = Vec::with_capacity(self.turns.len());
         let mut others = others.into_iter().peekable();
         for turn in numbered {

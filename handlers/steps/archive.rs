@@ -169,9 +169,9 @@ fn head(call: &CallId, before: Option<&Header>, facts: &Facts, union: &Union, no
         started_at,
         ended_at,
         end_reason,
-        user: session.and_then(Session::user).map(|u| u.to_string()).or_else(|| before.and_then(|h| h.user.clone())),
+        user: before.and_then(|h| h.user.clone()).or_else(|| session.and_then(Session::user).map(|u| u.to_string())),
         day: before.map(|h| h.day.clone()).unwrap_or_else(|| started_at.or(ended_at).unwrap_or(now).day()),
-        participant_info: session.map(participant_info).or_else(|| before.and_then(|h| h.participant_info.clone())),
+        participant_info: participant_info(before.and_then(|h| h.participant_info.clone()), session),
         legacy: before.and_then(|h| h.legacy.clone()),
         legacy_pages: before.map(|h| h.legacy_pages.clone()).unwrap_or_default(),
         archived_at: now,
@@ -211,9 +211,14 @@ pub async fn legacy(app: &App, header: &Header) -> Result<Option<Value>> {
     Ok(Some(serde_json::from_str(&text).unwrap_or(Value::String(text))))
 }
 
-/// Who took part and what else the session knows, as one JSON value.
-fn participant_info(session: &Session) -> Value {
-    let mut info = serde_json::Map::new();
+/// Who took part and what else the session knows, as one JSON value: over what the archive knew before, because a
+/// session that was forgotten and opened again knows less.
+fn participant_info(before: Option<Value>, session: Option<&Session>) -> Option<Value> {
+    let Some(session) = session else { return before };
+    let mut info = match before {
+        Some(Value::Object(info)) => info,
+        _ => serde_json::Map::new(),
+    };
     let own = [
         field::STATUS,
         field::LAST_SEQ,
@@ -231,7 +236,7 @@ fn participant_info(session: &Session) -> Value {
             info.insert(name.clone(), value.unwrap_or_else(|| Value::String(text.clone())));
         }
     }
-    Value::Object(info)
+    Some(Value::Object(info))
 }
 
 /// Turn documents that are not archived yet, with the versions that were read.

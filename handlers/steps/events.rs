@@ -23,7 +23,7 @@ pub enum Taken {
 
 /// Takes one event. `Ok` means that it need not be delivered again.
 pub async fn take(app: &App, event: &AcsEvent) -> Result<Taken> {
-    let Some(effect) = event.effect()? else {
+    let Some(effect) = event.effect() else {
         tracing::info!(event_type = event.kind, "event carries no state: acknowledged");
         return Ok(Taken::Ignored);
     };

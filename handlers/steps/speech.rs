@@ -23,7 +23,12 @@ pub enum Found {
     /// In a cache; its bytes where the first level has them.
     Hit(Option<Bytes>),
     /// Nowhere: it was synthesised now.
-    Made(Bytes),
+    Made {
+        /// The audio.
+        audio: Bytes,
+        /// Whether the shared cache took it, so that every instance can serve it.
+        kept: bool,
+    },
 }
 
 /// Makes sure that the phrase can be fetched by its hash, with one round trip where it is cached.
@@ -59,12 +64,12 @@ pub async fn audio(app: &App, phrase: &Phrase, hash: &str) -> Result<(Bytes, boo
     }
     match ensure(app, phrase, hash).await? {
         Found::Hit(Some(audio)) => Ok((audio, true)),
-        Found::Made(audio) => Ok((audio, false)),
+        Found::Made { audio, .. } => Ok((audio, false)),
         Found::Hit(None) => match fetch(app, hash).await? {
             Some(audio) => Ok((audio, true)),
             // It expired between the two looks.
             None => match make(app, phrase, hash, None).await? {
-                Found::Made(audio) | Found::Hit(Some(audio)) => Ok((audio, false)),
+                Found::Made { audio, .. } | Found::Hit(Some(audio)) => Ok((audio, false)),
                 Found::Hit(None) => Err(crate::error::Error::internal("synthesised audio was lost")),
             },
         },
@@ -83,22 +88,19 @@ pub async fn fetch(app: &App, hash: &str) -> Result<Option<Bytes>> {
 
 async fn make(app: &App, phrase: &Phrase, hash: &str, claim: Option<&str>) -> Result<Found> {
     let made = app.speech.synthesise(phrase).await;
-    let keep = match &made {
+    let kept = match &made {
         Ok(audio) if audio.len() <= MAX_AUDIO => {
             app.audio.insert(hash.to_owned(), audio.clone()).await;
-            app.state.keep_audio(hash, audio.clone(), app.clock.now()).await.map(|kept| {
-                if !kept {
-                    tracing::debug!("the phrase cache is full");
-                }
-            })
+            app.state.keep_audio(hash, audio.clone(), app.clock.now()).await
         }
         _ => match claim {
-            Some(token) => app.state.drop_claim(hash, token).await,
-            None => Ok(()),
+            Some(token) => app.state.drop_claim(hash, token).await.map(|()| false),
+            None => Ok(false),
         },
     };
-    if let Err(e) = keep {
+    let kept = kept.unwrap_or_else(|e| {
         tracing::warn!(error = e.chain(), "the phrase was not cached");
-    }
-    made.map(Found::Made)
+        false
+    });
+    made.map(|audio| Found::Made { audio, kept })
 }
