@@ -58,9 +58,12 @@ pub(crate) fn wrong_setting(line: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Log lines as JSON, one object a line.
+/// Crates that show document ids and partition keys in their debug lines: a profile's partition is a caller's number.
+const TALKATIVE: &str = "azure_data_cosmos=info,azure_data_cosmos_driver=info";
+
+/// Log lines as JSON, one object a line. Crates that would show who called are kept quiet unless the filter names them.
 pub(crate) fn log_to(filter: &str, target: LogTarget) {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_default();
+    let filter = tracing_subscriber::EnvFilter::try_new(format!("{TALKATIVE},{filter}")).unwrap_or_default();
     let lines = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false).with_env_filter(filter);
     // A subscriber that is installed already stays.
     let _ = match target {

@@ -8,7 +8,7 @@ use rtvoice::config::Config;
 use rtvoice::error::{Kind, Result};
 use rtvoice::model::ids::CallId;
 use rtvoice::steps::archive::{self, Archived};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Print an archived call, from the documents that the settings name.
 #[derive(Args)]
@@ -32,11 +32,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     };
     super::log_to("error", super::LogTarget::Stderr);
     match super::runtime().and_then(|runtime| runtime.block_on(read(config, &call))) {
-        Ok(Some(archived)) if arguments.json => {
-            println!("{}", view(&archived));
+        Ok(Some((archived, legacy))) if arguments.json => {
+            println!("{}", view(&archived, legacy));
             ExitCode::SUCCESS
         }
-        Ok(Some(archived)) => {
+        Ok(Some((archived, _))) => {
             show(&archived);
             ExitCode::SUCCESS
         }
@@ -52,12 +52,14 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-async fn read(config: Config, call: &CallId) -> Result<Option<Archived>> {
+async fn read(config: Config, call: &CallId) -> Result<Option<(Archived, Option<Value>)>> {
     let app = App::new(config)?;
-    archive::read(&app, call).await
+    let Some(archived) = archive::read(&app, call).await? else { return Ok(None) };
+    let legacy = archive::legacy(&app, &archived.header).await?;
+    Ok(Some((archived, legacy)))
 }
 
-fn view(archived: &Archived) -> serde_json::Value {
+fn view(archived: &Archived, legacy: Option<Value>) -> Value {
     let header = &archived.header;
     let turns: Vec<_> = archived
         .union
@@ -72,7 +74,7 @@ fn view(archived: &Archived) -> serde_json::Value {
         "endedAt": header.ended_at,
         "endReason": header.end_reason,
         "turns": turns,
-        "legacy": header.legacy,
+        "legacy": legacy,
     })
 }
 

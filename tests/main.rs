@@ -6,6 +6,7 @@ mod dev_host;
 mod envelope;
 mod functions;
 mod harness;
+mod journeys;
 mod layout;
 mod legacy;
 mod manifest;

@@ -68,8 +68,6 @@ pub mod field {
     pub const PHONE_USER: &str = "phoneUser";
     /// Whether and how the call was looked for in the legacy layouts: `none` or `imported`.
     pub const LEGACY: &str = "_legacy";
-    /// What the legacy layouts held besides turns, JSON.
-    pub const LEGACY_EXTRA: &str = "_legacyExtra";
 }
 
 /// The session hash of one call.

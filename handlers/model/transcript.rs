@@ -221,9 +221,12 @@ pub struct Header {
     /// Who took part, and the other facts of the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub participant_info: Option<Value>,
-    /// What a legacy layout held besides turns.
+    /// What a legacy layout held besides turns, where it is at most [`INLINE_BYTES`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy: Option<Value>,
+    /// Ids of the documents that hold it in pieces, in order, where it is larger.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub legacy_pages: Vec<String>,
     /// When this version was written.
     pub archived_at: Timestamp,
 }
@@ -243,6 +246,23 @@ pub struct PageDocument {
     pub turns: Vec<ArchivedTurn>,
 }
 
+/// A piece of what a legacy layout held besides turns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LegacyPage {
+    /// `legacy-{attempt}-{number}`: written once and never changed.
+    pub id: String,
+    /// The call, and the partition.
+    pub call_connection_id: CallId,
+    /// Always `legacy`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The piece: all pieces together are one JSON text.
+    pub text: String,
+}
+
+/// Most bytes of the legacy section that the header holds itself.
+pub const INLINE_BYTES: usize = 256 * 1024;
 /// Id of the header document.
 pub const HEADER_ID: &str = "header";
 /// What the ids of turn documents begin with; the turn id follows.

@@ -12,11 +12,13 @@ use crate::model::archive::Union;
 use crate::model::call::{Session, field};
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
-use crate::model::transcript::{ArchivedTurn, EndedMessage, HEADER_ID, Header, PageDocument, TURN_PREFIX, turn_document};
+use crate::model::transcript::{ArchivedTurn, EndedMessage, HEADER_ID, Header, INLINE_BYTES, LegacyPage, PageDocument, TURN_PREFIX, turn_document};
 use crate::ports::documents::{Condition, Container, Document, Put};
 
 /// Most times that one archiver merges again because another was faster.
 const TRIES: u32 = 20;
+/// Most bytes of one piece of a legacy section; JSON may double it.
+const PIECE_BYTES: usize = 700_000;
 /// Documents read in one listing.
 const LISTED: usize = 100;
 
@@ -38,6 +40,8 @@ pub struct Facts {
     pub session: Option<Session>,
     /// The message that ended the call.
     pub ended: Option<EndedMessage>,
+    /// What a legacy layout held besides turns, JSON.
+    pub legacy: Option<String>,
 }
 
 /// Reads an archived call. None where there is no header.
@@ -78,6 +82,12 @@ pub async fn merge(app: &App, call: &CallId, wanted: &[ArchivedTurn], facts: &Fa
             changed |= union.add(turn.clone());
         }
         let mut header = head(call, before.as_ref().map(|a| &a.header), facts, &union, app.clock.now());
+        if let Some(text) = &facts.legacy
+            && header.legacy.is_none()
+            && header.legacy_pages.is_empty()
+        {
+            keep_legacy(app, call, &mut header, text).await?;
+        }
         if let Some(before) = &before
             && !changed
         {
@@ -156,12 +166,43 @@ fn head(call: &CallId, before: Option<&Header>, facts: &Facts, union: &Union, no
         user: session.and_then(Session::user).map(|u| u.to_string()).or_else(|| before.and_then(|h| h.user.clone())),
         day: before.map(|h| h.day.clone()).unwrap_or_else(|| started_at.or(ended_at).unwrap_or(now).day()),
         participant_info: session.map(participant_info).or_else(|| before.and_then(|h| h.participant_info.clone())),
-        legacy: session
-            .and_then(|s| s.get(field::LEGACY_EXTRA))
-            .and_then(|json| serde_json::from_str(json).ok())
-            .or_else(|| before.and_then(|h| h.legacy.clone())),
+        legacy: before.and_then(|h| h.legacy.clone()),
+        legacy_pages: before.map(|h| h.legacy_pages.clone()).unwrap_or_default(),
         archived_at: now,
     }
+}
+
+/// Puts the legacy section into the header, or into documents of its own where it is large.
+async fn keep_legacy(app: &App, call: &CallId, header: &mut Header, text: &str) -> Result<()> {
+    if text.len() <= INLINE_BYTES {
+        header.legacy = Some(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())));
+        return Ok(());
+    }
+    let attempt = app.clock.new_id();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE_BYTES));
+        let id = format!("legacy-{attempt}-{:05}", header.legacy_pages.len());
+        let page = LegacyPage { id: id.clone(), call_connection_id: call.clone(), kind: "legacy".to_owned(), text: piece.to_owned() };
+        app.documents.put(Container::Transcripts, &json(&page)?, Condition::Always).await?;
+        header.legacy_pages.push(id);
+        rest = after;
+    }
+    Ok(())
+}
+
+/// What a legacy layout held besides turns; none where the call did not come from one.
+pub async fn legacy(app: &App, header: &Header) -> Result<Option<Value>> {
+    if header.legacy_pages.is_empty() {
+        return Ok(header.legacy.clone());
+    }
+    let mut text = String::new();
+    for id in &header.legacy_pages {
+        let page = app.documents.get(Container::Transcripts, header.call_connection_id.as_str(), id).await?;
+        let page = page.ok_or_else(|| Error::internal("a piece of the legacy section is gone"))?;
+        text.push_str(&parse::<LegacyPage>(page.body)?.text);
+    }
+    Ok(Some(serde_json::from_str(&text).unwrap_or(Value::String(text))))
 }
 
 /// Who took part and what else the session knows, as one JSON value.

@@ -24,7 +24,8 @@ pub async fn archive(app: &App, call: &CallId, ended: Option<&EndedMessage>) -> 
     for _ in 0..TRIES {
         let survey = end(app, call, ended).await?;
         let (wanted, entries) = turns(app, call, survey.as_ref()).await?;
-        let facts = Facts { session: survey.as_ref().and_then(|s| s.session.clone()), ended: ended.cloned() };
+        let legacy = if survey.is_some() { app.state.legacy_extra(call).await? } else { None };
+        let facts = Facts { session: survey.as_ref().and_then(|s| s.session.clone()), ended: ended.cloned(), legacy };
         let archived = archive::merge(app, call, &wanted, &facts).await?;
         let stages = if survey.is_some() { app.state.stages(call).await? } else { Vec::new() };
         count(app, &archived, &stages).await?;

@@ -57,6 +57,8 @@ struct Faults {
     next: Option<(usize, Fault)>,
     /// For every request.
     all: Option<Fault>,
+    /// After this many more requests on documents, for every request.
+    later: Option<(usize, Fault)>,
 }
 
 impl CosmosEmulator {
@@ -102,6 +104,16 @@ impl CosmosEmulator {
         self.account.faults.lock().unwrap().all = Some(fault);
     }
 
+    /// Serves `count` more requests on documents, then makes every request fail until [`Self::recover`].
+    pub fn fail_after(&self, count: usize, fault: Fault) {
+        self.account.faults.lock().unwrap().later = Some((count, fault));
+    }
+
+    /// Whether every request fails now.
+    pub fn is_failing(&self) -> bool {
+        self.account.faults.lock().unwrap().all.is_some()
+    }
+
     /// Ends all misbehaviour.
     pub fn recover(&self) {
         *self.account.faults.lock().unwrap() = Faults::default();
@@ -129,6 +141,12 @@ impl Account {
             self.document_requests.fetch_add(1, Ordering::SeqCst);
         }
         let mut faults = self.faults.lock().unwrap();
+        if on_documents && let Some((left, fault)) = faults.later {
+            faults.later = Some((left.saturating_sub(1), fault));
+            if left == 0 {
+                (faults.later, faults.all) = (None, Some(fault));
+            }
+        }
         if faults.all.is_some() || !on_documents {
             return faults.all;
         }
@@ -165,7 +183,8 @@ async fn serve(State(account): State<Arc<Account>>, request: Request) -> Respons
     let path = request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned();
     let fault = account.fault_for(request.uri().path());
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, BODY).await.unwrap();
+    // A client that was killed halfway gets an answer that it never reads.
+    let Ok(body) = axum::body::to_bytes(body, BODY).await else { return plain(400, &[]) };
     match fault {
         None => account.answer(parts.method.as_str(), &path, &parts.headers, body).await,
         Some(Fault::Throttle(after)) => plain(429, &[("x-ms-retry-after-ms", after.as_millis().to_string())]),

@@ -136,6 +136,7 @@ switchable! { Archiving for dyn State {
     fn stages(call: &CallId) -> Vec<(String, StageTimes)>;
     fn close(closing: &Closing) -> bool;
     fn summary(call: &CallId) -> Option<String>;
+    fn legacy_extra(call: &CallId) -> Option<String>;
 } }
 
 switchable! { AuthStates for dyn State {

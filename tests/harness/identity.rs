@@ -74,22 +74,37 @@ impl TokenCredential for TestCredential {
 /// The managed identity endpoint on a free loopback port.
 pub struct IdentityEndpoint {
     url: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    shared: Arc<Endpoint>,
     task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Endpoint {
+    asked: Mutex<Vec<String>>,
+    fixed: Option<String>,
 }
 
 /// What the endpoint expects in `X-IDENTITY-HEADER`.
 const HEADER: &str = "5a1fc0de-identity-header";
 
 impl IdentityEndpoint {
-    /// Starts it.
+    /// Starts it; every request gets a fresh token for the resource that it names.
     pub async fn start() -> Self {
+        Self::serve(None).await
+    }
+
+    /// Starts it; every request gets this token, whatever it names.
+    pub async fn giving(token: &str) -> Self {
+        Self::serve(Some(token.to_owned())).await
+    }
+
+    async fn serve(fixed: Option<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/msi/token", listener.local_addr().expect("an address"));
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let router = Router::new().route("/msi/token", axum::routing::any(token)).with_state(Arc::clone(&asked));
+        let shared = Arc::new(Endpoint { fixed, ..Endpoint::default() });
+        let router = Router::new().route("/msi/token", axum::routing::any(token)).with_state(Arc::clone(&shared));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("serving") });
-        Self { url, asked, task }
+        Self { url, shared, task }
     }
 
     /// The environment that leads a process here.
@@ -99,7 +114,7 @@ impl IdentityEndpoint {
 
     /// The resources that tokens were given for, in order.
     pub fn asked(&self) -> Vec<String> {
-        self.asked.lock().expect("lock").clone()
+        self.shared.asked.lock().expect("lock").clone()
     }
 }
 
@@ -110,7 +125,7 @@ impl Drop for IdentityEndpoint {
 }
 
 async fn token(
-    State(asked): State<Arc<Mutex<Vec<String>>>>,
+    State(shared): State<Arc<Endpoint>>,
     method: Method,
     headers: HeaderMap,
     Query(query): Query<HashMap<String, String>>,
@@ -128,8 +143,9 @@ async fn token(
     let Some(resource) = query.get("resource").filter(|r| r.starts_with("https://") && !r.ends_with("/.default")) else {
         return refuse("resource is missing or a scope");
     };
-    asked.lock().expect("lock").push(resource.clone());
+    shared.asked.lock().expect("lock").push(resource.clone());
     let expires = unix_now() + LIFE;
-    let answer = json!({"access_token": mint(resource, expires), "expires_on": expires.to_string(), "resource": resource, "token_type": "Bearer"});
+    let token = shared.fixed.clone().unwrap_or_else(|| mint(resource, expires));
+    let answer = json!({"access_token": token, "expires_on": expires.to_string(), "resource": resource, "token_type": "Bearer"});
     (StatusCode::OK, Json(answer))
 }

@@ -1,12 +1,17 @@
 //! What tests need: real servers on free ports, ended by process id, and strict stand-ins for foreign services.
 
 pub mod app;
+pub mod call;
 pub mod cosmos;
 pub mod fake_handler;
 pub mod faults;
 pub mod identity;
 pub mod openai;
+pub mod process;
+pub mod proxy;
+pub mod pump;
 pub mod redis;
 pub mod service_bus;
 pub mod speech;
+pub mod stack;
 pub mod stand_in;

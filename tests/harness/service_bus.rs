@@ -115,6 +115,11 @@ impl ServiceBus {
         self.record().faults.extend(faults);
     }
 
+    /// Forgets the faults that were laid out and not met.
+    pub fn recover(&self) {
+        self.record().faults.clear();
+    }
+
     /// What the queue has, in order.
     pub fn accepted(&self) -> Vec<Accepted> {
         self.record().accepted.clone()

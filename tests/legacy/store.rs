@@ -85,7 +85,7 @@ async fn a_disconnected_call_is_taken_over_as_ended() {
     assert_eq!(session.get(field::LEGACY), Some("imported"));
     assert_eq!(session.get(field::DIRECTION), Some("outbound"));
     assert_eq!(session.get(field::END_REASON), Some("CallDisconnected"));
-    let extra: Value = serde_json::from_str(session.get(field::LEGACY_EXTRA).unwrap()).expect("an object");
+    let extra: Value = serde_json::from_str(&state.legacy_extra(&id).await.unwrap().unwrap()).expect("an object");
     assert_eq!(extra["firstSeq"], 1);
     assert_eq!(extra["keys"].as_array().unwrap().len(), 5);
 
@@ -157,7 +157,7 @@ async fn turns_that_were_taken_before_keep_their_numbers() {
     let known = state.register(&id, NOW).await.unwrap();
     let session = adopt(&state, &id, &known, NOW).await.unwrap().expect("a session");
     assert_eq!(session.last_seq(), 3);
-    assert!(session.get(field::LEGACY_EXTRA).unwrap().ends_with(",\"firstSeq\":3}"));
+    assert!(state.legacy_extra(&id).await.unwrap().unwrap().ends_with(",\"firstSeq\":3}"));
     let turns = state.history(&id, 0, 10).await.unwrap().entries;
     let told: Vec<_> = turns.iter().map(|(seq, entry)| (*seq, entry.turn_id.as_str())).collect();
     assert_eq!(told, [(1, "legacy-1"), (2, "t2"), (3, &format!("legacy-1-{}", NOW.millis()))]);

@@ -19,6 +19,9 @@ pub const NONE: &str = "none";
 /// Value of the session's `_legacy` where a legacy call was taken over.
 pub const IMPORTED: &str = "imported";
 
+/// Field of the turns hash that keeps what the legacy layouts held besides turns, JSON. No turn id holds a colon.
+pub const EXTRA: &str = "::legacy";
+
 /// What became of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Imported {

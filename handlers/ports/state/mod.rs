@@ -142,6 +142,9 @@ pub trait Archiving: Send + Sync + 'static {
     /// Stage times of the call's turns by turn id.
     async fn stages(&self, call: &CallId) -> Result<Vec<(String, StageTimes)>>;
 
+    /// What a legacy layout held besides turns, JSON; none where the call did not come from one.
+    async fn legacy_extra(&self, call: &CallId) -> Result<Option<String>>;
+
     /// In one atomic step: where the outbox holds nothing but `archived_fields` and the history has no more than
     /// `archived_entries`, writes the summary and removes the call's state: true. Else changes nothing: false.
     async fn close(&self, closing: &Closing) -> Result<bool>;

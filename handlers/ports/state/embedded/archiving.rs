@@ -6,6 +6,7 @@ use super::{EmbeddedState, Step};
 use crate::error::{Error, Result};
 use crate::model::ids::CallId;
 use crate::ports::state::keys::{CallKey, TtlPolicy};
+use crate::ports::state::legacy::EXTRA;
 use crate::ports::state::{Archiving, Closing, Slice, StageTimes};
 
 #[async_trait]
@@ -18,6 +19,11 @@ impl Archiving for EmbeddedState {
     async fn stages(&self, call: &CallId) -> Result<Vec<(String, StageTimes)>> {
         let call = call.clone();
         self.read(move |step| step.stages(&call)).await
+    }
+
+    async fn legacy_extra(&self, call: &CallId) -> Result<Option<String>> {
+        let call = call.clone();
+        self.read(move |step| Ok(step.table.fields(&step.key(&call, CallKey::Turns))?.remove(EXTRA))).await
     }
 
     async fn close(&self, closing: &Closing) -> Result<bool> {

@@ -10,7 +10,7 @@ use crate::model::ids::CallId;
 use crate::model::legacy::{LegacyCall, LegacyRaw};
 use crate::model::time::Timestamp;
 use crate::ports::state::keys::{CallKey, TtlPolicy};
-use crate::ports::state::legacy::{IMPORTED, Imported, Legacy, NONE, ScanCursor, Scanned};
+use crate::ports::state::legacy::{EXTRA, IMPORTED, Imported, Legacy, NONE, ScanCursor, Scanned};
 
 #[async_trait]
 impl Legacy for EmbeddedState {
@@ -71,12 +71,9 @@ impl Step<'_> {
 
     fn note_session(&self, call: &CallId, legacy: &LegacyCall, last: u64, policy: TtlPolicy, now: Timestamp) -> Result<()> {
         let began = legacy.entries.first().map_or(now, |entry| entry.at.min(now));
-        let mut extra = legacy.extra.clone();
-        extra.insert("firstSeq".to_owned(), (last + 1).into());
         let session = self.table.open(&self.key(call, CallKey::Session), self.anew(policy))?;
         self.table.set_new(session, field::OPENED_AT, &began.millis().to_string())?;
         self.table.set_new(session, field::LEGACY, IMPORTED)?;
-        self.table.set(session, field::LEGACY_EXTRA, &encode(&extra)?)?;
         self.table.set(session, field::LAST_SEQ, &(last + legacy.entries.len() as u64).to_string())?;
         let facts = [
             (field::DIRECTION, legacy.direction.as_deref()),
@@ -97,10 +94,13 @@ impl Step<'_> {
     }
 
     fn note_turns(&self, call: &CallId, legacy: &LegacyCall, last: u64, policy: TtlPolicy) -> Result<()> {
+        let mut extra = legacy.extra.clone();
+        extra.insert("firstSeq".to_owned(), (last + 1).into());
+        let turns = self.table.open(&self.key(call, CallKey::Turns), self.anew(policy))?;
+        self.table.set(turns, EXTRA, &encode(&extra)?)?;
         for (seq, entry) in (last + 1..).zip(&legacy.entries) {
             let history = self.table.open(&self.key(call, CallKey::History), self.anew(policy))?;
             self.table.append(history, &encode(entry)?)?;
-            let turns = self.table.open(&self.key(call, CallKey::Turns), self.anew(policy))?;
             if !self.table.set_new(turns, &entry.turn_id, &seq.to_string())? {
                 return Err(Error::new(Kind::Conflict, "the turn ids of the legacy call are taken"));
             }

@@ -8,6 +8,7 @@ use super::{AsyncAzureRedisManager, entry, fields, read};
 use crate::error::Result;
 use crate::model::ids::CallId;
 use crate::ports::state::keys::{CallKey, TtlPolicy};
+use crate::ports::state::legacy::EXTRA;
 use crate::ports::state::{Archiving, Closing, Slice, StageTimes};
 
 #[async_trait]
@@ -29,6 +30,13 @@ impl Archiving for AsyncAzureRedisManager {
         let [turns]: [Value; 1] = exact(self.pipeline(&look).await?)?;
         let kept = fields(turns)?.into_iter();
         Ok(kept.filter_map(|(field, text)| Some((field.strip_prefix(':')?.to_owned(), stage_times(&text)?))).collect())
+    }
+
+    async fn legacy_extra(&self, call: &CallId) -> Result<Option<String>> {
+        let mut look = pipe();
+        look.hget(self.key(call, CallKey::Turns), EXTRA);
+        let [extra]: [Value; 1] = exact(self.pipeline(&look).await?)?;
+        read(extra)
     }
 
     async fn close(&self, closing: &Closing) -> Result<bool> {

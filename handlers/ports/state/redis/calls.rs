@@ -1,7 +1,7 @@
 //! Calls and turns on Redis.
 
 use async_trait::async_trait;
-use futures::future::{join_all, try_join, try_join_all};
+use futures::future::{join_all, try_join_all};
 use redis::{Pipeline, Value, pipe};
 
 use super::{AsyncAzureRedisManager, entry, fields, millis, number, parts, read};
@@ -24,15 +24,14 @@ impl AsyncAzureRedisManager {
         self.link.idempotent(|mut connection| async move { invocation.invoke_async(&mut connection).await }).await
     }
 
-    async fn known(&self, call: &CallId) -> Result<Known> {
-        let mut look = pipe();
-        look.exists(self.key(call, CallKey::Summary)).hgetall(self.key(call, CallKey::Session));
-        let answers = self.pipeline(&look).await?;
-        let [archived, session]: [Value; 2] = exact(answers)?;
-        if read(archived)? {
-            return Ok(Known::Archived);
-        }
-        Ok(Session::from_fields(fields(session)?).map_or(Known::Nothing, Known::Open))
+    /// Runs independent pipelines at once, as one operation of the circuit breaker: while it tries whether the server is
+    /// back it admits one alone, and would refuse the others.
+    async fn together(&self, pipelines: &[Pipeline]) -> Result<Vec<Vec<Value>>> {
+        let one = |pipeline: &Pipeline, mut connection: super::link::Connection| {
+            let pipeline = pipeline.clone();
+            async move { pipeline.query_async(&mut connection).await }
+        };
+        self.link.idempotent(|connection| try_join_all(pipelines.iter().map(move |p| one(p, connection.clone())))).await
     }
 
     /// The entry at one place of the history.
@@ -43,18 +42,33 @@ impl AsyncAzureRedisManager {
         read::<Option<String>>(frame)?.map(|frame| entry(&frame)).transpose()
     }
 
-    async fn survey_one(&self, call: &CallId) -> Result<Survey> {
+    fn look_at(&self, call: &CallId) -> Pipeline {
         let mut look = pipe();
         look.hgetall(self.key(call, CallKey::Session)).exists(self.key(call, CallKey::Summary)).hgetall(self.key(call, CallKey::Outbox));
-        let [session, archived, outbox]: [Value; 3] = exact(self.pipeline(&look).await?)?;
-        let mut entries = fields(outbox)?.into_iter().map(|(field, frame)| pending(field, &frame)).collect::<Result<Vec<_>>>()?;
-        entries.sort_by_key(|e| (e.since, matches!(e.pending, Pending::Ended), if let Pending::Turn { seq, .. } = e.pending { seq } else { 0 }));
-        Ok(Survey { call: call.clone(), session: Session::from_fields(fields(session)?), archived: read(archived)?, outbox: entries })
+        look
+    }
+
+    fn activity(&self, call: &CallId, activity: Option<Timestamp>) -> Pipeline {
+        let key = self.keys.open_calls_of(call);
+        let mut change = pipe();
+        match activity {
+            Some(at) => change.zadd(&key, call.as_str(), at.millis()).ignore().expire(&key, seconds(self.ttl(TtlPolicy::OpenCalls))).ignore(),
+            None => change.zrem(&key, call.as_str()).ignore(),
+        };
+        change
     }
 }
 
+/// What [`AsyncAzureRedisManager::look_at`] found.
+fn survey(call: &CallId, answers: Vec<Value>) -> Result<Survey> {
+    let [session, archived, outbox]: [Value; 3] = exact(answers)?;
+    let mut entries = fields(outbox)?.into_iter().map(|(field, frame)| pending(field, &frame)).collect::<Result<Vec<_>>>()?;
+    entries.sort_by_key(|e| (e.since, matches!(e.pending, Pending::Ended), if let Pending::Turn { seq, .. } = e.pending { seq } else { 0 }));
+    Ok(Survey { call: call.clone(), session: Session::from_fields(fields(session)?), archived: read(archived)?, outbox: entries })
+}
+
 /// The answers of a pipeline, as many as it has commands.
-pub(super) fn exact<const N: usize>(answers: Vec<Value>) -> Result<[Value; N]> {
+pub(super) fn exact<T, const N: usize>(answers: Vec<T>) -> Result<[T; N]> {
     answers.try_into().map_err(|_| Error::internal("a pipeline answered with another number of values"))
 }
 
@@ -103,11 +117,15 @@ fn json(entry: &Entry) -> Result<String> {
 impl Calls for AsyncAzureRedisManager {
     async fn register(&self, call: &CallId, now: Timestamp) -> Result<Known> {
         // In a cluster the open set is in another slot; on one connection both go out together all the same.
-        let (known, ()) = try_join(self.known(call), self.touch_open(call, Some(now))).await?;
-        if known == Known::Archived {
+        let mut look = pipe();
+        look.exists(self.key(call, CallKey::Summary)).hgetall(self.key(call, CallKey::Session));
+        let [known, _]: [Vec<Value>; 2] = exact(self.together(&[look, self.activity(call, Some(now))]).await?)?;
+        let [archived, session]: [Value; 2] = exact(known)?;
+        if read(archived)? {
             self.touch_open(call, None).await?;
+            return Ok(Known::Archived);
         }
-        Ok(known)
+        Ok(Session::from_fields(fields(session)?).map_or(Known::Nothing, Known::Open))
     }
 
     async fn apply(&self, change: &CallChange) -> Result<Applied> {
@@ -234,17 +252,12 @@ impl Calls for AsyncAzureRedisManager {
     }
 
     async fn survey(&self, calls: &[CallId]) -> Result<Vec<Survey>> {
-        try_join_all(calls.iter().map(|call| self.survey_one(call))).await
+        let looks: Vec<Pipeline> = calls.iter().map(|call| self.look_at(call)).collect();
+        self.together(&looks).await?.into_iter().zip(calls).map(|(answers, call)| survey(call, answers)).collect()
     }
 
     async fn touch_open(&self, call: &CallId, activity: Option<Timestamp>) -> Result<()> {
-        let key = self.keys.open_calls_of(call);
-        let mut change = pipe();
-        match activity {
-            Some(at) => change.zadd(&key, call.as_str(), at.millis()).ignore().expire(&key, seconds(self.ttl(TtlPolicy::OpenCalls))).ignore(),
-            None => change.zrem(&key, call.as_str()).ignore(),
-        };
-        self.pipeline(&change).await.map(drop)
+        self.pipeline(&self.activity(call, activity)).await.map(drop)
     }
 }
 

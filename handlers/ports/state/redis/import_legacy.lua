@@ -33,7 +33,9 @@ end
 if entries > 0 then
   redis.call('HSET', session, 'lastSeq', last)
 end
-redis.call('HSET', session, '_legacy', 'imported', '_legacyExtra', extra, 'lastActivity', now)
+redis.call('HSET', session, '_legacy', 'imported', 'lastActivity', now)
+-- Only the archive needs it; the session is read by every turn. No turn id holds a colon.
+redis.call('HSET', turns, '::legacy', extra)
 for i = first_field, first_fact - 1, 2 do
   redis.call('HSETNX', session, ARGV[i], ARGV[i + 1])
 end

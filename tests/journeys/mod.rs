@@ -1,0 +1,13 @@
+//! What the app promises, shown on the real binary: whole calls, and calls to which everything happens that may.
+
+mod archiving;
+mod away;
+mod copies;
+mod deadlines;
+mod instances;
+mod killed;
+mod permutations;
+mod poison;
+mod redis_modes;
+mod whole_call;
+mod wire;
