@@ -235,7 +235,7 @@ pub struct Header {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PageDocument {
-    /// `page-{attempt}-{number}`: a page is written once and never changed.
+    /// `page-{hash}-{number}`: named by what it holds, so it never changes.
     pub id: String,
     /// The call, and the partition.
     pub call_connection_id: CallId,

@@ -8,6 +8,7 @@ use azure_core::http::{ClientOptions, Transport};
 use azure_identity::{DeveloperToolsCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId};
 
 use crate::error::{Error, Kind, Result};
+use crate::model::time::Timestamp;
 
 /// Time that one token may take; it is cached until shortly before it expires.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -56,8 +57,13 @@ impl Identity {
 
     /// A bearer token for one scope, such as `https://servicebus.azure.net/.default`. `Denied` where none is given.
     pub async fn token(&self, scope: &str) -> Result<String> {
+        Ok(self.lasting_token(scope).await?.0)
+    }
+
+    /// A bearer token and when it expires. The SDK gives a new one once the old one has less than five minutes left.
+    pub async fn lasting_token(&self, scope: &str) -> Result<(String, Timestamp)> {
         match tokio::time::timeout(DEADLINE, self.credential.get_token(&[scope], None)).await {
-            Ok(Ok(token)) => Ok(token.token.secret().to_owned()),
+            Ok(Ok(token)) => Ok((token.token.secret().to_owned(), Timestamp::from_millis(token.expires_on.unix_timestamp().saturating_mul(1000)))),
             Ok(Err(e)) => Err(Error::new(Kind::Denied, "no Entra token could be had").because(e)),
             Err(_) => Err(Error::deadline("Entra", DEADLINE)),
         }

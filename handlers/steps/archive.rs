@@ -1,16 +1,19 @@
 //! The archive of a call: one header and its pages, switched to in one conditional write.
 //!
-//! Pages are written under fresh names, then the header that names them, on the condition that nobody else has
-//! switched meanwhile; then what the new version no longer needs is removed. Whoever loses the race merges again. A
-//! reader therefore always finds a whole version, and an archive never shrinks.
+//! Pages are written under the hash of what they hold, then the header that names them, on the condition that nobody
+//! else has switched meanwhile; then what the new version no longer needs is removed. Whoever loses the race merges
+//! again, and two with the same turns write the same pages. A reader therefore always finds a whole version, and an
+//! archive never shrinks.
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::model::archive::Union;
 use crate::model::call::{Session, field};
 use crate::model::ids::CallId;
+use crate::model::phrase::hex;
 use crate::model::time::Timestamp;
 use crate::model::transcript::{ArchivedTurn, EndedMessage, HEADER_ID, Header, INLINE_BYTES, LegacyPage, PageDocument, TURN_PREFIX, turn_document};
 use crate::ports::documents::{Condition, Container, Document, Put};
@@ -113,26 +116,29 @@ pub async fn merge(app: &App, call: &CallId, wanted: &[ArchivedTurn], facts: &Fa
 async fn switch(app: &App, call: &CallId, before: Option<&Archived>, mut header: Header, union: Union, changed: bool) -> Result<Option<Archived>> {
     let mut fresh = Vec::new();
     if changed {
-        let attempt = app.clock.new_id();
         for (number, turns) in union.pages()?.into_iter().enumerate() {
-            let id = format!("page-{attempt}-{number:05}");
+            let id = format!("page-{}-{number:05}", digest(&turns)?);
             let page = PageDocument { id: id.clone(), call_connection_id: call.clone(), kind: "page".to_owned(), turns };
             app.documents.put(Container::Transcripts, &json(&page)?, Condition::Always).await?;
             fresh.push(id);
         }
-        header.pages.clone_from(&fresh);
+        header.pages = fresh;
     }
     let condition = before.map_or(Condition::Absent, |b| Condition::Matches(&b.etag));
     let put = app.documents.put(Container::Transcripts, &json(&header)?, condition).await?;
-    let (etag, obsolete) = match put {
-        Put::Done(etag) if changed => (Some(etag), before.map(|b| b.header.pages.as_slice()).unwrap_or_default()),
-        Put::Done(etag) => (Some(etag), [].as_slice()),
-        Put::Conflict => (None, fresh.as_slice()),
-    };
-    for id in obsolete {
+    let Put::Done(etag) = put else { return Ok(None) };
+    // Nobody can still want a page that only the replaced header named: an archive never goes back to what it was.
+    let replaced = before.map(|b| b.header.pages.as_slice()).unwrap_or_default();
+    for id in replaced.iter().filter(|id| !header.pages.contains(id)) {
         app.documents.delete(Container::Transcripts, call.as_str(), id, None).await?;
     }
-    Ok(etag.map(|etag| Archived { header, etag, union }))
+    Ok(Some(Archived { header, etag, union }))
+}
+
+/// The first 16 characters of the SHA-256 of some turns.
+fn digest(turns: &[ArchivedTurn]) -> Result<String> {
+    let hash = Sha256::digest(serde_json::to_vec(turns).map_err(Error::internal)?);
+    Ok(hex(&hash[..8]))
 }
 
 /// The header: what was there, completed by what is known now. Nothing that was known is forgotten.

@@ -134,6 +134,7 @@ switchable! { Calls for dyn State {
 switchable! { Archiving for dyn State {
     fn history(call: &CallId, from: u64, count: u64) -> Slice;
     fn stages(call: &CallId) -> Vec<(String, StageTimes)>;
+    fn legacy_extra(call: &CallId) -> Option<String>;
     fn close(closing: &Closing) -> bool;
     fn summary(call: &CallId) -> Option<String>;
     fn legacy_extra(call: &CallId) -> Option<String>;

@@ -1,11 +1,19 @@
 //! The ways to reach a Redis: TLS, a cluster, Entra tokens.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use azure_core::time::OffsetDateTime;
+use rtvoice::ports::identity::Identity;
+use rtvoice::ports::state::StateHealth as _;
+use rtvoice::ports::state::redis::AsyncAzureRedisManager;
 use serde_json::json;
 
 use crate::harness::call::{Call, seqs};
 use crate::harness::identity::{self, IdentityEndpoint};
 use crate::harness::process::{Handler, Settings, eventually};
-use crate::harness::redis::{RedisCluster, RedisServer};
+use crate::harness::redis::{RedisCluster, RedisServer, config_for};
 
 /// A short call on this state, with everything else embedded.
 async fn play(settings: Settings) -> std::sync::Arc<Handler> {
@@ -83,4 +91,48 @@ async fn an_entra_token_with_the_user_from_inside_it() {
     let users = wire.command(&["CLIENT", "LIST"]).text();
     assert!(users.contains(&format!("user={OID}")), "{users}");
     assert!(!handler.output().contains(&token), "the token stands in the log");
+}
+
+/// Gives a token that must be renewed at once, and then one that lasts.
+#[derive(Debug)]
+struct TwoTokens {
+    tokens: [String; 2],
+    given: AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl TokenCredential for TwoTokens {
+    async fn get_token(&self, _: &[&str], _: Option<TokenRequestOptions<'_>>) -> azure_core::Result<AccessToken> {
+        // The client asks once to connect and once more for the renewals that follow.
+        let place = usize::from(self.given.fetch_add(1, Ordering::SeqCst) >= 2);
+        let expires = identity::unix_now() + [301, 3600][place];
+        Ok(AccessToken::new(self.tokens[place].clone(), OffsetDateTime::from_unix_timestamp(expires).expect("a time")))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_renewed_on_the_live_connection() {
+    let redis = RedisServer::tls("TLSv1.3");
+    let tokens = [3600, 7200].map(|life| identity::mint("https://redis.azure.com", identity::unix_now() + life));
+    let mut wire = redis.wire();
+    wire.command(&["ACL", "SETUSER", OID, "on", &format!(">{}", tokens[0]), &format!(">{}", tokens[1]), "~*", "&*", "+@all"]).expect_ok();
+    let mut settings = redis.settings();
+    settings.push(("REDIS_HOST", "0.0.0.0".to_owned()));
+    let identity = Identity::from_credential(Arc::new(TwoTokens { tokens, given: AtomicUsize::new(0) }));
+    let state = AsyncAzureRedisManager::new(&config_for(&settings), Some(identity)).unwrap();
+    state.check().await.unwrap();
+    let mut client = || {
+        let clients = wire.command(&["CLIENT", "LIST"]).text();
+        clients.lines().find(|line| line.contains(&format!("user={OID}"))).expect("our connection").split(' ').next().expect("its id").to_owned()
+    };
+    let before = client();
+    let mut other = redis.wire();
+    let logins = |wire: &mut crate::harness::redis::Wire| {
+        let stats = wire.command(&["INFO", "commandstats"]).text();
+        stats.lines().filter(|line| line.starts_with("cmdstat_auth:") || line.starts_with("cmdstat_hello:")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let first = logins(&mut other);
+    eventually("a second login is seen", String::new, async || (logins(&mut other) != first).then_some(())).await;
+    state.ping().await.unwrap();
+    assert_eq!(client(), before, "the connection is the same");
 }

@@ -18,7 +18,9 @@ use tokio::sync::OnceCell;
 
 use crate::config::{RedisAuth, RedisConfig};
 use crate::error::{Error, Kind, Result};
+use crate::model::time::Timestamp;
 use crate::ports::breaker::Breaker;
+use crate::ports::clock::{Clock as _, SystemClock};
 use crate::ports::identity::Identity;
 
 /// Time that one operation may take in all, its retry included.
@@ -27,8 +29,10 @@ const DEADLINE: Duration = Duration::from_millis(500);
 const CONNECT: Duration = Duration::from_secs(3);
 /// Scope of Entra tokens for Azure Managed Redis and Azure Cache for Redis.
 const SCOPE: &str = "https://redis.azure.com/.default";
-/// How long before its expiry a token is replaced on the live connection.
-const RENEW_EVERY: Duration = Duration::from_secs(20 * 60);
+/// How long before its expiry a token is replaced on the live connection: the SDK gives a new one from five minutes on.
+const RENEW_BEFORE: i64 = 299_000;
+/// Pause before the next token at the least, so that short-lived or refused tokens are not asked for without end.
+const RENEW_PAUSE: Duration = Duration::from_secs(1);
 
 /// One multiplexed connection, made on first use and again after each loss.
 pub(super) struct Link {
@@ -253,24 +257,30 @@ struct EntraCredentials {
 }
 
 impl EntraCredentials {
-    async fn fetch(self) -> RedisResult<BasicAuth> {
+    async fn fetch(&self) -> RedisResult<(BasicAuth, Timestamp)> {
         let refused = |reason: String| RedisError::from((redis::ErrorKind::AuthenticationFailed, "no Entra token for Redis", reason));
-        let token = self.identity.token(SCOPE).await.map_err(|e| refused(e.chain()))?;
-        let username = self.username.or_else(|| object_id(&token)).ok_or_else(|| refused("the token has no object id: set REDIS_USERNAME".to_owned()))?;
-        Ok(BasicAuth::new(username, token))
+        let (token, expires) = self.identity.lasting_token(SCOPE).await.map_err(|e| refused(e.chain()))?;
+        let username = self.username.clone().or_else(|| object_id(&token));
+        let username = username.ok_or_else(|| refused("the token has no object id: set REDIS_USERNAME".to_owned()))?;
+        Ok((BasicAuth::new(username, token), expires))
     }
 }
 
 impl StreamingCredentialsProvider for EntraCredentials {
     fn subscribe(&self) -> Pin<Box<dyn Stream<Item = RedisResult<BasicAuth>> + Send + 'static>> {
-        let credentials = self.clone();
-        // The first token at once, then one at each renewal: the SDK's cache decides whether it is a new one.
-        Box::pin(stream::unfold((credentials, true), |(credentials, first)| async move {
-            if !first {
-                tokio::time::sleep(RENEW_EVERY).await;
+        // The first token at once, then one whenever the last one is about to expire.
+        Box::pin(stream::unfold((self.clone(), None::<Duration>), |(credentials, pause)| async move {
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
             }
-            let auth = credentials.clone().fetch().await;
-            Some((auth, (credentials, false)))
+            let (auth, pause) = match credentials.fetch().await {
+                Ok((auth, expires)) => {
+                    let left = expires.since(SystemClock.now()).saturating_sub(RENEW_BEFORE);
+                    (Ok(auth), Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+                }
+                Err(e) => (Err(e), Duration::ZERO),
+            };
+            Some((auth, (credentials, Some(pause.max(RENEW_PAUSE)))))
         }))
     }
 }
