@@ -137,7 +137,6 @@ switchable! { Archiving for dyn State {
     fn legacy_extra(call: &CallId) -> Option<String>;
     fn close(closing: &Closing) -> bool;
     fn summary(call: &CallId) -> Option<String>;
-    fn legacy_extra(call: &CallId) -> Option<String>;
 } }
 
 switchable! { AuthStates for dyn State {
