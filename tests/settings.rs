@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use rtvoice::config::{Config, SETTINGS};
@@ -267,9 +268,16 @@ impl Drop for Serve {
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that is free and that nobody is given by the system: it hands out those from 32768.
 fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 5_000).unwrap();
+    loop {
+        let port = 20_000 + first + NEXT.fetch_add(1, Ordering::Relaxed) % 5_000;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 #[test]

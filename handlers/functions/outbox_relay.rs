@@ -56,11 +56,10 @@ async fn partition(app: &App, partition: u8, began: Instant) -> Result<()> {
         }
         let mut removed = 0;
         for (survey, registered) in surveys(app, &calls, &mut failed).await? {
+            let call = survey.call.clone();
             match relay(app, survey, registered).await {
-                Ok(left) => removed += u64::from(left),
-                // A store is away: the other calls would fail like this one.
-                Err(e) if e.is_transient() => return Err(e),
-                Err(e) => note(&mut failed, e),
+                Ok(gone) => removed += u64::from(gone),
+                Err(e) => note(&mut failed, &call, e),
             }
         }
         skip += calls.len() as u64 - removed;
@@ -81,18 +80,15 @@ async fn surveys(app: &App, calls: &[(CallId, Timestamp)], failed: &mut Option<E
         match app.state.survey(std::slice::from_ref(id)).await {
             Ok(survey) => readable.extend(survey.into_iter().map(|survey| (survey, *registered))),
             Err(e) if e.is_transient() => return Err(e),
-            Err(e) => {
-                tracing::error!(call_id = id.as_str(), error = e.chain(), "what the state store has of a call cannot be read");
-                note(failed, e);
-            }
+            Err(e) => note(failed, id, e),
         }
     }
     Ok(readable)
 }
 
-/// One call that fails for good must not hold up those behind it: the walk goes on, and fails at its end.
-fn note(failed: &mut Option<Error>, error: Error) {
-    tracing::error!(error = error.chain(), "a call could not be relayed");
+/// One call that cannot be relayed must not keep the others from it: the walk goes on, and fails at its end.
+fn note(failed: &mut Option<Error>, call: &CallId, error: Error) {
+    tracing::warn!(call_id = call.as_str(), error = error.chain(), "a call could not be relayed");
     failed.get_or_insert(error);
 }
 
