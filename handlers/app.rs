@@ -51,6 +51,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// First-level cache of spoken phrases, by phrase hash; bounded by bytes.
     pub audio: Cache<String, Bytes>,
+    /// Whether the shared cache took the last phrase; false while it is full or away.
+    pub cache_takes: std::sync::atomic::AtomicBool,
     /// Work off the callers' paths.
     pub tasks: TaskTracker,
     /// Since when the state store has been away, as health saw it.
@@ -123,7 +125,20 @@ impl App {
             .time_to_live(L1_LIFE)
             .build();
         let health = crate::steps::health::Watch::default();
-        let parts = Parts { config, state, documents, queue, embedded_queue, speech, replies, clock, audio, tasks: TaskTracker::new(), health };
+        let parts = Parts {
+            config,
+            state,
+            documents,
+            queue,
+            embedded_queue,
+            speech,
+            replies,
+            clock,
+            audio,
+            cache_takes: true.into(),
+            tasks: TaskTracker::new(),
+            health,
+        };
         Ok(Self { inner: Arc::new(parts) })
     }
 

@@ -162,7 +162,7 @@ pub(super) fn config(lookup: Lookup<'_>, app_root: PathBuf) -> Result<Config, Se
         guarded,
         app_root,
         log_level: log_level(lookup)?,
-        azure_client_id: text(lookup, "AZURE_CLIENT_ID"),
+        azure_client_id: client_id(lookup)?,
         managed_identity: text(lookup, "IDENTITY_ENDPOINT").is_some(),
         ca_file: ca_file(lookup)?,
         auth_max_attempts: number(lookup, "AUTH_MAX_ATTEMPTS", 3, 1, 100, "3")?,
@@ -324,9 +324,20 @@ fn embedded_path(lookup: Lookup<'_>, app_root: &Path) -> PathBuf {
 
 fn log_level(lookup: Lookup<'_>) -> Result<String, SettingError> {
     let level = text(lookup, "LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
+    // A bare word that is no level would be taken for the name of a module, and everything else would fall silent.
+    let known = |part: &str| part.contains('=') || part.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
     match level.parse::<tracing_subscriber::EnvFilter>() {
-        Ok(_) => Ok(level),
-        Err(_) => Err(wrong("LOG_LEVEL", "must be a tracing filter", "info,rtvoice=debug")),
+        Ok(_) if level.split(',').all(|part| known(part.trim())) => Ok(level),
+        _ => Err(wrong("LOG_LEVEL", "must be error, warn, info, debug, trace or off, alone or as target=level, separated by commas", "info,rtvoice=debug")),
+    }
+}
+
+fn client_id(lookup: Lookup<'_>) -> Result<Option<String>, SettingError> {
+    match text(lookup, "AZURE_CLIENT_ID") {
+        Some(id) if uuid::Uuid::parse_str(&id).is_err() => {
+            Err(wrong("AZURE_CLIENT_ID", "must be a client id (a GUID)", "00000000-0000-0000-0000-000000000000"))
+        }
+        other => Ok(other),
     }
 }
 

@@ -10,5 +10,5 @@ pub const BINDING: &str = "event";
 
 /// Takes the event; any other type that is republished here is taken for what it is.
 pub async fn run(app: App, envelope: Envelope) -> Result<()> {
-    callbacks::take_all(&app, &envelope.json(BINDING)?).await
+    callbacks::take_or_park(&app, &envelope.json(BINDING)?).await
 }

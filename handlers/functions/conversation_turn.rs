@@ -40,8 +40,8 @@ impl Turn {
         let call = CallId::parse(call)?;
         let id = TurnId::parse(body.text("turnId")?)?;
         let text = body.text("text")?;
-        if text.is_empty() || text.chars().count() > TEXT_CHARS {
-            return Err(Error::input("text", format!("must be 1 to {TEXT_CHARS} characters")));
+        if text.trim().is_empty() || text.chars().count() > TEXT_CHARS {
+            return Err(Error::input("text", format!("must be 1 to {TEXT_CHARS} characters that are not all white space")));
         }
         let language = body.optional_text("language")?;
         if let Some(tag) = &language {

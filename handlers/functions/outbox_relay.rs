@@ -24,6 +24,8 @@ const STATELESS_MS: i64 = 3_600_000;
 /// Since when an ended call must be without an archive for it to be asked for again, in milliseconds. Longer than the
 /// broker's duplicate detection, which would drop the question.
 const UNARCHIVED_MS: i64 = 15 * 60_000;
+/// How much later than registered a call's last activity must be for the open set to learn of it, in milliseconds.
+const STALE_MS: i64 = 30_000;
 /// How long one walk may take; the next one goes on with what is left.
 const WALK: Duration = Duration::from_secs(45);
 
@@ -92,7 +94,7 @@ fn note(failed: &mut Option<Error>, call: &CallId, error: Error) {
     failed.get_or_insert(error);
 }
 
-/// Does what one open call needs. True where it left the open set.
+/// Does what one open call needs. True where it left its place in the open set.
 async fn relay(app: &App, survey: Survey, registered: Timestamp) -> Result<bool> {
     let now = app.clock.now();
     let idle = now.since(survey.session.as_ref().and_then(|s| s.time(field::LAST_ACTIVITY)).unwrap_or(registered));
@@ -116,10 +118,15 @@ async fn relay(app: &App, survey: Survey, registered: Timestamp) -> Result<bool>
             ask_again(app, &survey.call, session, now).await?;
         }
         Some(session) if session.status() == CallStatus::Ended => {}
-        Some(_) if idle > i64::try_from(app.config.call_idle_limit.as_millis()).unwrap_or(i64::MAX) => end(app, survey.call, now).await?,
+        Some(_) if idle > i64::try_from(app.config.call_idle_limit.as_millis()).unwrap_or(i64::MAX) => end(app, survey.call.clone(), now).await?,
         Some(_) => {}
     }
-    refused.map_or(Ok(false), Err)
+    let active = survey.session.as_ref().and_then(|s| s.time(field::LAST_ACTIVITY)).filter(|last| last.since(registered) > STALE_MS);
+    if let Some(last) = active {
+        // Turns do not touch the open set: it is in another slot. Moved entries come up again at the end of the walk.
+        app.state.touch_open(&survey.call, Some(last)).await?;
+    }
+    refused.map_or(Ok(active.is_some()), Err)
 }
 
 /// The end was sent and confirmed, and yet there is no archive: the message may lie in the dead-letter queue.

@@ -24,6 +24,9 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
             Err(lease) => Ok(held(&lease)),
         };
     }
+    if app.state.summary(&call).await?.is_some() {
+        return Err(Error::new(Kind::CallEnded, "the call has ended: no worker can claim it"));
+    }
     match app.state.claim(&call, &worker, token.as_deref(), &app.clock.new_id(), now).await? {
         Ok(lease) => {
             let body = json!({ "callConnectionId": call, "workerId": lease.worker, "leaseToken": lease.token, "expiresAt": lease.until });

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::model::acs::{AcsEvent, events};
 use crate::steps::events::take;
+use crate::steps::parking;
 
 /// Takes every event of a body, in order of arrival; all are read before the first is acted on. `Ok` when each was taken
 /// or deliberately ignored; the first failure otherwise, after the others were tried: the sender delivers all again, and
@@ -15,8 +16,26 @@ pub async fn take_all(app: &App, body: &Value) -> Result<()> {
     for (place, event) in events.iter().enumerate() {
         check(event).map_err(|e| if body.is_array() { in_place(e, place) } else { e })?;
     }
+    take_each(app, &events).await
+}
+
+/// The same for events of Event Grid: what can never be taken is parked, for Event Grid would deliver the whole batch
+/// again for a day, and hold back the calls behind it.
+pub async fn take_or_park(app: &App, body: &Value) -> Result<()> {
+    let one = std::slice::from_ref(body);
+    let mut sound = Vec::new();
+    for event in body.as_array().map_or(one, Vec::as_slice) {
+        match AcsEvent::parse(event).and_then(|parsed| check(&parsed).map(|()| parsed)) {
+            Ok(parsed) => sound.push(parsed),
+            Err(reason) => parking::event(app, event, &reason).await?,
+        }
+    }
+    take_each(app, &sound).await
+}
+
+async fn take_each(app: &App, events: &[AcsEvent]) -> Result<()> {
     let mut failed: Option<Error> = None;
-    for event in &events {
+    for event in events {
         let traceparent = event.traceparent.clone().or_else(super::trace::current);
         if let Err(e) = super::trace::scope(traceparent, take(app, event)).await {
             tracing::warn!(event_type = event.kind, error = e.chain(), "event must be delivered again");

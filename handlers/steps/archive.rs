@@ -154,6 +154,8 @@ fn head(call: &CallId, before: Option<&Header>, facts: &Facts, union: &Union, no
         .or_else(|| ended.and_then(|e| e.started_at))
         .or_else(|| union.in_order().first().map(|t| t.entry.at));
     let ended_at = before.and_then(|h| h.ended_at).or_else(|| session.and_then(|s| s.time(field::ENDED_AT))).or_else(|| ended.map(|e| e.at));
+    // The beginning may be our own clock's and the end the event's.
+    let started_at = started_at.map(|start| ended_at.map_or(start, |end| start.min(end)));
     let end_reason = before
         .and_then(|h| h.end_reason.clone())
         .or_else(|| session.and_then(|s| s.get(field::END_REASON)).map(str::to_owned))

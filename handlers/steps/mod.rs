@@ -5,5 +5,6 @@ pub mod archiving;
 pub mod events;
 pub mod health;
 pub mod outbox;
+pub mod parking;
 pub mod profile;
 pub mod speech;

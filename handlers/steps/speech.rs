@@ -1,5 +1,6 @@
 //! Spoken phrases: first-level cache, the state store's cache, else synthesised once for all who ask.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -87,20 +88,26 @@ pub async fn fetch(app: &App, hash: &str) -> Result<Option<Bytes>> {
 }
 
 async fn make(app: &App, phrase: &Phrase, hash: &str, claim: Option<&str>) -> Result<Found> {
-    let made = app.speech.synthesise(phrase).await;
-    let kept = match &made {
-        Ok(audio) if audio.len() <= MAX_AUDIO => {
-            app.audio.insert(hash.to_owned(), audio.clone()).await;
-            app.state.keep_audio(hash, audio.clone(), app.clock.now()).await
+    let audio = match app.speech.synthesise(phrase).await {
+        Ok(audio) if audio.len() <= MAX_AUDIO => audio,
+        other => {
+            if let Some(token) = claim
+                && let Err(e) = app.state.drop_claim(hash, token).await
+            {
+                tracing::warn!(error = e.chain(), "a claim on a phrase was not given up");
+            }
+            return other.map(|audio| Found::Made { audio, kept: false });
         }
-        _ => match claim {
-            Some(token) => app.state.drop_claim(hash, token).await.map(|()| false),
-            None => Ok(false),
-        },
     };
-    let kept = kept.unwrap_or_else(|e| {
-        tracing::warn!(error = e.chain(), "the phrase was not cached");
-        false
+    app.audio.insert(hash.to_owned(), audio.clone()).await;
+    // The caller need not wait for the shared cache. Whether it takes more is known from the last time.
+    let (app_, hash, shared) = (app.clone(), hash.to_owned(), audio.clone());
+    app.spawn(async move {
+        let kept = app_.state.keep_audio(&hash, shared, app_.clock.now()).await.unwrap_or_else(|e| {
+            tracing::warn!(error = e.chain(), "the phrase was not cached");
+            false
+        });
+        app_.cache_takes.store(kept, Ordering::Relaxed);
     });
-    made.map(|audio| Found::Made { audio, kept })
+    Ok(Found::Made { audio, kept: app.cache_takes.load(Ordering::Relaxed) })
 }

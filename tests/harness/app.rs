@@ -126,6 +126,7 @@ impl Rtvoice {
             replies: Arc::clone(&agent) as _,
             clock: Arc::clone(&clock) as _,
             audio: plain.audio.clone(),
+            cache_takes: true.into(),
             tasks: plain.tasks.clone(),
             health: rtvoice::steps::health::Watch::default(),
         });
