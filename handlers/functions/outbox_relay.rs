@@ -12,7 +12,7 @@ use crate::host::envelope::Envelope;
 use crate::model::call::{CallChange, CallStatus, Effect, Session, field};
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
-use crate::ports::state::{PARTITIONS, Survey};
+use crate::ports::state::{MESSAGES, PARTITIONS, Survey};
 use crate::steps::{events, outbox};
 
 /// Calls that are looked at together.
@@ -56,7 +56,10 @@ async fn partition(app: &App, partition: u8, began: Instant) -> Result<()> {
         }
         let mut removed = 0;
         for (survey, registered) in surveys(app, &calls, &mut failed).await? {
-            match relay(app, survey, registered).await {
+            if began.elapsed() >= WALK {
+                break;
+            }
+            match relay(app, survey, registered, began).await {
                 Ok(left) => removed += u64::from(left),
                 // A store is away: the other calls would fail like this one.
                 Err(e) if e.is_transient() => return Err(e),
@@ -96,22 +99,36 @@ fn note(failed: &mut Option<Error>, error: Error) {
     failed.get_or_insert(error);
 }
 
-/// Does what one open call needs. True where it left the open set.
-async fn relay(app: &App, survey: Survey, registered: Timestamp) -> Result<bool> {
-    let now = app.clock.now();
-    let idle = now.since(survey.session.as_ref().and_then(|s| s.time(field::LAST_ACTIVITY)).unwrap_or(registered));
-    for waiting in &survey.outbox {
-        if now.since(waiting.since) >= UNCONFIRMED_MS {
-            outbox::relay(app, &survey.call, survey.session.as_ref(), waiting.clone()).await?;
+/// Sends what has been unconfirmed for too long, in slices: the outbox of one call may be large.
+async fn send_waiting(app: &App, survey: &Survey, now: Timestamp, began: Instant) -> Result<()> {
+    let fields = app.state.outbox(&survey.call).await?;
+    for slice in fields.chunks(MESSAGES) {
+        for waiting in app.state.messages(&survey.call, slice).await? {
+            if began.elapsed() >= WALK {
+                return Ok(());
+            }
+            if now.since(waiting.since) >= UNCONFIRMED_MS {
+                outbox::relay(app, &survey.call, survey.session.as_ref(), waiting).await?;
+            }
         }
     }
+    Ok(())
+}
+
+/// Does what one open call needs. True where it left the open set.
+async fn relay(app: &App, survey: Survey, registered: Timestamp, began: Instant) -> Result<bool> {
+    let now = app.clock.now();
+    let idle = now.since(survey.session.as_ref().and_then(|s| s.time(field::LAST_ACTIVITY)).unwrap_or(registered));
+    if survey.waiting > 0 {
+        send_waiting(app, &survey, now, began).await?;
+    }
     match &survey.session {
-        None if survey.archived || (survey.outbox.is_empty() && now.since(registered) > STATELESS_MS) => {
+        None if survey.archived || (survey.waiting == 0 && now.since(registered) > STATELESS_MS) => {
             app.state.touch_open(&survey.call, None).await?;
             return Ok(true);
         }
         None => {}
-        Some(session) if session.status() == CallStatus::Ended && survey.outbox.is_empty() && idle > UNARCHIVED_MS => {
+        Some(session) if session.status() == CallStatus::Ended && survey.waiting == 0 && idle > UNARCHIVED_MS => {
             ask_again(app, &survey.call, session, now).await?;
         }
         Some(session) if session.status() == CallStatus::Ended => {}

@@ -5,11 +5,13 @@
 use std::sync::{Arc, OnceLock};
 
 use rtvoice::config::Config;
+use rtvoice::model::conversation::{ContextPatch, Entry, TurnCommit};
 use rtvoice::ports::clock::ManualClock;
-use rtvoice::ports::state::State;
 use rtvoice::ports::state::redis::AsyncAzureRedisManager;
+use rtvoice::ports::state::{Archiving as _, Calls as _, MESSAGES, State};
 
-use super::bench::{Backend, Beneath};
+use super::bench::{Backend, Beneath, START, call_id, entry};
+use crate::harness::proxy::Proxy;
 use crate::harness::redis::{Options, RedisCluster, RedisServer, Reply, Wire, config_for};
 
 mod single {
@@ -27,6 +29,28 @@ mod cluster {
 #[test]
 fn random_stories_follow_the_model() {
     crate::properties::state::stories::<Single>(32);
+}
+
+#[tokio::test]
+async fn outboxes_go_over_the_wire_in_slices() {
+    let server = RedisServer::single();
+    let proxy = Proxy::start(server.port()).await;
+    let mut settings = server.settings();
+    settings.push(("REDIS_PORT", proxy.port().to_string()));
+    let state = AsyncAzureRedisManager::new(&config_for(&settings), None).unwrap();
+    let call = call_id("c1");
+    for n in 0..2 * MESSAGES {
+        let said = Entry { user: Some("x".repeat(4000)), ..entry(&format!("t{n}")) };
+        state.commit(&TurnCommit { call: call.clone(), entry: said, patch: ContextPatch::default(), now: START }).await.unwrap();
+    }
+    let received = || proxy.exchanges().iter().map(|exchange| exchange.received).sum::<usize>();
+    proxy.clear();
+    assert_eq!(state.survey(std::slice::from_ref(&call)).await.unwrap()[0].waiting, 2 * MESSAGES as u64);
+    let fields = state.outbox(&call).await.unwrap();
+    assert!(received() < 16_000, "{} bytes for the survey and the names", received());
+    proxy.clear();
+    assert_eq!(state.messages(&call, &fields[..MESSAGES]).await.unwrap().len(), MESSAGES);
+    assert!((200_000..250_000).contains(&received()), "{} bytes for one slice", received());
 }
 
 /// One server with a password.
