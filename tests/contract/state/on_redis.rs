@@ -5,6 +5,7 @@
 use std::sync::{Arc, OnceLock};
 
 use rtvoice::config::Config;
+use rtvoice::error::Kind;
 use rtvoice::model::conversation::{ContextPatch, Entry, TurnCommit};
 use rtvoice::ports::clock::ManualClock;
 use rtvoice::ports::state::redis::AsyncAzureRedisManager;
@@ -12,7 +13,7 @@ use rtvoice::ports::state::{Archiving as _, Calls as _, MESSAGES, State};
 
 use super::bench::{Backend, Beneath, START, call_id, entry};
 use crate::harness::proxy::Proxy;
-use crate::harness::redis::{Options, RedisCluster, RedisServer, Reply, Wire, config_for};
+use crate::harness::redis::{Options, RedisCluster, RedisServer, Refusing, Reply, Wire, config_for};
 
 mod single {
     super::super::state_contract!(crate::contract::state::on_redis::Single);
@@ -51,6 +52,27 @@ async fn outboxes_go_over_the_wire_in_slices() {
     proxy.clear();
     assert_eq!(state.messages(&call, &fields[..MESSAGES]).await.unwrap().len(), MESSAGES);
     assert!((200_000..250_000).contains(&received()), "{} bytes for one slice", received());
+}
+
+/// Errors of a server that raises them inside a script, as Redis 6 words them.
+#[tokio::test]
+async fn errors_raised_inside_a_script_are_the_servers_own() {
+    let turn = TurnCommit { call: call_id("c1"), entry: entry("t1"), patch: ContextPatch::default(), now: START };
+    for (code, kind) in [
+        ("OOM command not allowed when used memory > 'maxmemory'.", Kind::Unavailable),
+        ("READONLY You can't write against a read only replica.", Kind::Unavailable),
+        ("MISCONF Redis is configured to save RDB snapshots, but it is currently not able to persist on disk.", Kind::Unavailable),
+        ("NOREPLICAS Not enough good replicas to write.", Kind::Unavailable),
+        ("LOADING Redis is loading the dataset in memory", Kind::Unavailable),
+        ("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", Kind::Unavailable),
+        ("WRONGTYPE Operation against a key holding the wrong kind of value", Kind::Internal),
+    ] {
+        let error = format!("ERR Error running script (call to f_0123): @user_script:11: @user_script: 11: -{code} ");
+        let server = Refusing::start(error).await;
+        let settings = [("REDIS_HOST", "127.0.0.1".to_owned()), ("REDIS_PORT", server.port().to_string())];
+        let state = AsyncAzureRedisManager::new(&config_for(&settings), None).unwrap();
+        assert_eq!(state.commit(&turn).await.unwrap_err().kind, kind, "{code}");
+    }
 }
 
 /// One server with a password.

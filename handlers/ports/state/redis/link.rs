@@ -171,6 +171,20 @@ fn setting(detail: &str, e: impl Into<Box<dyn std::error::Error + Send + Sync>>)
     Error::new(Kind::Setting, detail).because(e)
 }
 
+/// Codes of a server that is there and does not serve.
+const REFUSING: [&str; 9] = ["OOM", "READONLY", "LOADING", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "MISCONF", "NOREPLICAS", "BUSY"];
+
+/// Whether a server does not serve. Up to version 6 it wraps what a command raises inside a script into an error of the
+/// script: `ERR Error running script (call to f_…): @user_script:11: @user_script: 11: -OOM command not allowed …`.
+fn is_refusing(e: &RedisError) -> bool {
+    let wrapped = || e.detail().unwrap_or_default().split(' ').filter_map(|word| word.strip_prefix('-')).any(|code| REFUSING.contains(&code));
+    match e.code() {
+        Some("ERR") => wrapped(),
+        Some(code) => REFUSING.contains(&code),
+        None => false,
+    }
+}
+
 /// What a Redis failure means for us. The server's words stay in the log.
 fn failure(e: RedisError) -> Error {
     if e.is_timeout() {
@@ -181,7 +195,7 @@ fn failure(e: RedisError) -> Error {
         return Error::new(Kind::Denied, "Redis refused the identity").because(e);
     }
     let away = e.is_io_error() || e.is_connection_dropped() || e.is_connection_refusal() || e.is_cluster_error();
-    let refusing = matches!(e.code(), Some("OOM" | "READONLY" | "LOADING" | "CLUSTERDOWN" | "TRYAGAIN" | "MASTERDOWN" | "MISCONF" | "NOREPLICAS" | "BUSY"))
+    let refusing = is_refusing(&e)
         || matches!(
             e.kind(),
             redis::ErrorKind::Server(
