@@ -3,15 +3,17 @@
 //! The servers are shared by all tests of the process; each test has a prefix of its own.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use rtvoice::config::Config;
 use rtvoice::error::Kind;
 use rtvoice::model::conversation::{ContextPatch, Entry, TurnCommit};
 use rtvoice::ports::clock::ManualClock;
 use rtvoice::ports::state::redis::AsyncAzureRedisManager;
-use rtvoice::ports::state::{Archiving as _, Calls as _, MESSAGES, State};
+use rtvoice::ports::state::{Archiving as _, Calls as _, Known, MESSAGES, State, StateHealth as _};
 
 use super::bench::{Backend, Beneath, START, call_id, entry};
+use crate::harness::process::eventually;
 use crate::harness::proxy::Proxy;
 use crate::harness::redis::{Options, RedisCluster, RedisServer, Refusing, Reply, Wire, config_for};
 
@@ -73,6 +75,20 @@ async fn errors_raised_inside_a_script_are_the_servers_own() {
         let state = AsyncAzureRedisManager::new(&config_for(&settings), None).unwrap();
         assert_eq!(state.commit(&turn).await.unwrap_err().kind, kind, "{code}");
     }
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_slow_to_reach_is_reached() {
+    let cluster = RedisCluster::start();
+    let node = &cluster.nodes()[0];
+    // The handshake and the slots take two answers, so more than one operation has.
+    let proxy = Proxy::slow(node.port(), Duration::from_millis(400)).await;
+    let mut settings = cluster.settings();
+    settings.push(("REDIS_PORT", proxy.port().to_string()));
+    let state = AsyncAzureRedisManager::new(&config_for(&settings), None).unwrap();
+    assert_eq!(state.ping().await.unwrap_err().kind, Kind::Deadline);
+    eventually("the connection is made", String::new, async || state.ping().await.ok()).await;
+    assert_eq!(state.register(&call_id("c1"), START).await.unwrap(), Known::Nothing);
 }
 
 /// One server with a password.
