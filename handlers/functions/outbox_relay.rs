@@ -12,7 +12,7 @@ use crate::host::envelope::Envelope;
 use crate::model::call::{CallChange, CallStatus, Effect, Session, field};
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
-use crate::ports::state::{PARTITIONS, Pending, Survey};
+use crate::ports::state::{MESSAGES, PARTITIONS, Survey};
 use crate::steps::{events, outbox};
 
 /// Calls that are looked at together.
@@ -58,8 +58,11 @@ async fn partition(app: &App, partition: u8, began: Instant) -> Result<()> {
         }
         let mut removed = 0;
         for (survey, registered) in surveys(app, &calls, &mut failed).await? {
+            if began.elapsed() >= WALK {
+                break;
+            }
             let call = survey.call.clone();
-            match relay(app, survey, registered).await {
+            match relay(app, survey, registered, began).await {
                 Ok(gone) => removed += u64::from(gone),
                 Err(e) => note(&mut failed, &call, e),
             }
@@ -94,27 +97,50 @@ fn note(failed: &mut Option<Error>, call: &CallId, error: Error) {
     failed.get_or_insert(error);
 }
 
-/// Does what one open call needs. True where it left its place in the open set.
-async fn relay(app: &App, survey: Survey, registered: Timestamp) -> Result<bool> {
-    let now = app.clock.now();
-    let idle = now.since(survey.session.as_ref().and_then(|s| s.time(field::LAST_ACTIVITY)).unwrap_or(registered));
-    let mut refused = None;
-    for waiting in survey.outbox.iter().filter(|waiting| now.since(waiting.since) >= UNCONFIRMED_MS) {
-        match outbox::relay(app, &survey.call, survey.session.as_ref(), waiting.clone()).await {
-            Ok(()) => {}
-            Err(e) if e.is_transient() => return Err(e),
-            // The end of the call must not wait for a message that the queue refuses: the archive takes that from here.
-            Err(e) => drop(refused.get_or_insert(e)),
+/// What the outbox of a call held.
+#[derive(Default)]
+struct Sent {
+    /// Whether the end of the call was among it.
+    ended: bool,
+    /// A message that the queue refuses for good.
+    refused: Option<Error>,
+}
+
+/// Sends what has been unconfirmed for too long, in slices: the outbox of one call may be large.
+async fn send_waiting(app: &App, survey: &Survey, now: Timestamp, began: Instant) -> Result<Sent> {
+    let fields = app.state.outbox(&survey.call).await?;
+    let mut sent = Sent { ended: fields.iter().any(|field| field == outbox::ENDED), refused: None };
+    for slice in fields.chunks(MESSAGES) {
+        for waiting in app.state.messages(&survey.call, slice).await? {
+            if began.elapsed() >= WALK {
+                return Ok(sent);
+            }
+            if now.since(waiting.since) < UNCONFIRMED_MS {
+                continue;
+            }
+            match outbox::relay(app, &survey.call, survey.session.as_ref(), waiting).await {
+                Ok(()) => {}
+                Err(e) if e.is_transient() => return Err(e),
+                // The end of the call must not wait for a message that the queue refuses: the archive takes that from here.
+                Err(e) => drop(sent.refused.get_or_insert(e)),
+            }
         }
     }
-    let end_sent = !survey.outbox.iter().any(|waiting| waiting.pending == Pending::Ended);
+    Ok(sent)
+}
+
+/// Does what one open call needs. True where it left its place in the open set.
+async fn relay(app: &App, survey: Survey, registered: Timestamp, began: Instant) -> Result<bool> {
+    let now = app.clock.now();
+    let idle = now.since(survey.session.as_ref().and_then(|s| s.time(field::LAST_ACTIVITY)).unwrap_or(registered));
+    let Sent { ended, refused } = if survey.waiting > 0 { send_waiting(app, &survey, now, began).await? } else { Sent::default() };
     match &survey.session {
-        None if survey.archived || (survey.outbox.is_empty() && now.since(registered) > STATELESS_MS) => {
+        None if survey.archived || (survey.waiting == 0 && now.since(registered) > STATELESS_MS) => {
             app.state.touch_open(&survey.call, None).await?;
             return Ok(true);
         }
         None => {}
-        Some(session) if session.status() == CallStatus::Ended && end_sent && idle > UNARCHIVED_MS => {
+        Some(session) if session.status() == CallStatus::Ended && !ended && idle > UNARCHIVED_MS => {
             ask_again(app, &survey.call, session, now).await?;
         }
         Some(session) if session.status() == CallStatus::Ended => {}

@@ -9,7 +9,7 @@ use crate::model::call::{CallChange, Effect};
 use crate::model::ids::{CallId, UserId};
 use crate::model::transcript::{ArchivedTurn, EndedMessage};
 use crate::ports::documents::{Condition, Container};
-use crate::ports::state::{Closing, Known, Pending, StageTimes, Survey};
+use crate::ports::state::{Closing, Known, MESSAGES, Pending, StageTimes, Survey};
 use crate::steps::archive::{self, Archived, Facts};
 use crate::steps::{outbox, profile};
 
@@ -23,22 +23,24 @@ const TRIES: u32 = 5;
 pub async fn archive(app: &App, call: &CallId, ended: Option<&EndedMessage>) -> Result<()> {
     for _ in 0..TRIES {
         let survey = end(app, call, ended).await?;
-        let (wanted, entries) = turns(app, call, survey.as_ref()).await?;
+        let held = if survey.is_some() { held(app, call).await? } else { Held::default() };
         let legacy = if survey.is_some() { app.state.legacy_extra(call).await? } else { None };
         let facts = Facts { session: survey.as_ref().and_then(|s| s.session.clone()), ended: ended.cloned(), legacy };
-        let archived = archive::merge(app, call, &wanted, &facts).await?;
+        let archived = archive::merge(app, call, &held.turns, &facts).await?;
         let stages = if survey.is_some() { app.state.stages(call).await? } else { Vec::new() };
         count(app, &archived, &stages).await?;
-        let Some(survey) = survey else { return Ok(()) };
-        if close(app, &archived, &survey, entries).await? {
+        if survey.is_none() {
+            return Ok(());
+        }
+        if close(app, call, &archived, held).await? {
             return app.state.touch_open(call, None).await;
         }
     }
     Err(Error::new(Kind::Unavailable, "the call kept changing while it was archived"))
 }
 
-/// Makes sure that the call has ended, so that nothing more can be committed, and reads its session and outbox. None where
-/// the state was already let go.
+/// Makes sure that the call has ended, so that nothing more can be committed, and reads its session. None where the state
+/// was already let go.
 async fn end(app: &App, call: &CallId, ended: Option<&EndedMessage>) -> Result<Option<Survey>> {
     let now = app.clock.now();
     let known = app.state.register(call, now).await?;
@@ -59,11 +61,19 @@ async fn end(app: &App, call: &CallId, ended: Option<&EndedMessage>) -> Result<O
     Ok(surveys.pop().filter(|s| !s.archived))
 }
 
-/// All turns that the state store has: history in slices, and the outbox. With the number of history entries.
-async fn turns(app: &App, call: &CallId, survey: Option<&Survey>) -> Result<(Vec<ArchivedTurn>, u64)> {
-    let Some(survey) = survey else { return Ok((Vec::new(), 0)) };
-    let mut turns = Vec::new();
-    let mut read = 0;
+/// What the state store has of a call's turns.
+#[derive(Default)]
+struct Held {
+    turns: Vec<ArchivedTurn>,
+    /// Entries of the history among them.
+    entries: u64,
+    /// Turns that wait in the outbox: field, turn id and revision.
+    waiting: Vec<(String, String, u32)>,
+}
+
+/// Reads the history and the outbox, both in slices.
+async fn held(app: &App, call: &CallId) -> Result<Held> {
+    let Held { mut turns, entries: mut read, mut waiting } = Held::default();
     loop {
         let slice = app.state.history(call, read, SLICE).await?;
         read += slice.entries.len() as u64;
@@ -73,12 +83,15 @@ async fn turns(app: &App, call: &CallId, survey: Option<&Survey>) -> Result<(Vec
             break;
         }
     }
-    for waiting in &survey.outbox {
-        if let Pending::Turn { seq, rev, entry } = &waiting.pending {
-            turns.push(ArchivedTurn { seq: Some(*seq), rev: *rev, degraded: false, entry: entry.clone() });
+    for slice in app.state.outbox(call).await?.chunks(MESSAGES) {
+        for message in app.state.messages(call, slice).await? {
+            if let Pending::Turn { seq, rev, entry } = message.pending {
+                waiting.push((message.field, entry.turn_id.clone(), rev));
+                turns.push(ArchivedTurn { seq: Some(seq), rev, degraded: false, entry });
+            }
         }
     }
-    Ok((turns, read))
+    Ok(Held { turns, entries: read, waiting })
 }
 
 /// The analytics document, and the user's profile.
@@ -108,12 +121,9 @@ async fn count(app: &App, archived: &Archived, stages: &[(String, StageTimes)]) 
 }
 
 /// Writes the summary and lets the state go, unless something there is not in the archive.
-async fn close(app: &App, archived: &Archived, survey: &Survey, entries: u64) -> Result<bool> {
-    let held = survey.outbox.iter().filter(|waiting| match &waiting.pending {
-        Pending::Turn { rev, entry, .. } => archived.union.holds(&entry.turn_id, *rev),
-        Pending::Ended => true,
-    });
-    let mut archived_fields: Vec<String> = held.map(|waiting| waiting.field.clone()).collect();
+async fn close(app: &App, call: &CallId, archived: &Archived, held: Held) -> Result<bool> {
+    let in_archive = held.waiting.into_iter().filter(|(_, turn, rev)| archived.union.holds(turn, *rev));
+    let mut archived_fields: Vec<String> = in_archive.map(|(field, ..)| field).collect();
     archived_fields.push(outbox::ENDED.to_owned());
     let header = &archived.header;
     let summary = json!({
@@ -126,5 +136,5 @@ async fn close(app: &App, archived: &Archived, survey: &Survey, entries: u64) ->
         "endReason": header.end_reason,
         "archivedAt": header.archived_at,
     });
-    app.state.close(&Closing { call: survey.call.clone(), summary: summary.to_string(), archived_fields, archived_entries: entries }).await
+    app.state.close(&Closing { call: call.clone(), summary: summary.to_string(), archived_fields, archived_entries: held.entries }).await
 }

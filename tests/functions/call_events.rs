@@ -207,3 +207,22 @@ async fn the_options_handshake_allows_the_origin() {
     assert_eq!(app.send(Method::OPTIONS, EVENTS, &[], "").await.header("webhook-allowed-origin"), "");
     app.finish().await;
 }
+
+/// Nothing in an event is required by ACS, and what is batched with it must not be lost for it.
+#[tokio::test]
+async fn participants_without_a_number_or_without_end_are_taken_as_far_as_they_go() {
+    let app = Rtvoice::start();
+    let phone = json!({"identifier": {"rawId": "4:+14255550123"}});
+    let many: Vec<_> = (0..2000).map(|n| json!({"identifier": {"rawId": format!("8:acs:{n:050}")}})).collect();
+    let first = app.cloud_event("ParticipantsUpdated", "call-1", "e1", json!({"participants": [phone]}));
+    let second = app.cloud_event("ParticipantsUpdated", "call-1", "e2", json!({"sequenceNumber": 1, "participants": many}));
+    let third = app.cloud_event("ParticipantsUpdated", "call-1", "e3", json!({"sequenceNumber": "two", "participants": {"none": true}}));
+    app.post("/api/calls/events", &json!([first, second, third])).await.ok();
+    app.event("CallDisconnected", "call-1", "e4").await.ok();
+    app.deliver_queue().await;
+    let header = app.archive("call-1").await.unwrap().header;
+    assert_eq!(header.user.as_deref(), Some("tel-14255550123"));
+    let kept = header.participant_info.unwrap()["participants"].as_array().unwrap().len();
+    assert!((100..2000).contains(&kept), "{kept} were kept");
+    app.finish().await;
+}

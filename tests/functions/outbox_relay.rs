@@ -44,6 +44,24 @@ async fn with_the_queue_still_away_it_stays_and_the_tick_fails() {
 }
 
 #[tokio::test]
+async fn a_large_outbox_is_sent_in_the_order_of_its_turns() {
+    let app = Rtvoice::start();
+    app.queue.fail(Fault::Away);
+    let turns: Vec<String> = (0..120).map(|n| format!("t{n}")).collect();
+    for turn in &turns {
+        app.turn("call-1", turn, "hello").await.ok();
+    }
+    app.quiesce().await;
+    app.queue.heal();
+    app.clock.advance_millis(MINUTE);
+    app.relay().await.ok();
+    let sent: Vec<_> = app.queued().into_iter().map(|(message, ..)| message["turnId"].clone()).collect();
+    assert_eq!(sent, turns);
+    assert!(app.hash("call-1:outbox").is_empty());
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn one_call_that_fails_does_not_hold_up_the_others() {
     let app = Rtvoice::start();
     app.queue.fail(Fault::Away);

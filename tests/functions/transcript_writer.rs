@@ -205,3 +205,39 @@ async fn what_can_never_be_read_fails_at_once_and_ends_parked() {
     assert_eq!(app.deliver_dead().await, 1);
     app.finish_with(0, 1).await;
 }
+
+/// The state store forgot its numbering in the middle of a call.
+#[tokio::test]
+async fn where_numbers_repeat_time_orders_the_turns_and_the_archive_is_not_complete() {
+    let app = Rtvoice::start();
+    for (turn, seq, later) in [("t1", 1, 0), ("t2", 2, 1), ("t10", 1, 2), ("t9", 2, 3)] {
+        let mut message = turn_message(turn, Some(seq), 0, "hi");
+        message["at"] = json!(START.plus_millis(later));
+        write(&app, &message).await.ok();
+    }
+    write(&app, &ended_message(2)).await.ok();
+    let archived = app.archive("call-1").await.unwrap();
+    let order: Vec<_> = archived.union.in_order().iter().map(|turn| turn.entry.turn_id.clone()).collect();
+    assert_eq!(order, ["t1", "t2", "t10", "t9"]);
+    assert!(!archived.header.complete, "nobody knows what else was forgotten");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_archive_written_again_remembers_who_took_part() {
+    let app = Rtvoice::start();
+    app.event("CallConnected", "call-1", "e1").await.ok();
+    let phone = json!({"identifier": {"rawId": "4:+14255550123", "kind": "phoneNumber"}});
+    let event = app.cloud_event("ParticipantsUpdated", "call-1", "e2", json!({"sequenceNumber": 1, "participants": [phone]}));
+    app.post("/api/calls/events", &event).await.ok();
+    app.event("CallDisconnected", "call-1", "e3").await.ok();
+    app.deliver_queue().await;
+    let before = app.archive("call-1").await.unwrap().header;
+    assert!(before.participant_info.as_ref().is_some_and(|info| info["participants"][0]["identifier"]["rawId"] == "4:+14255550123"));
+    // The tombstone expires, and the end comes once more.
+    app.clock.advance_millis(8 * 86_400_000);
+    write(&app, &ended_message(0)).await.ok();
+    let after = app.archive("call-1").await.unwrap().header;
+    assert_eq!((after.participant_info, after.user), (before.participant_info, before.user));
+    app.finish().await;
+}

@@ -19,7 +19,7 @@ use rtvoice::ports::replies::{Prompt, Replies, Reply};
 use rtvoice::ports::speech::Speech;
 use rtvoice::ports::state::legacy::{Imported, Legacy, ScanCursor, Scanned};
 use rtvoice::ports::state::{
-    Archiving, Attempt, AuthStates, Caches, Calls, Closing, Known, Lease, Slice, Spoken, StageTimes, State, StateHealth, Survey, Workers,
+    Archiving, Attempt, AuthStates, Caches, Calls, Closing, Known, Lease, OutboxEntry, Slice, Spoken, StageTimes, State, StateHealth, Survey, Workers,
 };
 use serde_json::{Value, json};
 
@@ -132,6 +132,8 @@ switchable! { Calls for dyn State {
 } }
 
 switchable! { Archiving for dyn State {
+    fn outbox(call: &CallId) -> Vec<String>;
+    fn messages(call: &CallId, fields: &[String]) -> Vec<OutboxEntry>;
     fn history(call: &CallId, from: u64, count: u64) -> Slice;
     fn stages(call: &CallId) -> Vec<(String, StageTimes)>;
     fn legacy_extra(call: &CallId) -> Option<String>;

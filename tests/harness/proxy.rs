@@ -2,6 +2,7 @@
 //! to one thing that is sent.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -52,13 +53,18 @@ pub struct Proxy {
 impl Proxy {
     /// Starts it in front of a port on 127.0.0.1.
     pub async fn start(target: u16) -> Self {
+        Self::slow(target, Duration::ZERO).await
+    }
+
+    /// The same with answers that are held back this long.
+    pub async fn slow(target: u16, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("its address").port();
         let shared = Arc::new(Shared { record: Mutex::default(), cut: watch::Sender::new(0) });
         let shared_ = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(connection(Arc::clone(&shared_), client, target));
+                tokio::spawn(connection(Arc::clone(&shared_), client, target, delay));
             }
         });
         Self { port, shared, task }
@@ -104,7 +110,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn connection(shared: Arc<Shared>, client: TcpStream, target: u16) {
+async fn connection(shared: Arc<Shared>, client: TcpStream, target: u16, delay: Duration) {
     let mut cut = shared.cut.subscribe();
     let server = TcpStream::connect(("127.0.0.1", target)).await.expect("the server");
     client.set_nodelay(true).expect("an option");
@@ -122,6 +128,7 @@ async fn connection(shared: Arc<Shared>, client: TcpStream, target: u16) {
     let back = async {
         let mut buffer = vec![0; 1 << 20];
         while let Ok(n @ 1..) = from_server.read(&mut buffer).await {
+            tokio::time::sleep(delay).await;
             let lost = shared.record.lock().expect("unpoisoned").received(n);
             if !lost && to_client.write_all(&buffer[..n]).await.is_err() {
                 break;

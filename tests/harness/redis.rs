@@ -5,6 +5,7 @@
 
 mod certificates;
 mod proof;
+mod refusing;
 mod wire;
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -18,6 +19,7 @@ use rtvoice::config::Config;
 use rtvoice::ports::clock::{Clock as _, SystemClock};
 use tempfile::TempDir;
 
+pub use refusing::Refusing;
 pub use wire::{Reply, Wire};
 
 /// Starts the server, tells its process id, and ends it when its own input ends. Only a word of `keep` spares the

@@ -87,7 +87,7 @@ async fn the_queue_is_away_for_the_whole_call() {
     assert!(!stack.handler.relay().await || stack.bus.accepted().is_empty());
     let id = CallId::parse(call.id.clone()).expect("an id");
     let waiting = stack.handler.app().state.survey(std::slice::from_ref(&id)).await.expect("a survey");
-    assert_eq!(waiting[0].outbox.len(), 9, "all of it waits: {waiting:?}");
+    assert_eq!(waiting[0].waiting, 9, "all of it waits: {waiting:?}");
     assert_eq!(stack.bus.accepted(), []);
     stack.bus.recover();
     let relayed = async || {

@@ -138,7 +138,7 @@ async fn on_nothing_but_a_file() {
     check_record(&call, &archived).await;
     check_late(&call, &archived).await;
     let known = handler.app().state.survey(&[CallId::parse(call.id.clone()).expect("an id")]).await.expect("a survey");
-    assert!(known[0].archived && known[0].session.is_none() && known[0].outbox.is_empty(), "{known:?}");
+    assert!(known[0].archived && known[0].session.is_none() && known[0].waiting == 0, "{known:?}");
     check_log(&handler, &[]);
 }
 

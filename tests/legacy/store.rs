@@ -13,7 +13,7 @@ use rtvoice::ports::state::embedded::EmbeddedState;
 use rtvoice::ports::state::keys::RedisKeyManager;
 use rtvoice::ports::state::legacy::{Imported, Legacy as _, ScanCursor, adopt};
 use rtvoice::ports::state::redis::AsyncAzureRedisManager;
-use rtvoice::ports::state::{Archiving as _, Calls as _, Closing, Known, Pending, State};
+use rtvoice::ports::state::{Archiving as _, Calls as _, Closing, Known, State};
 use serde_json::Value;
 
 use super::{CALL, NOW, call, fixture, key_of, pairs, raw, strings};
@@ -93,7 +93,8 @@ async fn a_disconnected_call_is_taken_over_as_ended() {
     assert_eq!(turns.len(), 2);
     assert_eq!((turns[0].0, turns[1].0, turns[1].1.is_none()), (1, 2, true));
     let survey = state.survey(std::slice::from_ref(&id)).await.unwrap().remove(0);
-    assert_eq!(survey.outbox.iter().map(|entry| &entry.pending).collect::<Vec<_>>(), [&Pending::Ended], "the end alone waits: turns are in the history");
+    assert_eq!(survey.waiting, 1);
+    assert_eq!(state.outbox(&id).await.unwrap(), ["ended"], "the end alone waits: turns are in the history");
     let partition = u8::try_from(rtvoice::ports::state::keys::lane(&id, 16)).unwrap();
     assert_eq!(state.open_calls(partition, 0, 10).await.unwrap(), [(id.clone(), NOW)], "the relay sees it");
     let loaded = state.load(&id, &TurnId::parse("legacy-2").unwrap()).await.unwrap();

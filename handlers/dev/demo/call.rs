@@ -197,7 +197,7 @@ async fn report(app: &App, call: &CallId, archived: Archived, mut played: Played
     played.expect(counted_once, || "the profile does not count the call once".to_owned());
 
     let survey = app.state.survey(std::slice::from_ref(call)).await?;
-    let outbox_left = survey.iter().map(|s| s.outbox.len()).sum::<usize>();
+    let outbox_left = survey.iter().map(|s| usize::try_from(s.waiting).unwrap_or(usize::MAX)).sum::<usize>();
     played.expect(outbox_left == 0, || format!("{outbox_left} messages are left in the outbox"));
     let parked = app.documents.list(Container::DeadLetters, &app.clock.now().day(), "", None, 100).await?.documents.len() as u64;
     let dead = match &app.embedded_queue {

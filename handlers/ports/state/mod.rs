@@ -23,6 +23,12 @@ pub mod redis;
 /// Number of partitions of the open set.
 pub const PARTITIONS: u8 = 16;
 
+/// Messages of an outbox that are read at once, at most: each may hold 32 KiB, and all must fit into one deadline.
+pub const MESSAGES: usize = 50;
+
+/// The field of a call's end in its outbox.
+const ENDED: &str = "ended";
+
 /// What is known of a call before it is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
@@ -70,8 +76,8 @@ pub struct Survey {
     pub session: Option<Session>,
     /// True where it is archived.
     pub archived: bool,
-    /// What its outbox holds.
-    pub outbox: Vec<OutboxEntry>,
+    /// Messages in its outbox.
+    pub waiting: u64,
 }
 
 /// A slice of the history for the archive.
@@ -126,16 +132,23 @@ pub trait Calls: Send + Sync + 'static {
     /// `skip` left out, at most `limit`.
     async fn open_calls(&self, partition: u8, skip: u64, limit: u64) -> Result<Vec<(CallId, Timestamp)>>;
 
-    /// Sessions and outboxes of these calls (at most 200), in their order.
+    /// Sessions of these calls (at most 200) and how much their outboxes hold, in the order of the calls.
     async fn survey(&self, calls: &[CallId]) -> Result<Vec<Survey>>;
 
     /// Moves the call's last activity in the open set, or removes it from there with `None`.
     async fn touch_open(&self, call: &CallId, activity: Option<Timestamp>) -> Result<()>;
 }
 
-/// What the archive reads and removes.
+/// What the relay and the archive read of a call, and what the archive removes.
 #[async_trait]
 pub trait Archiving: Send + Sync + 'static {
+    /// Names of all messages in the call's outbox: turns in the order of their numbers (those whose number is
+    /// forgotten first, by name), the end last.
+    async fn outbox(&self, call: &CallId) -> Result<Vec<String>>;
+
+    /// The messages of these names (at most [`MESSAGES`]), in their order, without those that are gone.
+    async fn messages(&self, call: &CallId, fields: &[String]) -> Result<Vec<OutboxEntry>>;
+
     /// Entries `from..from + count` of the history, counted from 0.
     async fn history(&self, call: &CallId, from: u64, count: u64) -> Result<Slice>;
 
@@ -264,3 +277,14 @@ pub trait StateHealth: Send + Sync + 'static {
 pub trait State: Calls + Archiving + AuthStates + Workers + Caches + StateHealth + legacy::Legacy {}
 
 impl<T: Calls + Archiving + AuthStates + Workers + Caches + StateHealth + legacy::Legacy> State for T {}
+
+/// The turn that a message in an outbox is about; none for the end of the call.
+fn turn_of(field: &str) -> Option<&str> {
+    field.strip_prefix("t:")
+}
+
+/// Brings names of messages, with the numbers of their turns as far as they are known, into the order of the contract.
+fn in_order(mut named: Vec<(String, Option<u64>)>) -> Vec<String> {
+    named.sort_by(|(a, m), (b, n)| (a == ENDED, m, a).cmp(&(b == ENDED, n, b)));
+    named.into_iter().map(|(name, _)| name).collect()
+}

@@ -23,6 +23,7 @@ mod health;
 mod legacy;
 mod link;
 mod nodes;
+mod outbox;
 mod workers;
 
 pub use link::install_tls13;

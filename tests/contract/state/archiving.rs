@@ -91,7 +91,7 @@ pub async fn an_archived_call_refuses_everything(b: &Bench) {
     let loaded = b.load(&call).await;
     assert!(loaded.archived && loaded.session.is_none() && loaded.window.entries.is_empty());
     let survey = b.state.survey(std::slice::from_ref(&call)).await.unwrap().remove(0);
-    assert!(survey.archived && survey.session.is_none() && survey.outbox.is_empty());
+    assert!(survey.archived && survey.session.is_none() && survey.waiting == 0);
     assert_eq!(b.state.register(&call, b.now()).await.unwrap(), Known::Archived);
     assert_eq!(b.life(&b.keys.open_calls_of(&call)), None, "an archived call leaves the open set");
     let left: Vec<_> = CallKey::ALL.into_iter().filter(|key| b.life_of(&call, *key).is_some()).collect();

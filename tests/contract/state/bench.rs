@@ -10,7 +10,7 @@ use rtvoice::model::ids::{CallId, TurnId, UserId, WorkerId};
 use rtvoice::model::time::Timestamp;
 use rtvoice::ports::clock::{Clock as _, ManualClock};
 use rtvoice::ports::state::keys::{CallKey, RedisKeyManager, TtlPolicy};
-use rtvoice::ports::state::{Known, OutboxEntry, State};
+use rtvoice::ports::state::{Known, MESSAGES, OutboxEntry, State};
 
 /// When every test begins.
 pub const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -125,7 +125,15 @@ impl Bench {
 
     /// What the outbox holds.
     pub async fn outbox(&self, call: &CallId) -> Vec<OutboxEntry> {
-        self.state.survey(std::slice::from_ref(call)).await.expect("a survey").remove(0).outbox
+        let fields = self.state.outbox(call).await.expect("an outbox");
+        let survey = self.state.survey(std::slice::from_ref(call)).await.expect("a survey").remove(0);
+        assert_eq!(survey.waiting, fields.len() as u64);
+        let mut messages = Vec::new();
+        for slice in fields.chunks(MESSAGES) {
+            messages.extend(self.state.messages(call, slice).await.expect("messages"));
+        }
+        assert_eq!(messages.iter().map(|m| &m.field).collect::<Vec<_>>(), fields.iter().collect::<Vec<_>>());
+        messages
     }
 
     /// Every key that the test left has a sound name and a TTL within its policy.

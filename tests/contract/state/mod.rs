@@ -60,6 +60,8 @@ macro_rules! state_contract {
             stage_times_are_kept_with_the_turns,
             stage_times_of_a_call_that_is_gone_leave_no_trace,
             the_outbox_is_ordered,
+            a_large_outbox_is_read_in_slices,
+            turns_whose_numbers_are_forgotten_come_first,
             the_outbox_never_lives_shorter,
         ]);
         $crate::contract::state::state_contract!(@group $backend, open_set, [

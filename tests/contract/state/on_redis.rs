@@ -3,14 +3,19 @@
 //! The servers are shared by all tests of the process; each test has a prefix of its own.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use rtvoice::config::Config;
+use rtvoice::error::Kind;
+use rtvoice::model::conversation::{ContextPatch, Entry, TurnCommit};
 use rtvoice::ports::clock::ManualClock;
-use rtvoice::ports::state::State;
 use rtvoice::ports::state::redis::AsyncAzureRedisManager;
+use rtvoice::ports::state::{Archiving as _, Calls as _, Known, MESSAGES, State, StateHealth as _};
 
-use super::bench::{Backend, Beneath};
-use crate::harness::redis::{Options, RedisCluster, RedisServer, Reply, Wire, config_for};
+use super::bench::{Backend, Beneath, START, call_id, entry};
+use crate::harness::process::eventually;
+use crate::harness::proxy::Proxy;
+use crate::harness::redis::{Options, RedisCluster, RedisServer, Refusing, Reply, Wire, config_for};
 
 mod single {
     super::super::state_contract!(crate::contract::state::on_redis::Single);
@@ -27,6 +32,63 @@ mod cluster {
 #[test]
 fn random_stories_follow_the_model() {
     crate::properties::state::stories::<Single>(32);
+}
+
+#[tokio::test]
+async fn outboxes_go_over_the_wire_in_slices() {
+    let server = RedisServer::single();
+    let proxy = Proxy::start(server.port()).await;
+    let mut settings = server.settings();
+    settings.push(("REDIS_PORT", proxy.port().to_string()));
+    let state = AsyncAzureRedisManager::new(&config_for(&settings), None).unwrap();
+    let call = call_id("c1");
+    for n in 0..2 * MESSAGES {
+        let said = Entry { user: Some("x".repeat(4000)), ..entry(&format!("t{n}")) };
+        state.commit(&TurnCommit { call: call.clone(), entry: said, patch: ContextPatch::default(), now: START }).await.unwrap();
+    }
+    let received = || proxy.exchanges().iter().map(|exchange| exchange.received).sum::<usize>();
+    proxy.clear();
+    assert_eq!(state.survey(std::slice::from_ref(&call)).await.unwrap()[0].waiting, 2 * MESSAGES as u64);
+    let fields = state.outbox(&call).await.unwrap();
+    assert!(received() < 16_000, "{} bytes for the survey and the names", received());
+    proxy.clear();
+    assert_eq!(state.messages(&call, &fields[..MESSAGES]).await.unwrap().len(), MESSAGES);
+    assert!((200_000..250_000).contains(&received()), "{} bytes for one slice", received());
+}
+
+/// Errors of a server that raises them inside a script, as Redis 6 words them.
+#[tokio::test]
+async fn errors_raised_inside_a_script_are_the_servers_own() {
+    let turn = TurnCommit { call: call_id("c1"), entry: entry("t1"), patch: ContextPatch::default(), now: START };
+    for (code, kind) in [
+        ("OOM command not allowed when used memory > 'maxmemory'.", Kind::Unavailable),
+        ("READONLY You can't write against a read only replica.", Kind::Unavailable),
+        ("MISCONF Redis is configured to save RDB snapshots, but it is currently not able to persist on disk.", Kind::Unavailable),
+        ("NOREPLICAS Not enough good replicas to write.", Kind::Unavailable),
+        ("LOADING Redis is loading the dataset in memory", Kind::Unavailable),
+        ("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", Kind::Unavailable),
+        ("WRONGTYPE Operation against a key holding the wrong kind of value", Kind::Internal),
+    ] {
+        let error = format!("ERR Error running script (call to f_0123): @user_script:11: @user_script: 11: -{code} ");
+        let server = Refusing::start(error).await;
+        let settings = [("REDIS_HOST", "127.0.0.1".to_owned()), ("REDIS_PORT", server.port().to_string())];
+        let state = AsyncAzureRedisManager::new(&config_for(&settings), None).unwrap();
+        assert_eq!(state.commit(&turn).await.unwrap_err().kind, kind, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_slow_to_reach_is_reached() {
+    let cluster = RedisCluster::start();
+    let node = &cluster.nodes()[0];
+    // The handshake and the slots take two answers, so more than one operation has.
+    let proxy = Proxy::slow(node.port(), Duration::from_millis(400)).await;
+    let mut settings = cluster.settings();
+    settings.push(("REDIS_PORT", proxy.port().to_string()));
+    let state = AsyncAzureRedisManager::new(&config_for(&settings), None).unwrap();
+    assert_eq!(state.ping().await.unwrap_err().kind, Kind::Deadline);
+    eventually("the connection is made", String::new, async || state.ping().await.ok()).await;
+    assert_eq!(state.register(&call_id("c1"), START).await.unwrap(), Known::Nothing);
 }
 
 /// One server with a password.

@@ -1,8 +1,8 @@
 //! The outbox and the stage times.
 
 use rtvoice::model::call::Effect;
-use rtvoice::ports::state::StageTimes;
 use rtvoice::ports::state::keys::{CallKey, TtlPolicy};
+use rtvoice::ports::state::{MESSAGES, StageTimes};
 
 use super::bench::{Bench, START, call_id, end, turn_id};
 
@@ -84,4 +84,37 @@ pub async fn the_outbox_never_lives_shorter(b: &Bench) {
         }
         b.assert_life_of(&call, CallKey::Outbox, TtlPolicy::Outbox);
     }
+}
+
+pub async fn a_large_outbox_is_read_in_slices(b: &Bench) {
+    let call = call_id("c1");
+    for n in 0..2 * MESSAGES + 10 {
+        b.turn(&call, &format!("t{n}")).await;
+    }
+    b.apply(&call, None, end("gone")).await;
+    let fields = b.state.outbox(&call).await.unwrap();
+    let mut expected: Vec<String> = (0..2 * MESSAGES + 10).map(|n| format!("t:t{n}")).collect();
+    expected.push("ended".to_owned());
+    assert_eq!(fields, expected);
+    b.state.settle(&call, "t:t1", 0, None).await.unwrap();
+    let slice: Vec<String> = b.state.messages(&call, &fields[..MESSAGES]).await.unwrap().into_iter().map(|m| m.field).collect();
+    assert_eq!(slice, [&expected[..1], &expected[2..MESSAGES]].concat(), "what is gone is left out");
+    assert_eq!(b.state.messages(&call, &["t:other".to_owned()]).await.unwrap(), []);
+    assert_eq!(b.state.messages(&call, &[]).await.unwrap(), []);
+}
+
+pub async fn turns_whose_numbers_are_forgotten_come_first(b: &Bench) {
+    let call = call_id("c1");
+    for turn in ["b", "a"] {
+        b.turn(&call, turn).await;
+    }
+    for key in [CallKey::Turns, CallKey::History, CallKey::Session] {
+        b.expire(&call, key);
+    }
+    for turn in ["z", "c"] {
+        b.turn(&call, turn).await;
+    }
+    b.apply(&call, None, end("gone")).await;
+    let fields: Vec<String> = b.outbox(&call).await.into_iter().map(|m| m.field).collect();
+    assert_eq!(fields, ["t:a", "t:b", "t:z", "t:c", "ended"]);
 }

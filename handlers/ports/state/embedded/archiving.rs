@@ -1,4 +1,4 @@
-//! What the archive reads and removes, on the embedded file.
+//! What the relay and the archive read, and what the archive removes, on the embedded file.
 
 use async_trait::async_trait;
 
@@ -7,10 +7,20 @@ use crate::error::{Error, Result};
 use crate::model::ids::CallId;
 use crate::ports::state::keys::{CallKey, TtlPolicy};
 use crate::ports::state::legacy::EXTRA;
-use crate::ports::state::{Archiving, Closing, Slice, StageTimes};
+use crate::ports::state::{Archiving, Closing, OutboxEntry, Slice, StageTimes};
 
 #[async_trait]
 impl Archiving for EmbeddedState {
+    async fn outbox(&self, call: &CallId) -> Result<Vec<String>> {
+        let call = call.clone();
+        self.read(move |step| step.outbox_names(&call)).await
+    }
+
+    async fn messages(&self, call: &CallId, fields: &[String]) -> Result<Vec<OutboxEntry>> {
+        let (call, fields) = (call.clone(), fields.to_vec());
+        self.read(move |step| step.messages(&call, fields)).await
+    }
+
     async fn history(&self, call: &CallId, from: u64, count: u64) -> Result<Slice> {
         let call = call.clone();
         self.read(move |step| step.history(&call, from, count)).await

@@ -70,7 +70,7 @@ impl Calls for EmbeddedState {
     async fn survey(&self, calls: &[CallId]) -> Result<Vec<Survey>> {
         let calls = calls.to_vec();
         self.read(move |step| {
-            let survey = |call: CallId| Ok(Survey { session: step.session(&call)?, archived: step.is_archived(&call)?, outbox: step.outbox(&call)?, call });
+            let survey = |call: CallId| Ok(Survey { session: step.session(&call)?, archived: step.is_archived(&call)?, waiting: step.waiting(&call)?, call });
             calls.into_iter().map(survey).collect()
         })
         .await

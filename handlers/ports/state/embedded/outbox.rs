@@ -8,10 +8,7 @@ use crate::model::conversation::Entry;
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
 use crate::ports::state::keys::{CallKey, TtlPolicy};
-use crate::ports::state::{OutboxEntry, Pending};
-
-/// The field of the call's end.
-pub(super) const ENDED: &str = "ended";
+use crate::ports::state::{ENDED, OutboxEntry, Pending, in_order, turn_of};
 
 /// A turn's field.
 pub(super) fn turn_field(turn: &str) -> String {
@@ -56,22 +53,32 @@ impl Step<'_> {
         }
     }
 
-    /// What waits, the longest waiting first, turns in their order and before the end.
-    pub(super) fn outbox(&self, call: &CallId) -> Result<Vec<OutboxEntry>> {
+    /// How many messages wait.
+    pub(super) fn waiting(&self, call: &CallId) -> Result<u64> {
+        self.table.field_names(&self.key(call, CallKey::Outbox)).map(|names| names.len() as u64)
+    }
+
+    /// Names of all messages, in their order.
+    pub(super) fn outbox_names(&self, call: &CallId) -> Result<Vec<String>> {
+        let turns = self.key(call, CallKey::Turns);
+        let numbered = |name: String| {
+            let seq = turn_of(&name).map(|turn| self.table.field(&turns, turn)).transpose()?.flatten();
+            Ok((name, seq.and_then(|seq| seq.parse().ok())))
+        };
+        let named = self.table.field_names(&self.key(call, CallKey::Outbox))?.into_iter().map(numbered).collect::<Result<_>>()?;
+        Ok(in_order(named))
+    }
+
+    /// The messages of these names that are there.
+    pub(super) fn messages(&self, call: &CallId, names: Vec<String>) -> Result<Vec<OutboxEntry>> {
+        let key = self.key(call, CallKey::Outbox);
         let mut entries = Vec::new();
-        for (field, text) in self.table.fields(&self.key(call, CallKey::Outbox))? {
+        for field in names {
+            let Some(text) = self.table.field(&key, &field)? else { continue };
             let Waiting { since, seq, rev, entry } = decode(&text)?;
             let pending = entry.map_or(Pending::Ended, |entry| Pending::Turn { seq, rev, entry });
             entries.push(OutboxEntry { field, since: Timestamp::from_millis(since), pending });
         }
-        entries.sort_by_key(|entry| (entry.since, seq_of(&entry.pending)));
         Ok(entries)
-    }
-}
-
-const fn seq_of(pending: &Pending) -> u64 {
-    match pending {
-        Pending::Turn { seq, .. } => *seq,
-        Pending::Ended => u64::MAX,
     }
 }

@@ -135,6 +135,12 @@ impl<'a> Table<'a> {
         self.many("SELECT field, value FROM state_fields WHERE key_id = ?1", [id.0], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
+    /// Names of all fields of a hash.
+    pub(super) fn field_names(&self, key: &str) -> Result<Vec<String>> {
+        let Some(id) = self.id(key)? else { return Ok(Vec::new()) };
+        self.many("SELECT field FROM state_fields WHERE key_id = ?1 ORDER BY field", [id.0], |row| row.get(0))
+    }
+
     pub(super) fn field(&self, key: &str, field: &str) -> Result<Option<String>> {
         let Some(id) = self.id(key)? else { return Ok(None) };
         self.one("SELECT value FROM state_fields WHERE key_id = ?1 AND field = ?2", params![id.0, field], |row| row.get(0))

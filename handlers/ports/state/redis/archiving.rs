@@ -1,4 +1,4 @@
-//! What the archive reads and removes, on Redis.
+//! What the relay and the archive read, and what the archive removes, on Redis.
 
 use async_trait::async_trait;
 use redis::{Value, pipe};
@@ -9,10 +9,18 @@ use crate::error::Result;
 use crate::model::ids::CallId;
 use crate::ports::state::keys::{CallKey, TtlPolicy};
 use crate::ports::state::legacy::EXTRA;
-use crate::ports::state::{Archiving, Closing, Slice, StageTimes};
+use crate::ports::state::{Archiving, Closing, OutboxEntry, Slice, StageTimes};
 
 #[async_trait]
 impl Archiving for AsyncAzureRedisManager {
+    async fn outbox(&self, call: &CallId) -> Result<Vec<String>> {
+        self.outbox_names(call).await
+    }
+
+    async fn messages(&self, call: &CallId, fields: &[String]) -> Result<Vec<OutboxEntry>> {
+        self.outbox_messages(call, fields).await
+    }
+
     async fn history(&self, call: &CallId, from: u64, count: u64) -> Result<Slice> {
         let key = self.key(call, CallKey::History);
         let mut look = pipe();

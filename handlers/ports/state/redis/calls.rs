@@ -4,14 +4,14 @@ use async_trait::async_trait;
 use futures::future::{join_all, try_join_all};
 use redis::{Pipeline, Value, pipe};
 
-use super::{AsyncAzureRedisManager, entry, fields, millis, number, parts, read};
+use super::{AsyncAzureRedisManager, entry, fields, millis, parts, read};
 use crate::error::{Error, Result};
 use crate::model::call::{Applied, CallChange, Effect, Outcome, Session};
 use crate::model::conversation::{CONTEXT_BYTES, CONTEXT_KEYS, Committed, Entry, Loaded, PROFILE_KEY, TurnCommit, Window};
 use crate::model::ids::{CallId, TurnId};
 use crate::model::time::Timestamp;
 use crate::ports::state::keys::{CallKey, TtlPolicy};
-use crate::ports::state::{Calls, Known, OutboxEntry, Pending, StageTimes, Survey};
+use crate::ports::state::{Calls, Known, StageTimes, Survey};
 
 impl AsyncAzureRedisManager {
     /// Runs a pipeline on the keys of one slot.
@@ -44,7 +44,7 @@ impl AsyncAzureRedisManager {
 
     fn look_at(&self, call: &CallId) -> Pipeline {
         let mut look = pipe();
-        look.hgetall(self.key(call, CallKey::Session)).exists(self.key(call, CallKey::Summary)).hgetall(self.key(call, CallKey::Outbox));
+        look.hgetall(self.key(call, CallKey::Session)).exists(self.key(call, CallKey::Summary)).hlen(self.key(call, CallKey::Outbox));
         look
     }
 
@@ -61,28 +61,13 @@ impl AsyncAzureRedisManager {
 
 /// What [`AsyncAzureRedisManager::look_at`] found.
 fn survey(call: &CallId, answers: Vec<Value>) -> Result<Survey> {
-    let [session, archived, outbox]: [Value; 3] = exact(answers)?;
-    let mut entries = fields(outbox)?.into_iter().map(|(field, frame)| pending(field, &frame)).collect::<Result<Vec<_>>>()?;
-    entries.sort_by_key(|e| (e.since, matches!(e.pending, Pending::Ended), if let Pending::Turn { seq, .. } = e.pending { seq } else { 0 }));
-    Ok(Survey { call: call.clone(), session: Session::from_fields(fields(session)?), archived: read(archived)?, outbox: entries })
+    let [session, archived, waiting]: [Value; 3] = exact(answers)?;
+    Ok(Survey { call: call.clone(), session: Session::from_fields(fields(session)?), archived: read(archived)?, waiting: read(waiting)? })
 }
 
 /// The answers of a pipeline, as many as it has commands.
 pub(super) fn exact<T, const N: usize>(answers: Vec<T>) -> Result<[T; N]> {
     answers.try_into().map_err(|_| Error::internal("a pipeline answered with another number of values"))
-}
-
-/// Reads an outbox frame: `{since} {rev} {seq} {entry}`, for the end of the call without an entry.
-fn pending(field: String, frame: &str) -> Result<OutboxEntry> {
-    let (since, rest) = number(frame)?;
-    let (rev, rest) = number(rest)?;
-    let pending = if field == "ended" {
-        Pending::Ended
-    } else {
-        let (seq, entry) = entry(rest)?;
-        Pending::Turn { seq, rev: u32::try_from(rev).unwrap_or(u32::MAX), entry }
-    };
-    Ok(OutboxEntry { field, since: Timestamp::from_millis(i64::try_from(since).unwrap_or(i64::MAX)), pending })
 }
 
 /// Stage times as they stand in the turns hash: five numbers, `-` for none.

@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
+use futures::future::{BoxFuture, FutureExt as _, Shared};
 use futures::stream::{self, Stream};
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClient;
@@ -27,6 +29,8 @@ use crate::ports::identity::Identity;
 const DEADLINE: Duration = Duration::from_millis(500);
 /// Time that a connection may take; longer than an operation, so that a slow handshake is not begun over and over.
 const CONNECT: Duration = Duration::from_secs(3);
+/// Time that the first connection to all nodes of a cluster may take.
+const CLUSTER: Duration = Duration::from_secs(15);
 /// Scope of Entra tokens for Azure Managed Redis and Azure Cache for Redis.
 const SCOPE: &str = "https://redis.azure.com/.default";
 /// How long before its expiry a token is replaced on the live connection: the SDK gives a new one from five minutes on.
@@ -42,8 +46,11 @@ pub(super) struct Link {
 
 enum Target {
     Single { client: Box<Client>, manager: Box<ConnectionManagerConfig>, connection: OnceCell<Connection> },
-    Cluster { client: Box<ClusterClient>, connection: OnceCell<Connection> },
+    Cluster { client: Box<ClusterClient>, starting: Mutex<Option<Starting>> },
 }
+
+/// A cluster's first connection, which many await.
+type Starting = Shared<BoxFuture<'static, std::result::Result<Connection, Arc<RedisError>>>>;
 
 #[derive(Clone)]
 pub(super) enum Connection {
@@ -106,9 +113,15 @@ impl Link {
                 let make = || async { ConnectionManager::new_lazy_with_config((**client).clone(), (**manager).clone()).map(Connection::Single) };
                 connection.get_or_try_init(make).await.cloned()
             }
-            Target::Cluster { client, connection } => {
-                let make = || async { client.get_async_connection().await.map(Connection::Cluster) };
-                connection.get_or_try_init(make).await.cloned()
+            Target::Cluster { client, starting } => {
+                let starting = {
+                    let mut slot = starting.lock().unwrap_or_else(PoisonError::into_inner);
+                    match slot.as_ref() {
+                        Some(running) if !matches!(running.peek(), Some(Err(_))) => running.clone(),
+                        _ => slot.insert(begin((**client).clone())).clone(),
+                    }
+                };
+                starting.await.map_err(|e| (*e).clone())
             }
         }
     }
@@ -163,12 +176,38 @@ impl Link {
     }
 }
 
+/// Begins a cluster's first connection: TLS, a token, the slots, and a connection to each node may take longer than one
+/// operation has. So it is a task of its own: a caller whose deadline passes leaves it running for the next one, and
+/// one that failed is begun anew.
+fn begin(client: ClusterClient) -> Starting {
+    let timeout = || RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
+    let task = tokio::spawn(async move {
+        let made = tokio::time::timeout(CLUSTER, client.get_async_connection()).await.unwrap_or_else(|_| Err(timeout()));
+        made.map(Connection::Cluster)
+    });
+    async move { task.await.unwrap_or_else(|e| Err(RedisError::from(std::io::Error::other(e)))).map_err(Arc::new) }.boxed().shared()
+}
+
 async fn within<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(Error::deadline("Redis", limit)))
 }
 
 fn setting(detail: &str, e: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::new(Kind::Setting, detail).because(e)
+}
+
+/// Codes of a server that is there and does not serve.
+const REFUSING: [&str; 9] = ["OOM", "READONLY", "LOADING", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "MISCONF", "NOREPLICAS", "BUSY"];
+
+/// Whether a server does not serve. Up to version 6 it wraps what a command raises inside a script into an error of the
+/// script: `ERR Error running script (call to f_…): @user_script:11: @user_script: 11: -OOM command not allowed …`.
+fn is_refusing(e: &RedisError) -> bool {
+    let wrapped = || e.detail().unwrap_or_default().split(' ').filter_map(|word| word.strip_prefix('-')).any(|code| REFUSING.contains(&code));
+    match e.code() {
+        Some("ERR") => wrapped(),
+        Some(code) => REFUSING.contains(&code),
+        None => false,
+    }
 }
 
 /// What a Redis failure means for us. The server's words stay in the log.
@@ -181,7 +220,7 @@ fn failure(e: RedisError) -> Error {
         return Error::new(Kind::Denied, "Redis refused the identity").because(e);
     }
     let away = e.is_io_error() || e.is_connection_dropped() || e.is_connection_refusal() || e.is_cluster_error();
-    let refusing = matches!(e.code(), Some("OOM" | "READONLY" | "LOADING" | "CLUSTERDOWN" | "TRYAGAIN" | "MASTERDOWN" | "MISCONF" | "NOREPLICAS" | "BUSY"))
+    let refusing = is_refusing(&e)
         || matches!(
             e.kind(),
             redis::ErrorKind::Server(
@@ -246,7 +285,7 @@ fn cluster(config: &RedisConfig, certificates: TlsCertificates, provider: Option
         builder = builder.set_credentials_provider(provider);
     }
     let client = builder.build().map_err(|e| setting(WRONG, e))?;
-    Ok(Target::Cluster { client: Box::new(client), connection: OnceCell::new() })
+    Ok(Target::Cluster { client: Box::new(client), starting: Mutex::new(None) })
 }
 
 /// Entra tokens for the connection, renewed on it while it lives.
