@@ -1,6 +1,7 @@
 //! OutboxRelay: once a minute, what fell between. Walks the open calls, sends what has been unconfirmed for more than 5 s,
 //! ends calls that have been silent for too long (CallDisconnected may never arrive), asks again for archives that never
-//! came, and drops entries of the open set that have had no state for an hour.
+//! came, and drops entries of the open set that have had no state for an hour; a call whose turns lie in the record
+//! without an archive is ended first, so that it gets one.
 
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use crate::host::envelope::Envelope;
 use crate::model::call::{CallChange, CallStatus, Effect, Session, field};
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
+use crate::model::transcript::TURN_PREFIX;
+use crate::ports::documents::Container;
 use crate::ports::state::{MESSAGES, PARTITIONS, Survey};
 use crate::steps::{events, outbox};
 
@@ -135,16 +138,17 @@ async fn relay(app: &App, survey: Survey, registered: Timestamp, began: Instant)
     let idle = now.since(survey.session.as_ref().and_then(|s| s.time(field::LAST_ACTIVITY)).unwrap_or(registered));
     let Sent { ended, refused } = if survey.waiting > 0 { send_waiting(app, &survey, now, began).await? } else { Sent::default() };
     match &survey.session {
-        None if survey.archived || (survey.waiting == 0 && now.since(registered) > STATELESS_MS) => {
-            app.state.touch_open(&survey.call, None).await?;
-            return Ok(true);
-        }
+        None if survey.archived => return leave(app, &survey.call).await,
+        None if survey.waiting == 0 && now.since(registered) > STATELESS_MS => return stateless(app, survey.call, registered).await,
         None => {}
         Some(session) if session.status() == CallStatus::Ended && !ended && idle > UNARCHIVED_MS => {
             ask_again(app, &survey.call, session, now).await?;
         }
         Some(session) if session.status() == CallStatus::Ended => {}
-        Some(_) if idle > i64::try_from(app.config.call_idle_limit.as_millis()).unwrap_or(i64::MAX) => end(app, survey.call.clone(), now).await?,
+        Some(_) if idle > i64::try_from(app.config.call_idle_limit.as_millis()).unwrap_or(i64::MAX) => {
+            tracing::warn!(call_id = survey.call.as_str(), "a call was silent for too long and is ended");
+            end(app, survey.call.clone(), now, "idle").await?;
+        }
         Some(_) => {}
     }
     let active = survey.session.as_ref().and_then(|s| s.time(field::LAST_ACTIVITY)).filter(|last| last.since(registered) > STALE_MS);
@@ -161,8 +165,45 @@ async fn ask_again(app: &App, call: &CallId, session: &Session, now: Timestamp) 
     outbox::send(app, &outbox::ended(call, session, now), None).await
 }
 
-async fn end(app: &App, call: CallId, now: Timestamp) -> Result<()> {
-    tracing::warn!(call_id = call.as_str(), "a call was silent for too long and is ended");
-    let change = CallChange { call, event_id: None, at: now, now, effect: Effect::End { reason: "idle".to_owned() }, fields: Vec::new() };
+/// Takes a call out of the open set.
+async fn leave(app: &App, call: &CallId) -> Result<bool> {
+    app.state.touch_open(call, None).await?;
+    Ok(true)
+}
+
+/// The state store knows nothing of the call any more. Where the record has turns of it that nobody archived, it is ended,
+/// which brings the archive; else its entry is dropped.
+async fn stateless(app: &App, call: CallId, registered: Timestamp) -> Result<bool> {
+    match has_turns(app, &call).await {
+        Ok(false) => leave(app, &call).await,
+        Ok(true) => {
+            tracing::warn!(call_id = call.as_str(), "the state of a call was lost: it is ended with what the record has");
+            end(app, call, registered, "lost").await.map(|()| false)
+        }
+        // The entry stays until the record can be asked; what waits for the queue behind it must not wait for that.
+        Err(e) if e.is_transient() => {
+            tracing::warn!(call_id = call.as_str(), error = e.chain(), "the record is away: a call without state stays open");
+            Ok(false)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Whether the record has turns of the call that are in no archive.
+async fn has_turns(app: &App, call: &CallId) -> Result<bool> {
+    let mut from: Option<String> = None;
+    loop {
+        let page = app.documents.list(Container::Transcripts, call.as_str(), TURN_PREFIX, from.as_deref(), 1).await?;
+        match page.next {
+            _ if !page.documents.is_empty() => return Ok(true),
+            None => return Ok(false),
+            next => from = next,
+        }
+    }
+}
+
+async fn end(app: &App, call: CallId, at: Timestamp, reason: &str) -> Result<()> {
+    let now = app.clock.now();
+    let change = CallChange { call, event_id: None, at, now, effect: Effect::End { reason: reason.to_owned() }, fields: Vec::new() };
     events::apply(app, &change).await.map(drop)
 }

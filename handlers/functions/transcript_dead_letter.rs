@@ -1,9 +1,15 @@
 //! TranscriptDeadLetter: parks what could not be read. In: one message of the dead-letter queue. Out: a document in
 //! `deadletters`; the message is acknowledged only once that document is confirmed.
+//!
+//! The broker gives a dead letter back at once and without end, so a record that is away is waited for with back-off
+//! in here: a failure comes after 40 s, not in a loop.
+
+use std::time::Duration;
 
 use base64::Engine as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::error::Result;
@@ -20,6 +26,12 @@ const PROPERTY_CHARS: usize = 1024;
 /// Most bytes of a body that are kept: a document takes 2 MiB as JSON, in which one byte may become six characters. A
 /// message that could not be parked would come again for ever.
 const BODY_BYTES: usize = 256 * 1024;
+/// How long the record is waited for before the message goes back; with the last try below the function's deadline.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// First pause; each further one is twice as long, up to the longest.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// What is kept of a body, and how it is written: as text where it is text, else as base64.
 fn kept(bytes: &[u8]) -> (String, &'static str) {
@@ -62,7 +74,24 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
         "bytes": payload.bytes.len(),
         "truncated": payload.bytes.len() > BODY_BYTES,
     });
-    app.documents.put(Container::DeadLetters, &document, Condition::Always).await?;
+    keep(&app, &document).await?;
     tracing::error!(metric = "transcript.dead_letters", value = 1, "a message was parked");
     Ok(())
+}
+
+/// Writes the document, again with back-off for as long as there is patience. Whatever the reason: the message would come
+/// back at once.
+async fn keep(app: &App, document: &Value) -> Result<()> {
+    let began = Instant::now();
+    let mut pause = PAUSE;
+    loop {
+        let Err(e) = app.documents.put(Container::DeadLetters, document, Condition::Always).await else { return Ok(()) };
+        let left = PATIENCE.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            return Err(e);
+        }
+        tracing::debug!(error = e.chain(), "a message cannot be parked yet: waiting");
+        tokio::time::sleep(e.retry_after.unwrap_or(pause).max(pause).min(left)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
 }

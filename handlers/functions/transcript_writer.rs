@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::error::{Disposition, Error, Result};
 use crate::host::envelope::Envelope;
-use crate::model::call::{CallChange, Effect};
+use crate::model::call::{CallChange, Effect, Outcome};
 use crate::model::transcript::{ArchivedTurn, StartedMessage, TranscriptMessage, TurnMessage};
 use crate::steps::{archive, archiving, events, outbox};
 
@@ -88,7 +88,22 @@ async fn write_turn(app: &App, message: &TurnMessage) -> Result<()> {
     let turn = ArchivedTurn { seq: message.seq, rev: message.rev, degraded: message.degraded, entry: message.entry.clone() };
     let call = &message.call_connection_id;
     archive::keep_turn(app, call, &turn).await?;
-    if archive::exists(app, call).await? { archiving::archive(app, call, None).await } else { Ok(()) }
+    if archive::exists(app, call).await? || (message.seq.is_none() && open(app, message).await? == Outcome::Archived) {
+        return archiving::archive(app, call, None).await;
+    }
+    Ok(())
+}
+
+/// Opens the call of a turn that was answered without the state store, which may have heard of the call by nothing else:
+/// in the open set, the idle limit ends it. Where the store is still away a copy comes back for it: the turn is kept, and
+/// waiting here would hold up the lane for as long as the outage lasts.
+async fn open(app: &App, message: &TurnMessage) -> Result<Outcome> {
+    let (call, at, now) = (message.call_connection_id.clone(), message.entry.at, app.clock.now());
+    let change = CallChange { call, event_id: None, at, now, effect: Effect::Note, fields: Vec::new() };
+    match events::apply(app, &change).await {
+        Err(e) if e.is_transient() => defer(app, TranscriptMessage::Turn(message.clone()), &e).await.map(|()| Outcome::Applied),
+        result => result,
+    }
 }
 
 /// A call that was connected while the state store was away.

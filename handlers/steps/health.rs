@@ -1,6 +1,7 @@
-//! Whether the app serves: the state of each dependency, looked at anew at most once a second.
+//! Whether the app serves: the state of each dependency. The state store is looked at anew at most once a second, the
+//! others, where a look costs money, at most every 30 s. A state store that may evict calls counts as unfit: unhealthy
+//! where production's rules hold, degraded elsewhere; it is asked when it first answers and after every outage.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -8,20 +9,42 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 
 /// How long a look is good.
 const FRESH: Duration = Duration::from_secs(1);
+/// How long a look at documents and queue is good, and one that found the state store unfit.
+const RARE: Duration = Duration::from_secs(30);
 /// How long a look may take.
 const LOOK: Duration = Duration::from_millis(2500);
 /// How long the state store may be away before the app counts as unhealthy.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How one dependency was found: well, or the safe words for why not.
+type Found = std::result::Result<(), String>;
+
 /// What health remembers between looks.
 #[derive(Debug, Default)]
 pub struct Watch {
-    last: Mutex<Option<(Instant, Report)>>,
-    state_away_since: std::sync::Mutex<Option<Instant>>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    last: Option<(Instant, Report)>,
+    documents_and_queue: Option<(Instant, Found, Found)>,
+    state_away_since: Option<Instant>,
+    fitness: Option<(Instant, Fitness)>,
+}
+
+/// Whether the state store is set up to keep what it is given.
+#[derive(Debug)]
+enum Fitness {
+    Fit,
+    /// Why not, in safe words.
+    Unfit(String),
+    /// It could not be asked.
+    Unknown,
 }
 
 /// One look at all dependencies.
@@ -42,20 +65,29 @@ impl Report {
 
 /// The last look, or a new one where it is older than a second. Many who ask at once share one look.
 pub async fn report(app: &App) -> Report {
-    let mut last = app.health.last.lock().await;
-    if let Some((at, report)) = &*last
+    let mut seen = app.health.seen.lock().await;
+    if let Some((at, report)) = &seen.last
         && at.elapsed() < FRESH
     {
         return report.clone();
     }
-    let report = look(app).await;
-    *last = Some((Instant::now(), report.clone()));
+    let report = look(app, &mut seen).await;
+    seen.last = Some((Instant::now(), report.clone()));
     report
 }
 
-async fn look(app: &App) -> Report {
-    let (state, documents, queue) = tokio::join!(checked(app.state.ping()), checked(app.documents.check()), checked(app.queue.check()));
-    let unhealthy = state_away_too_long(app, state.is_ok());
+async fn look(app: &App, seen: &mut Seen) -> Report {
+    let (state, (documents, queue)) = tokio::join!(checked(app.state.ping()), documents_and_queue(app, &mut seen.documents_and_queue));
+    let away_too_long = away_too_long(&mut seen.state_away_since, state.is_ok());
+    let (state, unfit) = match state {
+        Ok(()) => unfit(app, &mut seen.fitness).await.map_or((Ok(()), false), |reason| (Err(reason), true)),
+        Err(reason) => {
+            // Who comes back may be another.
+            seen.fitness = None;
+            (Err(reason), false)
+        }
+    };
+    let unhealthy = away_too_long || (unfit && app.config.guarded);
     let mut details = Map::new();
     let mut all = true;
     for (name, backend, result) in [
@@ -82,7 +114,7 @@ async fn look(app: &App) -> Report {
 }
 
 /// The reason is the error's safe detail; its sources stay in the log.
-async fn checked(check: impl Future<Output = Result<()>>) -> std::result::Result<(), String> {
+async fn checked(check: impl Future<Output = Result<()>>) -> Found {
     match tokio::time::timeout(LOOK, check).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(e)) => {
@@ -93,8 +125,42 @@ async fn checked(check: impl Future<Output = Result<()>>) -> std::result::Result
     }
 }
 
-fn state_away_too_long(app: &App, serves: bool) -> bool {
-    let mut since = app.health.state_away_since.lock().unwrap_or_else(PoisonError::into_inner);
+async fn documents_and_queue(app: &App, seen: &mut Option<(Instant, Found, Found)>) -> (Found, Found) {
+    if let Some((at, documents, queue)) = seen
+        && at.elapsed() < RARE
+    {
+        return (documents.clone(), queue.clone());
+    }
+    let (documents, queue) = tokio::join!(checked(app.documents.check()), checked(app.queue.check()));
+    *seen = Some((Instant::now(), documents.clone(), queue.clone()));
+    (documents, queue)
+}
+
+/// Why the state store must not be used, where it is so.
+async fn unfit(app: &App, seen: &mut Option<(Instant, Fitness)>) -> Option<String> {
+    let known = seen.as_ref().is_some_and(|(at, fitness)| matches!(fitness, Fitness::Fit) || at.elapsed() < RARE);
+    if !known {
+        let fitness = match tokio::time::timeout(LOOK, app.state.check()).await {
+            Ok(Ok(())) => Fitness::Fit,
+            Ok(Err(e)) if e.kind == Kind::Setting => {
+                tracing::error!(error = e.chain(), "the state store is set up wrong");
+                Fitness::Unfit(e.detail)
+            }
+            Ok(Err(e)) => {
+                tracing::warn!(error = e.chain(), "how the state store is set up cannot be seen");
+                Fitness::Unknown
+            }
+            Err(_) => Fitness::Unknown,
+        };
+        *seen = Some((Instant::now(), fitness));
+    }
+    match seen {
+        Some((_, Fitness::Unfit(reason))) => Some(reason.clone()),
+        _ => None,
+    }
+}
+
+fn away_too_long(since: &mut Option<Instant>, serves: bool) -> bool {
     if serves {
         *since = None;
         return false;

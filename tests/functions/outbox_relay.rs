@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::app::Rtvoice;
+use crate::harness::app::{Rtvoice, START};
 use crate::harness::faults::Fault;
 
 const MINUTE: i64 = 60_000;
@@ -111,6 +111,44 @@ async fn an_entry_without_state_is_dropped_after_an_hour() {
     app.clock.advance_millis(1);
     app.relay().await.ok();
     assert_eq!(app.members("open"), Vec::<String>::new());
+    app.finish().await;
+}
+
+/// A call whose turn is in the record and whose state is gone.
+async fn lost() -> Rtvoice {
+    let app = Rtvoice::start();
+    app.event("CallConnected", "call-1", "e1").await.ok();
+    app.turn("call-1", "t1", "hello").await.ok();
+    app.deliver_queue().await;
+    app.forget("call-1");
+    app.clock.advance_millis(60 * MINUTE + 1);
+    app
+}
+
+#[tokio::test]
+async fn a_call_whose_state_was_lost_is_archived_with_what_the_record_has() {
+    let app = lost().await;
+    app.relay().await.ok();
+    app.deliver_queue().await;
+    assert_eq!(app.archived_turns("call-1").await, ["t1"]);
+    let header = app.archive("call-1").await.unwrap().header;
+    assert_eq!((header.end_reason.as_deref(), header.ended_at), (Some("lost"), Some(START)), "it ended when it was last heard of");
+    assert_eq!(app.members("open"), Vec::<String>::new());
+    app.relay().await.ok();
+    assert!(app.queued().is_empty());
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn while_the_record_is_away_a_call_without_state_stays_open_and_holds_up_nobody() {
+    let app = lost().await;
+    app.documents.fail(Fault::Away);
+    app.relay().await.ok();
+    assert_eq!(app.members("open"), ["call-1"]);
+    app.documents.heal();
+    app.relay().await.ok();
+    app.deliver_queue().await;
+    assert_eq!(app.archived_turns("call-1").await, ["t1"]);
     app.finish().await;
 }
 

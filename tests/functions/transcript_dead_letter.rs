@@ -1,9 +1,12 @@
 //! TranscriptDeadLetter: parks what nobody could read, once, and keeps the broker waiting until it is parked.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rtvoice::ports::documents::Container;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::harness::app::{Answer, Rtvoice};
 use crate::harness::faults::Fault;
@@ -78,19 +81,35 @@ async fn a_message_too_large_for_a_document_is_parked_in_part_not_in_a_loop() {
     app.finish_with(0, 4).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn it_is_acknowledged_only_once_it_is_parked() {
     let app = Rtvoice::start();
     app.enqueue("not a message").await;
     app.deliver_queue().await;
     app.documents.fail(Fault::Away);
-    let delivery = app.embedded_queue().receive_dead(1, std::time::Duration::from_secs(60)).await.unwrap().remove(0);
+    let delivery = app.embedded_queue().receive_dead(1, Duration::from_secs(60)).await.unwrap().remove(0);
+    let began = Instant::now();
     app.deliver("TranscriptDeadLetter", &delivery, false).await.problem(503, "unavailable", "");
+    let took = began.elapsed();
+    assert!((30..60).contains(&took.as_secs()), "it would come back at once, without end: {took:?}");
+    assert!(app.documents.calls().len() < 20, "the record is not stormed");
     app.embedded_queue().abandon(&delivery).await.unwrap();
     app.documents.heal();
     assert_eq!(app.deliver_dead().await, 1);
     let parked = app.documents_in(Container::DeadLetters).remove(0);
     assert_eq!((&parked["reason"], &parked["body"]), (&json!("MaxDeliveryCountExceeded"), &json!("not a message")));
+    app.finish_with(0, 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_is_away_for_a_moment_is_waited_for() {
+    let app = Rtvoice::start();
+    app.documents.fail(Fault::Away);
+    let (answer, ()) = tokio::join!(park(&app, b"spoilt", metadata("m-1")), async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        app.documents.heal();
+    });
+    answer.ok();
     app.finish_with(0, 1).await;
 }
 

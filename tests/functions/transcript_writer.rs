@@ -193,6 +193,55 @@ async fn with_the_queue_away_too_the_broker_keeps_the_original() {
 }
 
 #[tokio::test]
+async fn a_call_of_which_only_degraded_turns_were_heard_is_archived_in_the_end() {
+    let app = Rtvoice::with(&[("CALL_IDLE_LIMIT", "600")]);
+    app.state.fail(Fault::Away);
+    assert_eq!(app.turn("call-1", "t1", "hello").await.ok()["degraded"], true);
+    app.state.heal();
+    app.deliver_queue().await;
+    assert_eq!(app.members("open"), ["call-1"]);
+    // CallDisconnected never comes.
+    app.clock.advance_millis(600_001);
+    app.relay().await.ok();
+    app.deliver_queue().await;
+    assert_eq!(app.archived_turns("call-1").await, ["t1"]);
+    assert_eq!(app.members("open"), Vec::<String>::new());
+    app.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_degraded_turn_is_kept_at_once_and_comes_back_until_its_call_can_be_opened() {
+    let app = Rtvoice::start();
+    app.state.fail(Fault::Away);
+    app.turn("call-1", "t1", "hello").await.ok();
+    let began = Instant::now();
+    assert_eq!(app.deliver_queue().await.len(), 1);
+    assert!(began.elapsed() < Duration::from_secs(5), "a lane does not wait for the outage: {:?}", began.elapsed());
+    assert_eq!(app.documents_in(Container::Transcripts).len(), 1);
+    assert_eq!(app.queued()[0].0["deferrals"], 1);
+    app.state.heal();
+    app.clock.advance_millis(60_000);
+    app.deliver_queue().await;
+    assert_eq!(app.members("open"), ["call-1"]);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_degraded_turn_revives_no_call_that_has_ended_or_is_archived() {
+    let app = Rtvoice::start();
+    app.event("CallConnected", "call-1", "e1").await.ok();
+    app.event("CallDisconnected", "call-1", "e2").await.ok();
+    app.quiesce().await;
+    write(&app, &turn_message("t1", None, 0, "one")).await.ok();
+    assert_eq!(app.hash("call-1:session")["status"], "ended");
+    app.deliver_queue().await;
+    write(&app, &turn_message("t2", None, 0, "two")).await.ok();
+    assert_eq!(app.archived_turns("call-1").await, ["t1", "t2"]);
+    assert_eq!(app.members("open"), Vec::<String>::new());
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn what_can_never_be_read_fails_at_once_and_ends_parked() {
     let app = Rtvoice::start();
     let began = Instant::now();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rtvoice::error::{Error, Result};
+use rtvoice::error::{Error, Kind, Result};
 use rtvoice::model::call::{Applied, CallChange};
 use rtvoice::model::conversation::{AuthState, Committed, Loaded, TurnCommit};
 use rtvoice::model::ids::{CallId, TurnId, UserId, WorkerId};
@@ -35,6 +35,8 @@ pub enum Fault {
     Hang,
     /// It happens, and the answer is lost.
     AnswerLost,
+    /// It answers that it is set up wrong: nothing happens.
+    Unfit,
 }
 
 /// The switch of one port; clones share it.
@@ -86,6 +88,7 @@ impl Switch {
         match fault {
             None => call.await,
             Some(Fault::Away) => Err(Error::unavailable("the backend", "switched off by the test")),
+            Some(Fault::Unfit) => Err(Error::new(Kind::Setting, "the backend is set up wrong")),
             Some(Fault::Hang) => {
                 tokio::time::sleep(HANG).await;
                 Err(Error::deadline("the backend", HANG))
