@@ -55,7 +55,7 @@ pub struct Parts {
     pub cache_takes: std::sync::atomic::AtomicBool,
     /// Work off the callers' paths.
     pub tasks: TaskTracker,
-    /// Since when the state store has been away, as health saw it.
+    /// What health remembers between its looks at the dependencies.
     pub health: crate::steps::health::Watch,
 }
 
@@ -75,7 +75,7 @@ impl App {
 
     /// The same with another clock.
     pub fn with_clock(config: Config, clock: Arc<dyn Clock>) -> Result<Self> {
-        let http = http::client()?;
+        let http = config.ca_file.as_deref().map_or_else(http::client, http::client_trusting)?;
         let identity = || Identity::new(http.clone(), config.guarded || config.managed_identity, config.azure_client_id.clone());
         let embedded = if config.uses_embedded() { Some(Embedded::open(&config.embedded_path)?) } else { None };
         let embedded = || embedded.clone().ok_or_else(|| Error::internal("no embedded file was opened"));

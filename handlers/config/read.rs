@@ -50,7 +50,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("ALLOW_EMBEDDED", "true or false", "false"),
     ("LOG_LEVEL", "tracing filter", "info"),
     ("AZURE_CLIENT_ID", "client id of the managed identity", ""),
-    ("SSL_CERT_FILE", "PEM file of certificate authorities to trust", ""),
+    ("SSL_CERT_FILE", "PEM file of certificate authorities to trust: besides the system's for HTTPS, alone for Redis", ""),
     ("AUTH_MAX_ATTEMPTS", "whole number, 1 to 100", "3"),
     ("TTS_L1_BYTES", "bytes", "33554432"),
     ("TTS_MAX_BYTES", "bytes", "1073741824"),
@@ -343,7 +343,9 @@ fn client_id(lookup: Lookup<'_>) -> Result<Option<String>, SettingError> {
 
 fn ca_file(lookup: Lookup<'_>) -> Result<Option<PathBuf>, SettingError> {
     match text(lookup, "SSL_CERT_FILE").map(PathBuf::from) {
-        Some(path) if !path.is_file() => Err(wrong("SSL_CERT_FILE", "must be a readable PEM file", "/etc/ssl/certs/ca-certificates.crt")),
+        Some(path) if !path.is_file() => {
+            Err(wrong("SSL_CERT_FILE", "must be a readable PEM file with certificate authorities", "/etc/ssl/certs/ca-certificates.crt"))
+        }
         other => Ok(other),
     }
 }

@@ -2,6 +2,7 @@
 
 mod documents;
 mod documents_cosmos;
+mod http;
 mod queue;
 mod replies;
 mod speech;
