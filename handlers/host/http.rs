@@ -143,7 +143,7 @@ pub async fn read_body(body: axum::body::Body, limit: usize) -> Result<Bytes> {
             kept = BytesMut::new();
         }
     }
-    if seen > limit { Err(Error::new(Kind::TooLarge, format!("the body must be at most {limit} bytes")).in_field("body")) } else { Ok(kept.freeze()) }
+    if seen > limit { Err(Error::new(Kind::TooLarge, format!("must be at most {limit} bytes")).in_field("body")) } else { Ok(kept.freeze()) }
 }
 
 /// A JSON answer.

@@ -77,7 +77,7 @@ async fn http(
     let body = match payload {
         Payload::Stream(body) => read_body(body, limit).await?,
         Payload::Whole(body) if body.len() <= limit => body,
-        Payload::Whole(_) => return Err(Error::new(Kind::TooLarge, format!("the body must be at most {limit} bytes")).in_field("body")),
+        Payload::Whole(_) => return Err(Error::new(Kind::TooLarge, format!("must be at most {limit} bytes")).in_field("body")),
     };
     let traceparent = text(&headers, "traceparent");
     let request = Request { method, params, headers, body };

@@ -3,12 +3,12 @@
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::model::acs::AcsEvent;
-use crate::model::call::{CallChange, Effect, Outcome};
+use crate::model::call::{CallChange, CallStatus, Effect, Outcome, Session, field};
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
 use crate::model::transcript::{EndedMessage, StartedMessage, TranscriptMessage};
-use crate::ports::state::Known;
-use crate::steps::{outbox, profile};
+use crate::ports::state::{Known, legacy};
+use crate::steps::{archive, outbox, profile};
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +43,15 @@ pub async fn take(app: &App, event: &AcsEvent) -> Result<Taken> {
 pub async fn apply(app: &App, change: &CallChange) -> Result<Outcome> {
     let known = app.state.register(&change.call, change.now).await?;
     if known == Known::Archived {
+        note_late(app, change).await?;
         return Ok(Outcome::Archived);
     }
-    crate::ports::state::legacy::adopt(app.state.as_ref(), &change.call, &known, change.now).await?;
+    adopt(app, &change.call, &known, change.now).await?;
     let applied = app.state.apply(change).await?;
     if applied.outcome == Outcome::Archived {
         // Archived between the two steps: it must not stay in the open set.
         app.state.touch_open(&change.call, None).await?;
+        note_late(app, change).await?;
     }
     let Some(session) = applied.session else { return Ok(applied.outcome) };
     match (&change.effect, applied.outcome) {
@@ -63,6 +65,29 @@ pub async fn apply(app: &App, change: &CallChange) -> Result<Outcome> {
         _ => {}
     }
     Ok(applied.outcome)
+}
+
+/// Looks once for a legacy call and takes it over; one that was already marked disconnected is on its way to the archive then.
+async fn adopt(app: &App, call: &CallId, known: &Known, now: Timestamp) -> Result<Option<Session>> {
+    let adopted = legacy::adopt(app.state.as_ref(), call, known, now).await?;
+    if let Some(session) = &adopted
+        && *known == Known::Nothing
+        && session.status() == CallStatus::Ended
+    {
+        outbox::send_ended(app, call.clone(), session.clone());
+    }
+    Ok(adopted)
+}
+
+/// What an event says of a call that is archived already, such as why it could not be created, goes into the archive.
+async fn note_late(app: &App, change: &CallChange) -> Result<()> {
+    let says_something = change.fields.iter().any(|(name, _)| ![field::SERVER_CALL_ID, field::CORRELATION_ID].contains(name));
+    if !says_something || !archive::exists(app, &change.call).await? {
+        return Ok(());
+    }
+    let fields = change.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let facts = archive::Facts { session: Session::from_fields(fields), ..archive::Facts::default() };
+    archive::merge(app, &change.call, &[], &facts).await.map(drop)
 }
 
 /// With the state store away, the beginning and the end of a call wait in the queue.
@@ -114,6 +139,6 @@ fn ended(change: &CallChange, reason: &str) -> TranscriptMessage {
 /// be loaded again where this says true.
 pub async fn open_provisionally(app: &App, call: &CallId, now: Timestamp) -> Result<bool> {
     let known = app.state.register(call, now).await?;
-    let adopted = crate::ports::state::legacy::adopt(app.state.as_ref(), call, &known, now).await?;
+    let adopted = adopt(app, call, &known, now).await?;
     Ok(adopted.is_some() || known != Known::Nothing)
 }

@@ -87,7 +87,9 @@ async fn look(app: &App, seen: &mut Seen) -> Report {
             (Err(reason), false)
         }
     };
-    let unhealthy = away_too_long || (unfit && app.config.guarded);
+    // Without both no turn can be kept: each would be answered 503.
+    let nothing_keeps_turns = state.is_err() && queue.is_err();
+    let unhealthy = away_too_long || nothing_keeps_turns || (unfit && app.config.guarded);
     let mut details = Map::new();
     let mut all = true;
     for (name, backend, result) in [

@@ -34,7 +34,7 @@ where
         if let Some(expected) = if_match
             && !matches!(&found, Some((_, etag)) if expected == "*" || expected.split(',').any(|one| one.trim() == etag))
         {
-            return Err(Error::new(Kind::PreconditionFailed, "the profile has another version than If-Match names").in_field("If-Match"));
+            return Err(Error::new(Kind::PreconditionFailed, "names another version of the profile").in_field("If-Match"));
         }
         let (mut profile, etag) = match found {
             Some((profile, etag)) => (profile, Some(etag)),

@@ -226,3 +226,17 @@ async fn participants_without_a_number_or_without_end_are_taken_as_far_as_they_g
     assert!((100..2000).contains(&kept), "{kept} were kept");
     app.finish().await;
 }
+
+/// The order that was seen in the wild: the failure comes after the hang-up, and here after the archive.
+#[tokio::test]
+async fn a_failure_that_comes_after_the_archive_is_recorded_in_it() {
+    let app = Rtvoice::start();
+    app.event("CallDisconnected", "call-1", "e1").await.ok();
+    app.deliver_queue().await;
+    let late = app.cloud_event("CreateCallFailed", "call-1", "e2", json!({"resultInformation": {"code": 486, "subCode": 0, "message": "busy"}}));
+    app.post("/api/calls/events", &late).await.ok();
+    let header = app.archive("call-1").await.unwrap().header;
+    assert_eq!(header.participant_info.unwrap()["failure"]["code"], 486);
+    assert_eq!(header.end_reason.as_deref(), Some("CallDisconnected"));
+    app.finish().await;
+}
