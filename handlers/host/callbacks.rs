@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::model::acs::{AcsEvent, events};
-use crate::steps::events::take;
+use crate::steps::events::{shown_type, take};
 
 /// Takes every event of a body, in order of arrival; all are read before the first is acted on. `Ok` when each was taken
 /// or deliberately ignored; the first failure otherwise, after the others were tried: the sender delivers all again, and
@@ -19,7 +19,7 @@ pub async fn take_all(app: &App, body: &Value) -> Result<()> {
     for event in &events {
         let traceparent = event.traceparent.clone().or_else(super::trace::current);
         if let Err(e) = super::trace::scope(traceparent, take(app, event)).await {
-            tracing::warn!(event_type = event.kind, error = e.chain(), "event must be delivered again");
+            tracing::warn!(event_type = shown_type(event), error = e.chain(), "event must be delivered again");
             failed.get_or_insert(e);
         }
     }
