@@ -67,22 +67,39 @@ fn messages_are_read_from_every_sample() {
 #[test]
 fn metadata_of_a_binary_message_is_decoded() {
     let message = envelope("sb_session_binary.req.json");
-    assert!(message.is_metadata_trusted());
     for (name, value) in [
         ("MessageId", "m-1"),
         ("SessionId", "customer-7"),
         ("Subject", "order.created"),
         ("DeliveryCount", "3"),
+        ("SequenceNumber", "42"),
         ("LockToken", "4e773554-f6b7-4ea2-b07d-4c5fd5aba741"),
         ("EnqueuedTimeUtc", "2026-01-15T10:00:00"),
     ] {
         assert_eq!(message.metadata_text(name).as_deref(), Some(value), "{name}");
     }
-    assert_eq!((message.metadata_u64("DeliveryCount"), message.metadata_u64("SequenceNumber")), (Some(3), Some(42)));
-    assert_eq!((message.metadata_u64("MessageId"), message.metadata_text("Client"), message.metadata_text("nothing")), (None, None, None));
+    assert_eq!((message.metadata_text("Client"), message.metadata_text("nothing")), (None, None));
     assert_eq!(message.application_property("tenant").as_deref(), Some("t1"));
     assert_eq!(message.traceparent().as_deref(), Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
     assert_eq!(envelope("sb_dlq_binary.req.json").application_property("DeadLetterReason").as_deref(), Some("MaxDeliveryCountExceeded"));
+}
+
+#[test]
+fn only_a_sound_trace_context_is_one() {
+    use rtvoice::model::trace::is_valid;
+    let (trace, span) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    assert!(is_valid(&format!("00-{trace}-{span}-01")));
+    let (no_trace, no_span) = ("0".repeat(32), "0".repeat(16));
+    for odd in [
+        format!("01-{trace}-{span}-01"),
+        format!("00-{no_trace}-{span}-01"),
+        format!("00-{trace}-{no_span}-01"),
+        format!("00-{}-{span}-01", trace.to_uppercase()),
+        format!("00-{trace}-{span}-01-more"),
+        String::new(),
+    ] {
+        assert!(!is_valid(&odd), "{odd}");
+    }
 }
 
 #[test]
@@ -90,7 +107,7 @@ fn metadata_that_a_body_may_have_written_is_not_shown() {
     for forged in [json!("\"{\\\"messageid\\\":\\\"evil\\\"}\""), json!("{\"deliverycount\":0}"), json!({"deliverycount": 0}), json!("\u{feff} {\"a\":1}")] {
         let message = of(forged.clone());
         assert!(!message.bytes("x").expect("bytes").trusted_metadata, "{forged}");
-        assert_eq!((message.metadata_text("MessageId"), message.metadata_u64("DeliveryCount")), (None, None), "{forged}");
+        assert_eq!((message.metadata_text("MessageId"), message.metadata_text("DeliveryCount")), (None, None), "{forged}");
     }
     assert_eq!(of(json!(BASE64.encode("{\"messageid\":\"evil\"}"))).metadata_text("MessageId").as_deref(), Some("m-1"));
 }
@@ -202,7 +219,7 @@ fn exercise(envelope: &Envelope, binding: &str) {
     let _ = envelope.http(binding);
     let _ = envelope.traceparent();
     for name in ["MessageId", "DeliveryCount", "sys", ""] {
-        let _ = (envelope.metadata_text(name), envelope.metadata_u64(name), envelope.application_property(name));
+        let _ = (envelope.metadata_text(name), envelope.application_property(name));
     }
 }
 

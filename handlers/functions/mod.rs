@@ -82,7 +82,7 @@ pub const ALL: &[Function] = &[
     trigger("CallDisconnected", 20, |app, envelope| Box::pin(call_disconnected::run(app, envelope))),
     http("CallEvents", 20, "calls/events", &[Method::POST, Method::OPTIONS], 1024 * KIB, |app, request| Box::pin(call_events::run(app, request))),
     http("CallWorker", 5, "calls/{callConnectionId}/worker", &[Method::GET], 16 * KIB, |app, request| Box::pin(call_worker::run(app, request))),
-    http("ConversationTurn", 20, "calls/{callConnectionId}/turns", &[Method::POST], 64 * KIB, |app, request| Box::pin(conversation_turn::run(app, request))),
+    http("ConversationTurn", 25, "calls/{callConnectionId}/turns", &[Method::POST], 64 * KIB, |app, request| Box::pin(conversation_turn::run(app, request))),
     http("Health", 10, "health", &[Method::GET], 16 * KIB, |app, request| Box::pin(health::run(app, request))),
     trigger("OutboxRelay", 55, |app, envelope| Box::pin(outbox_relay::run(app, envelope))),
     http("Ready", 10, "ready", &[Method::GET], 16 * KIB, |app, request| Box::pin(ready::run(app, request))),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::model::acs::{AcsEvent, events};
-use crate::steps::events::take;
+use crate::steps::events::{shown_type, take};
 use crate::steps::parking;
 
 /// Takes every event of a body, in order of arrival; all are read before the first is acted on. `Ok` when each was taken
@@ -38,7 +38,7 @@ async fn take_each(app: &App, events: &[AcsEvent]) -> Result<()> {
     for event in events {
         let traceparent = event.traceparent.clone().or_else(super::trace::current);
         if let Err(e) = super::trace::scope(traceparent, take(app, event)).await {
-            tracing::warn!(event_type = event.kind, error = e.chain(), "event must be delivered again");
+            tracing::warn!(event_type = shown_type(event), error = e.chain(), "event must be delivered again");
             failed.get_or_insert(e);
         }
     }

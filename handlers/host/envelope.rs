@@ -15,6 +15,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::model::trace::is_valid;
 pub use answer::{answer_empty, answer_http};
 
 /// JSON texts within one another, the envelope itself being the first: object, string → object, string → string → object.
@@ -106,11 +107,6 @@ impl Envelope {
         }
     }
 
-    /// False where the body's sender may have written Metadata.
-    pub const fn is_metadata_trusted(&self) -> bool {
-        self.trusted
-    }
-
     fn metadata(&self, name: &str) -> Option<&Value> {
         self.trusted.then(|| self.metadata.get(name)).flatten()
     }
@@ -119,11 +115,6 @@ impl Envelope {
     /// null, not a scalar, or where the Metadata cannot be trusted.
     pub fn metadata_text(&self, name: &str) -> Option<String> {
         scalar(self.metadata(name)?)
-    }
-
-    /// A Metadata value as a whole number.
-    pub fn metadata_u64(&self, name: &str) -> Option<u64> {
-        self.metadata_text(name)?.parse().ok()
     }
 
     /// One of a message's application properties, as text.
@@ -136,7 +127,7 @@ impl Envelope {
     pub fn traceparent(&self) -> Option<String> {
         let of_message = || self.application_property("traceparent").or_else(|| self.application_property("Diagnostic-Id"));
         let of_event = || self.data.values().find_map(|v| v.get("traceparent")).and_then(scalar_as_is);
-        of_message().or_else(of_event).filter(|text| is_traceparent(text))
+        of_message().or_else(of_event).filter(|text| is_valid(text))
     }
 
     /// The request of an httpTrigger that was not forwarded: method, path and query, headers and body.
@@ -217,13 +208,6 @@ fn scalar_as_is(value: &Value) -> Option<String> {
         Value::Bool(flag) => Some(flag.to_string()),
         _ => None,
     }
-}
-
-/// `00-<32 hex>-<16 hex>-<2 hex>`, as W3C Trace Context has it.
-fn is_traceparent(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let hex = |part: &str, length: usize| part.len() == length && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    matches!(parts.as_slice(), [version, trace, span, flags] if hex(version, 2) && hex(trace, 32) && hex(span, 16) && hex(flags, 2))
 }
 
 /// Path and query of an absolute or relative URL; what may not stand in a request line is percent-encoded.

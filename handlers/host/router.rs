@@ -20,6 +20,7 @@ use super::http::{Request, json_response, method_not_allowed, problem, read_body
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::functions::{self, Face, Function};
+use crate::model::trace::is_valid;
 
 /// Prefix of forwarded routes; a test holds host.json to it.
 pub const PREFIX: &str = "api";
@@ -176,6 +177,8 @@ async fn invoke<T: Send + 'static>(
     traceparent: Option<String>,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
+    // Before it stands in the log: a client may have written anything there.
+    let traceparent = traceparent.filter(|text| is_valid(text));
     let span = tracing::info_span!(
         "invocation",
         function = function.name,

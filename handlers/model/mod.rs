@@ -11,4 +11,5 @@ pub mod phrase;
 pub mod profile;
 pub mod stages;
 pub mod time;
+pub mod trace;
 pub mod transcript;

@@ -67,12 +67,6 @@ impl Breaker {
         }
     }
 
-    /// True while calls fail at once.
-    pub fn is_open(&self) -> bool {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.open_until.is_some_and(|until| Instant::now() < until)
-    }
-
     /// Runs one call through the circuit.
     pub async fn call<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         self.admit()?;

@@ -4,7 +4,8 @@ use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::model::acs::AcsEvent;
 use crate::model::call::{CallChange, CallStatus, Effect, Outcome, Session, field};
-use crate::model::ids::CallId;
+use crate::model::conversation::PROFILE_KEY;
+use crate::model::ids::{CallId, TurnId, UserId};
 use crate::model::time::Timestamp;
 use crate::model::transcript::{EndedMessage, StartedMessage, TranscriptMessage};
 use crate::ports::state::{Known, legacy};
@@ -21,10 +22,18 @@ pub enum Taken {
     Ignored,
 }
 
+/// Most characters of an event's type that the log shows: anybody may have written it.
+const SHOWN_CHARS: usize = 128;
+
+/// The event's type as the log shows it.
+pub fn shown_type(event: &AcsEvent) -> &str {
+    event.kind.char_indices().nth(SHOWN_CHARS).map_or(event.kind.as_str(), |(end, _)| &event.kind[..end])
+}
+
 /// Takes one event. `Ok` means that it need not be delivered again.
 pub async fn take(app: &App, event: &AcsEvent) -> Result<Taken> {
     let Some(effect) = event.effect() else {
-        tracing::info!(event_type = event.kind, "event carries no state: acknowledged");
+        tracing::info!(event_type = shown_type(event), "event carries no state: acknowledged");
         return Ok(Taken::Ignored);
     };
     let now = app.clock.now();
@@ -56,10 +65,10 @@ pub async fn apply(app: &App, change: &CallChange) -> Result<Outcome> {
     let Some(session) = applied.session else { return Ok(applied.outcome) };
     match (&change.effect, applied.outcome) {
         (Effect::End { .. }, Outcome::Applied) => outbox::send_ended(app, change.call.clone(), session),
-        (Effect::Connect | Effect::Participants { .. }, Outcome::Applied) => {
+        (Effect::Connect | Effect::Participants { .. }, Outcome::Applied | Outcome::Duplicate) => {
             if let Some(user) = session.user() {
-                let (app_, call) = (app.clone(), change.call.clone());
-                app.spawn(async move { profile::attach(&app_, &call, &user).await });
+                let (app_, call, again) = (app.clone(), change.call.clone(), applied.outcome == Outcome::Duplicate);
+                app.spawn(async move { attach(&app_, &call, &user, again).await });
             }
         }
         _ => {}
@@ -88,6 +97,24 @@ async fn note_late(app: &App, change: &CallChange) -> Result<()> {
     let fields = change.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let facts = archive::Facts { session: Session::from_fields(fields), ..archive::Facts::default() };
     archive::merge(app, &change.call, &[], &facts).await.map(drop)
+}
+
+/// Keeps the user's profile in the context; where the event came `again` only if the first delivery did not get that far.
+async fn attach(app: &App, call: &CallId, user: &UserId, again: bool) {
+    if again {
+        match has_profile(app, call).await {
+            Ok(false) => {}
+            Ok(true) => return,
+            Err(e) => return tracing::warn!(error = e.chain(), "whether the call has its profile cannot be seen"),
+        }
+    }
+    profile::attach(app, call, user).await;
+}
+
+async fn has_profile(app: &App, call: &CallId) -> Result<bool> {
+    // Any turn will do: the context comes with it.
+    let loaded = app.state.load(call, &TurnId::parse("-")?).await?;
+    Ok(loaded.context.contains_key(PROFILE_KEY))
 }
 
 /// With the state store away, the beginning and the end of a call wait in the queue.

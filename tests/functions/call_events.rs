@@ -121,6 +121,27 @@ async fn the_profile_of_the_first_phone_participant_reaches_the_reply() {
 }
 
 #[tokio::test]
+async fn an_event_that_comes_again_brings_the_profile_that_the_first_delivery_did_not() {
+    let app = Rtvoice::start();
+    app.patch("/api/users/tel-14255550123", &json!({"preferences": {"name": "Ada"}})).await.ok();
+    let event = json!([app.cloud_event("ParticipantsUpdated", "call-1", "p1", participants(1, &["4:+14255550123"]))]);
+    // As if the handler had been killed between the event and the profile.
+    app.state.fail_in("attach_profile", Fault::Away);
+    app.post(EVENTS, &event).await.ok();
+    app.quiesce().await;
+    app.state.heal();
+    app.state.calls();
+    for _ in 0..2 {
+        app.post(EVENTS, &event).await.ok();
+        app.quiesce().await;
+    }
+    assert_eq!(app.state.calls().iter().filter(|call| **call == "attach_profile").count(), 1, "once it is there it stays");
+    app.turn("call-1", "t1", "hello").await.ok();
+    assert_eq!(app.agent.prompts()[0]["profile"]["preferences"]["name"], "Ada");
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn the_user_of_the_context_goes_before_the_phone() {
     let app = Rtvoice::start();
     app.patch("/api/users/customer-7", &json!({"preferences": {"name": "Grace"}})).await.ok();

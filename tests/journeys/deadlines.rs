@@ -21,7 +21,7 @@ async fn a_frozen_redis_is_got_over() {
     let began = Instant::now();
     let frozen = call.say("frozen", "nobody listens").await;
     assert_eq!((frozen.status, &frozen.body["degraded"]), (200, &json!(true)), "{frozen:?}");
-    // The invocation's own deadline is 20 s; each step has a shorter one.
+    // The invocation's own deadline is 25 s; each step has a shorter one.
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     for number in 0..5 {
         let answer = call.say(&format!("open-{number}"), "the circuit opens").await;
@@ -81,4 +81,12 @@ async fn a_commit_that_ran_without_an_answer_is_one_turn() {
     let archived = call.archived(3).await;
     assert_eq!(turn_ids(&archived), ["first", "lost", "third"]);
     assert!(archived.header.complete && archived.union.in_order()[1].seq == Some(2));
+}
+
+#[test]
+fn a_turn_has_time_for_all_its_steps_at_their_slowest() {
+    let turn = rtvoice::functions::ALL.iter().find(|function| function.name == "ConversationTurn").expect("it is registered");
+    // The first turn of a legacy call, by the deadlines of the design: ten steps on Redis (500 ms each),
+    // the reply (8 s), the phrase (3.5 s of waiting, 3 s of speech), the queue (2 s), and a little between them.
+    assert!(turn.deadline >= Duration::from_millis(10 * 500 + 8_000 + 3_500 + 3_000 + 2_000 + 1_500));
 }

@@ -6,6 +6,7 @@ mod copies;
 mod deadlines;
 mod instances;
 mod killed;
+mod log;
 mod permutations;
 mod poison;
 mod redis_modes;

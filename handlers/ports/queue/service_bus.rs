@@ -34,6 +34,7 @@ use super::{Message, Queue};
 use crate::config::{Secret, ServiceBusConfig};
 use crate::error::{Error, Kind, Result};
 use crate::model::time::Timestamp;
+use crate::model::trace::is_valid;
 use crate::ports::clock::Clock;
 use crate::ports::http::retry_after;
 use crate::ports::identity::Identity;
@@ -134,7 +135,8 @@ fn retry_pause(e: &Error) -> Option<Duration> {
 /// The headers that make a body a message: broker properties as JSON, custom properties one header each.
 fn message_headers(message: &Message) -> HashMap<String, String> {
     let mut headers = HashMap::from([("BrokerProperties".to_owned(), broker_properties(message))]);
-    if let Some(traceparent) = message.traceparent.as_deref().filter(|t| is_traceparent(t)) {
+    // Anything else is left behind rather than sent wrong.
+    if let Some(traceparent) = message.traceparent.as_deref().filter(|t| is_valid(t)) {
         // A string property stands in double quotes; `Diagnostic-Id` is the name that Azure's own tracing reads.
         for name in ["traceparent", "Diagnostic-Id"] {
             headers.insert(name.to_owned(), format!("\"{traceparent}\""));
@@ -174,13 +176,6 @@ fn ascii(json: &str) -> String {
         }
     }
     text
-}
-
-/// A trace context of version 00; anything else is left behind rather than sent wrong.
-fn is_traceparent(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let hex = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
-    matches!(parts[..], ["00", trace, span, flags] if trace.len() == 32 && span.len() == 16 && flags.len() == 2 && [trace, span, flags].into_iter().all(hex))
 }
 
 #[derive(Debug)]
