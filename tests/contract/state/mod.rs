@@ -93,6 +93,8 @@ macro_rules! state_contract {
             an_expired_claim_is_free,
             a_claim_is_released_by_its_owner_alone,
             a_heartbeat_counts_the_calls,
+            a_heartbeat_drops_the_calls_that_are_lost,
+            an_owner_whose_heartbeat_is_gone_holds_nothing,
             one_of_many_claimers_wins,
         ]);
         $crate::contract::state::state_contract!(@group $backend, caches, [
