@@ -36,6 +36,7 @@ macro_rules! state_contract {
             a_stale_participants_report_is_ignored,
             each_event_lets_the_call_live_on,
             the_profile_is_kept_in_an_open_call_alone,
+            a_profile_that_opens_the_context_says_so,
         ]);
         $crate::contract::state::state_contract!(@group $backend, turns, [
             turns_are_numbered_and_remembered,

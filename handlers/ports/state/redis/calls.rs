@@ -9,6 +9,7 @@ use crate::model::call::{Applied, CallChange, Effect, Outcome, Session};
 use crate::model::conversation::{CONTEXT_BYTES, CONTEXT_KEYS, Committed, Entry, Loaded, PROFILE_KEY, TurnCommit, Window};
 use crate::model::ids::{CallId, TurnId};
 use crate::model::time::Timestamp;
+use crate::ports::clock::{Clock as _, SystemClock};
 use crate::ports::state::keys::{CallKey, TtlPolicy};
 use crate::ports::state::{Calls, Known, StageTimes, Survey};
 
@@ -197,7 +198,7 @@ impl Calls for AsyncAzureRedisManager {
     async fn attach_profile(&self, call: &CallId, facts: &str) -> Result<()> {
         let mut invocation = self.scripts.attach_profile.prepare_invoke();
         invocation.key(self.key(call, CallKey::Session)).key(self.key(call, CallKey::Context));
-        invocation.arg(facts).arg(self.ttl(TtlPolicy::ConversationContext));
+        invocation.arg(facts).arg(self.ttl(TtlPolicy::ConversationContext)).arg(SystemClock.now().millis());
         debug_assert_eq!(PROFILE_KEY, "_profile", "the script names the key");
         self.script(&invocation).await.map(drop)
     }
