@@ -38,7 +38,7 @@ pub async fn ensure(app: &App, phrase: &Phrase, hash: &str) -> Result<Found> {
     let since = Instant::now();
     loop {
         match app.state.phrase(hash, &token).await {
-            Ok(Spoken::Cached(_)) => return Ok(Found::Hit(app.audio.get(hash).await)),
+            Ok(Spoken::Cached) => return Ok(Found::Hit(app.audio.get(hash).await)),
             Ok(Spoken::Yours) => return make(app, phrase, hash, Some(&token)).await,
             Ok(Spoken::Awaited) if since.elapsed() < PATIENCE => {}
             Ok(Spoken::Awaited) => return make(app, phrase, hash, None).await,

@@ -231,8 +231,8 @@ pub trait Workers: Send + Sync + 'static {
 /// What the cache of spoken phrases knows of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spoken {
-    /// It is there, this many bytes.
-    Cached(u64),
+    /// It is there.
+    Cached,
     /// Nobody has it, and the caller now holds the right to synthesise it.
     Yours,
     /// Another synthesises it right now.

@@ -24,6 +24,7 @@ mod legacy;
 mod link;
 mod nodes;
 mod outbox;
+mod sending;
 mod workers;
 
 pub use link::install_tls13;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use rtvoice::model::call::{CallChange, CallStatus, Effect, Outcome, field};
-use rtvoice::model::conversation::{Committed, PROFILE_KEY};
+use rtvoice::model::conversation::{Committed, PROFILE_KEY, REBUILT_KEY};
 use rtvoice::model::time::Timestamp;
 use rtvoice::ports::state::keys::{CallKey, TtlPolicy};
 use rtvoice::ports::state::{Closing, Known, Pending};
@@ -218,6 +218,18 @@ pub async fn each_event_lets_the_call_live_on(b: &Bench) {
     b.apply(&call, Some("e2"), Effect::Note).await;
     for key in slides {
         b.assert_life_of(&call, key, TtlPolicy::SessionHistory);
+    }
+}
+
+pub async fn a_profile_that_opens_the_context_says_so(b: &Bench) {
+    let (new, old) = (call_id("new"), call_id("old"));
+    b.apply(&new, Some("e1"), Effect::Note).await;
+    b.turn(&old, "t1").await;
+    b.expire(&old, CallKey::Context);
+    for (call, rebuilt) in [(&new, false), (&old, true)] {
+        b.state.attach_profile(call, "{}").await.unwrap();
+        let context = b.load(call).await.context;
+        assert_eq!((context.contains_key("_createdAt"), context.contains_key(REBUILT_KEY)), (!rebuilt, rebuilt), "{context:?}");
     }
 }
 

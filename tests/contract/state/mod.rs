@@ -36,6 +36,7 @@ macro_rules! state_contract {
             a_stale_participants_report_is_ignored,
             each_event_lets_the_call_live_on,
             the_profile_is_kept_in_an_open_call_alone,
+            a_profile_that_opens_the_context_says_so,
         ]);
         $crate::contract::state::state_contract!(@group $backend, turns, [
             turns_are_numbered_and_remembered,
@@ -93,6 +94,8 @@ macro_rules! state_contract {
             an_expired_claim_is_free,
             a_claim_is_released_by_its_owner_alone,
             a_heartbeat_counts_the_calls,
+            a_heartbeat_drops_the_calls_that_are_lost,
+            an_owner_whose_heartbeat_is_gone_holds_nothing,
             one_of_many_claimers_wins,
         ]);
         $crate::contract::state::state_contract!(@group $backend, caches, [

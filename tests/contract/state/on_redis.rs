@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use rtvoice::config::Config;
 use rtvoice::error::Kind;
-use rtvoice::model::conversation::{ContextPatch, Entry, TurnCommit};
+use rtvoice::model::conversation::{AuthState, ContextPatch, Entry, TurnCommit};
 use rtvoice::ports::clock::ManualClock;
 use rtvoice::ports::state::redis::AsyncAzureRedisManager;
-use rtvoice::ports::state::{Archiving as _, Calls as _, Known, MESSAGES, State, StateHealth as _};
+use rtvoice::ports::state::{Archiving as _, Attempt, AuthStates as _, Calls as _, Known, MESSAGES, State, StateHealth as _, Workers as _};
 
-use super::bench::{Backend, Beneath, START, call_id, entry};
+use super::bench::{Backend, Beneath, START, call_id, entry, worker_id};
 use crate::harness::process::eventually;
 use crate::harness::proxy::Proxy;
 use crate::harness::redis::{Options, RedisCluster, RedisServer, Refusing, Reply, Wire, config_for};
@@ -89,6 +89,49 @@ async fn a_cluster_that_is_slow_to_reach_is_reached() {
     assert_eq!(state.ping().await.unwrap_err().kind, Kind::Deadline);
     eventually("the connection is made", String::new, async || state.ping().await.ok()).await;
     assert_eq!(state.register(&call_id("c1"), START).await.unwrap(), Known::Nothing);
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_sent_twice_counts_once() {
+    let server = RedisServer::single();
+    let proxy = Proxy::start(server.port()).await;
+    let mut settings = server.settings();
+    settings.push(("REDIS_PORT", proxy.port().to_string()));
+    let state = AsyncAzureRedisManager::new(&config_for(&settings), None).unwrap();
+    let (call, failure) = (call_id("c1"), AuthState::default());
+    state.attempt_auth(&call, &failure, 2).await.unwrap();
+    proxy.lose_answers_from(":auth");
+    let cut = async {
+        eventually("the attempt was sent", String::new, async || proxy.is_losing().then_some(())).await;
+        // The answer is lost for good only once it has come.
+        let counted =
+            async || server.wire().keys("*:auth").first().map(|(key, _)| server.wire().command(&["HGET", key, "failed"]) == Reply::Bulk(b"2".to_vec()));
+        eventually("the attempt was counted", String::new, async || counted().await.filter(|counted| *counted)).await;
+        proxy.heal();
+    };
+    let (attempt, ()) = tokio::join!(state.attempt_auth(&call, &failure, 2), cut);
+    let locked = AuthState { failed_attempts: 2, locked: true, ..failure.clone() };
+    assert!(matches!(attempt, Ok(Attempt::Taken(state, _)) if state == locked), "it is this one that locked");
+    assert!(matches!(state.attempt_auth(&call, &failure, 2).await, Ok(Attempt::Locked(state, _)) if state == locked));
+}
+
+#[tokio::test]
+async fn the_first_heartbeat_after_an_outage_is_taken() {
+    let server = RedisServer::single();
+    let state = AsyncAzureRedisManager::new(&config_for(&server.settings()), None).unwrap();
+    let worker = worker_id("w1");
+    state.claim(&call_id("c1"), &worker, None, "a", START).await.unwrap().unwrap();
+    server.kill();
+    for _ in 0..3 {
+        state.heartbeat(&worker, START).await.unwrap_err();
+    }
+    server.restart();
+    // While the circuit is open nothing goes out; what closes it must not be refused halfway.
+    let beat = async || {
+        let result = state.heartbeat(&worker, START).await;
+        (!server.wire().keys("*:heartbeat").is_empty()).then_some(result)
+    };
+    assert_eq!(eventually("a heartbeat goes out", String::new, beat).await.unwrap(), 0);
 }
 
 /// One server with a password.

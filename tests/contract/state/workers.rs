@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use rtvoice::model::time::Timestamp;
-use rtvoice::ports::state::Lease;
 use rtvoice::ports::state::keys::{CallKey, TtlPolicy};
+use rtvoice::ports::state::{Closing, Lease};
 
 use super::bench::{Bench, START, call_id, worker_id};
 
@@ -106,6 +106,36 @@ pub async fn a_heartbeat_counts_the_calls(b: &Bench) {
     release(b, "w1", None, START).await.unwrap();
     assert_eq!(b.state.heartbeat(&worker, START).await.unwrap(), 2);
     b.assert_life(&b.keys.worker_affinity(&worker), TtlPolicy::WorkerAffinity);
+}
+
+pub async fn a_heartbeat_drops_the_calls_that_are_lost(b: &Bench) {
+    let worker = worker_id("w1");
+    // More than are looked at together.
+    let calls: Vec<_> = (0..250).map(|n| call_id(&format!("c{n}"))).collect();
+    for call in &calls {
+        b.state.claim(call, &worker, None, "a", START).await.unwrap().unwrap();
+    }
+    let [expired, archived, kept] = [&calls[0], &calls[1], &calls[2]];
+    b.expire(expired, CallKey::Worker);
+    let closing = Closing { call: archived.clone(), summary: "{}".to_owned(), archived_fields: Vec::new(), archived_entries: 0 };
+    assert!(b.state.close(&closing).await.unwrap());
+    assert_eq!(b.state.heartbeat(&worker, START).await.unwrap(), 248);
+    b.state.claim(kept, &worker, Some("a"), "b", START.plus_millis(1)).await.unwrap().unwrap();
+    let ttl = i64::try_from(b.keys.ttl(TtlPolicy::WorkerAffinity)).unwrap() * 1000;
+    assert_eq!(b.state.heartbeat(&worker, START.plus_millis(ttl)).await.unwrap(), 1, "expiry is judged by the time that the worker tells");
+    b.expire(kept, CallKey::Worker);
+    assert_eq!(b.state.heartbeat(&worker, START).await.unwrap(), 0);
+    assert_eq!(b.life(&b.keys.worker_affinity(&worker)), None, "nothing of them is left");
+}
+
+pub async fn an_owner_whose_heartbeat_is_gone_holds_nothing(b: &Bench) {
+    claim(b, "w1", None, "a", START).await.unwrap();
+    die(b, "w1");
+    assert_eq!(release(b, "w1", Some("a"), START).await, Ok(false));
+    assert_eq!(claim(b, "w1", None, "b", START).await, Ok(lease(b, "w1", "b", START)), "its own claim was free, too");
+    die(b, "w1");
+    assert_eq!(claim(b, "w1", Some("b"), "c", START).await, Ok(lease(b, "w1", "c", START)), "whatever token it has");
+    assert_eq!(claim(b, "w1", Some("b"), "d", START).await, Err(lease(b, "w1", "c", START)));
 }
 
 pub async fn one_of_many_claimers_wins(b: &Bench) {

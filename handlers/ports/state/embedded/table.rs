@@ -225,10 +225,10 @@ impl<'a> Table<'a> {
         self.one("SELECT value FROM state_values WHERE key_id = ?1", [id.0], |row| row.get(0))
     }
 
-    /// Length of a value in bytes, without reading it.
-    pub(super) fn value_length(&self, key: &str) -> Result<Option<u64>> {
-        let Some(id) = self.id(key)? else { return Ok(None) };
-        self.one("SELECT length(value) FROM state_values WHERE key_id = ?1", [id.0], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))
+    /// Whether the key holds a value, without reading it.
+    pub(super) fn has_value(&self, key: &str) -> Result<bool> {
+        let Some(id) = self.id(key)? else { return Ok(false) };
+        self.one("SELECT 1 FROM state_values WHERE key_id = ?1", [id.0], |_| Ok(())).map(|found| found.is_some())
     }
 
     /// Replaces whatever the key holds by a value.

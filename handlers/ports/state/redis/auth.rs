@@ -10,6 +10,7 @@ use super::{AsyncAzureRedisManager, fields, parts, read};
 use crate::error::{Error, Result};
 use crate::model::conversation::AuthState;
 use crate::model::ids::CallId;
+use crate::ports::clock::{Clock as _, SystemClock};
 use crate::ports::state::keys::{CallKey, TtlPolicy};
 use crate::ports::state::{Attempt, AuthStates};
 
@@ -43,10 +44,9 @@ impl AuthStates for AsyncAzureRedisManager {
         let mut invocation = self.scripts.attempt_auth.prepare_invoke();
         invocation.key(self.key(call, CallKey::Auth)).arg(if said.authenticated { "1" } else { "0" });
         invocation.arg(serde_json::to_string(&kept).map_err(Error::internal)?).arg(max_attempts).arg(self.ttl(TtlPolicy::AuthenticationState));
-        // A failed attempt that is sent twice would count twice.
-        let invocation = &invocation;
-        let answer = self.link.once(|mut connection| async move { invocation.invoke_async(&mut connection).await }).await?;
-        let (word, rest) = parts(answer)?;
+        // Not only we send it twice where a connection breaks: a cluster's client does, too.
+        invocation.arg(SystemClock.new_id());
+        let (word, rest) = parts(self.script(&invocation).await?)?;
         let [stored, ttl]: [Value; 2] = exact(rest)?;
         let after = state(&fields(stored)?)?.ok_or_else(|| Error::internal("an authentication state was lost while it was written"))?;
         Ok(if word == "locked" { Attempt::Locked(after, left(ttl)?) } else { Attempt::Taken(after, left(ttl)?) })

@@ -82,9 +82,9 @@ impl Caches for AsyncAzureRedisManager {
         let claim = format!("{CLAIM}{token}");
         let mut ask = pipe();
         // One byte more than the claim, so that a longer token is not taken for the caller's.
-        ask.cmd("GETRANGE").arg(&key).arg(0).arg(claim.len()).strlen(&key);
+        ask.cmd("GETRANGE").arg(&key).arg(0).arg(claim.len());
         ask.cmd("SET").arg(&key).arg(&claim).arg("NX").arg("PX").arg(CLAIM_MILLIS);
-        let [head, length, claimed]: [Value; 3] = exact(self.pipeline(&ask).await?)?;
+        let [head, claimed]: [Value; 2] = exact(self.pipeline(&ask).await?)?;
         let head: Vec<u8> = read(head)?;
         // The caller's own claim stands there where the pipeline was sent a second time over a new connection.
         Ok(if !matches!(claimed, Value::Nil) || head == claim.as_bytes() {
@@ -92,7 +92,7 @@ impl Caches for AsyncAzureRedisManager {
         } else if head.is_empty() || head.starts_with(CLAIM.as_bytes()) {
             Spoken::Awaited
         } else {
-            Spoken::Cached(read(length)?)
+            Spoken::Cached
         })
     }
 

@@ -1,7 +1,6 @@
 //! Calls and turns on Redis.
 
 use async_trait::async_trait;
-use futures::future::{join_all, try_join_all};
 use redis::{Pipeline, Value, pipe};
 
 use super::{AsyncAzureRedisManager, entry, fields, millis, parts, read};
@@ -10,30 +9,11 @@ use crate::model::call::{Applied, CallChange, Effect, Outcome, Session};
 use crate::model::conversation::{CONTEXT_BYTES, CONTEXT_KEYS, Committed, Entry, Loaded, PROFILE_KEY, TurnCommit, Window};
 use crate::model::ids::{CallId, TurnId};
 use crate::model::time::Timestamp;
+use crate::ports::clock::{Clock as _, SystemClock};
 use crate::ports::state::keys::{CallKey, TtlPolicy};
 use crate::ports::state::{Calls, Known, StageTimes, Survey};
 
 impl AsyncAzureRedisManager {
-    /// Runs a pipeline on the keys of one slot.
-    pub(super) async fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Value>> {
-        self.link.idempotent(|mut connection| async move { pipeline.query_async(&mut connection).await }).await
-    }
-
-    /// Runs a script that decides by ids, so that sending it twice is harmless.
-    pub(super) async fn script(&self, invocation: &redis::ScriptInvocation<'_>) -> Result<Value> {
-        self.link.idempotent(|mut connection| async move { invocation.invoke_async(&mut connection).await }).await
-    }
-
-    /// Runs independent pipelines at once, as one operation of the circuit breaker: while it tries whether the server is
-    /// back it admits one alone, and would refuse the others.
-    async fn together(&self, pipelines: &[Pipeline]) -> Result<Vec<Vec<Value>>> {
-        let one = |pipeline: &Pipeline, mut connection: super::link::Connection| {
-            let pipeline = pipeline.clone();
-            async move { pipeline.query_async(&mut connection).await }
-        };
-        self.link.idempotent(|connection| try_join_all(pipelines.iter().map(move |p| one(p, connection.clone())))).await
-    }
-
     /// The entry at one place of the history.
     async fn entry_at(&self, call: &CallId, seq: u64) -> Result<Option<(u64, Entry)>> {
         let mut look = pipe();
@@ -218,7 +198,7 @@ impl Calls for AsyncAzureRedisManager {
     async fn attach_profile(&self, call: &CallId, facts: &str) -> Result<()> {
         let mut invocation = self.scripts.attach_profile.prepare_invoke();
         invocation.key(self.key(call, CallKey::Session)).key(self.key(call, CallKey::Context));
-        invocation.arg(facts).arg(self.ttl(TtlPolicy::ConversationContext));
+        invocation.arg(facts).arg(self.ttl(TtlPolicy::ConversationContext)).arg(SystemClock.now().millis());
         debug_assert_eq!(PROFILE_KEY, "_profile", "the script names the key");
         self.script(&invocation).await.map(drop)
     }
@@ -249,11 +229,6 @@ impl Calls for AsyncAzureRedisManager {
 /// A TTL as the client wants it.
 pub(super) fn seconds(ttl: u64) -> i64 {
     i64::try_from(ttl).unwrap_or(i64::MAX)
-}
-
-/// Runs independent pipelines together and keeps the first failure.
-pub(super) async fn all(manager: &AsyncAzureRedisManager, pipelines: &[Pipeline]) -> Result<()> {
-    join_all(pipelines.iter().map(|p| manager.pipeline(p))).await.into_iter().try_for_each(|r| r.map(drop))
 }
 
 /// A time in a stored field.

@@ -4,8 +4,7 @@
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures::future::try_join_all;
-use redis::{Cmd, Pipeline, Value, cmd, pipe};
+use redis::{Cmd, Value, cmd, pipe};
 
 use super::calls::seconds;
 use super::{AsyncAzureRedisManager, fields, parts, read};
@@ -24,21 +23,6 @@ const PAGE: u64 = 1000;
 type Bytes = Vec<u8>;
 
 impl AsyncAzureRedisManager {
-    /// Sends commands on keys of any slots in one round trip.
-    async fn scattered(&self, commands: Vec<Cmd>) -> Result<Vec<Value>> {
-        let mut pipelines = vec![Pipeline::new()];
-        for command in commands {
-            if self.keys.is_clustered() && !pipelines[pipelines.len() - 1].is_empty() {
-                pipelines.push(Pipeline::new());
-            }
-            if let Some(pipeline) = pipelines.last_mut() {
-                pipeline.add_command(command);
-            }
-        }
-        pipelines.retain(|pipeline| !pipeline.is_empty());
-        Ok(try_join_all(pipelines.iter().map(|pipeline| self.pipeline(pipeline))).await?.concat())
-    }
-
     /// Reads those of the keys that are there.
     async fn look(&self, keys: Vec<(Role, String)>) -> Result<Vec<LegacyKey>> {
         let types = self.scattered(keys.iter().map(|(_, key)| cmd("TYPE").arg(key).to_owned()).collect()).await?;

@@ -27,6 +27,8 @@ use crate::ports::identity::Identity;
 
 /// Time that one operation may take in all, its retry included.
 const DEADLINE: Duration = Duration::from_millis(500);
+/// How often an operation is sent, at most.
+const ATTEMPTS: u32 = 2;
 /// Time that a connection may take; longer than an operation, so that a slow handshake is not begun over and over.
 const CONNECT: Duration = Duration::from_secs(3);
 /// Time that the first connection to all nodes of a cluster may take.
@@ -126,22 +128,13 @@ impl Link {
         }
     }
 
-    /// Runs an operation that may be sent twice: once more where the connection broke under it.
+    /// Runs an operation, once more where the connection broke under it: all of ours may be sent twice.
     pub(super) async fn idempotent<T, F, W>(&self, operation: F) -> Result<T>
     where
         F: Fn(Connection) -> W,
         W: Future<Output = RedisResult<T>>,
     {
-        self.breaker.call(within(DEADLINE, self.attempts(2, operation))).await
-    }
-
-    /// Runs an operation that must not be sent twice.
-    pub(super) async fn once<T, F, W>(&self, operation: F) -> Result<T>
-    where
-        F: Fn(Connection) -> W,
-        W: Future<Output = RedisResult<T>>,
-    {
-        self.breaker.call(within(DEADLINE, self.attempts(1, operation))).await
+        self.breaker.call(within(DEADLINE, self.attempts(operation))).await
     }
 
     /// Runs an operation past the circuit breaker with time for a first connection: for the checks at start. Its
@@ -151,17 +144,17 @@ impl Link {
         F: Fn(Connection) -> W,
         W: Future<Output = RedisResult<T>>,
     {
-        let result = within(limit, self.attempts(2, operation)).await;
+        let result = within(limit, self.attempts(operation)).await;
         self.breaker.record(&result);
         result
     }
 
-    async fn attempts<T, F, W>(&self, attempts: u32, operation: F) -> Result<T>
+    async fn attempts<T, F, W>(&self, operation: F) -> Result<T>
     where
         F: Fn(Connection) -> W,
         W: Future<Output = RedisResult<T>>,
     {
-        let mut left = attempts;
+        let mut left = ATTEMPTS;
         loop {
             left -= 1;
             let result = match self.connection().await {

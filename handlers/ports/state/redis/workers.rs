@@ -1,10 +1,11 @@
 //! Claims of workers on calls, on Redis. A worker's heartbeat is in another slot than the claim: it is looked at
-//! first, and the script is told which lease was found dead, so that the decision stays one compare and set.
+//! first, and the script is told which lease was found dead, so that the decision stays one compare and set. A worker's
+//! set of calls is in a slot of its own, too: it follows the claims, and each heartbeat drops from it what was lost.
 
 use async_trait::async_trait;
-use redis::{Value, pipe};
+use redis::{Value, cmd, pipe};
 
-use super::calls::{all, exact, seconds, time};
+use super::calls::{exact, seconds, time};
 use super::{AsyncAzureRedisManager, parts, read};
 use crate::error::{Error, Result};
 use crate::model::ids::{CallId, WorkerId};
@@ -12,7 +13,64 @@ use crate::model::time::Timestamp;
 use crate::ports::state::keys::{CallKey, TtlPolicy};
 use crate::ports::state::{Lease, Workers};
 
+/// Calls of a worker that are looked at together, about.
+const PAGE: u64 = 100;
+
 impl AsyncAzureRedisManager {
+    /// The token of a claim that the worker itself has and lost by its silence; empty where there is none.
+    async fn lost_token(&self, call: &CallId, worker: &WorkerId) -> Result<String> {
+        let mut claim = cmd("HMGET");
+        claim.arg(self.key(call, CallKey::Worker)).arg("owner").arg("token");
+        let mut alive = cmd("EXISTS");
+        alive.arg(self.keys.worker_heartbeat(worker));
+        let [claim, alive]: [Value; 2] = exact(self.scattered(vec![claim, alive]).await?)?;
+        let (owner, token): (Option<String>, Option<String>) = read(claim)?;
+        let lost = owner.as_deref() == Some(worker.as_str()) && !read::<bool>(alive)?;
+        Ok(token.filter(|_| lost).unwrap_or_default())
+    }
+
+    /// Those of the calls that the worker does not hold.
+    async fn not_held(&self, calls: Vec<String>, worker: &WorkerId, now: Timestamp) -> Result<Vec<String>> {
+        let mut looks = Vec::with_capacity(calls.len());
+        for call in &calls {
+            let mut look = cmd("HMGET");
+            look.arg(self.key(&CallId::parse(call.as_str())?, CallKey::Worker)).arg("owner").arg("until");
+            looks.push(look);
+        }
+        let mut lost = Vec::new();
+        for (call, claim) in calls.into_iter().zip(self.scattered(looks).await?) {
+            let (owner, until): (Option<String>, Option<String>) = read(claim)?;
+            let held = owner.as_deref() == Some(worker.as_str()) && until.is_some_and(|until| time(&until) > now);
+            if !held {
+                lost.push(call);
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Drops from a worker's set the calls that it does not hold any more: their claims expired, or went with their
+    /// calls. One that is claimed again just now comes back with its renewal.
+    async fn drop_lost(&self, worker: &WorkerId, now: Timestamp) -> Result<()> {
+        let set = self.keys.worker_affinity(worker);
+        let mut cursor = 0;
+        loop {
+            let mut look = pipe();
+            look.cmd("SSCAN").arg(&set).arg(cursor).arg("COUNT").arg(PAGE);
+            let [page]: [Value; 1] = exact(self.pipeline(&look).await?)?;
+            let (next, calls): (u64, Vec<String>) = read(page)?;
+            let lost = self.not_held(calls, worker, now).await?;
+            if !lost.is_empty() {
+                let mut leave = pipe();
+                leave.srem(&set, lost).ignore();
+                self.pipeline(&leave).await?;
+            }
+            if next == 0 {
+                return Ok(());
+            }
+            cursor = next;
+        }
+    }
+
     async fn alive(&self, worker: &WorkerId) -> Result<bool> {
         let mut look = pipe();
         look.exists(self.keys.worker_heartbeat(worker));
@@ -68,7 +126,8 @@ impl Workers for AsyncAzureRedisManager {
         now: Timestamp,
     ) -> Result<std::result::Result<Lease, Lease>> {
         let token = token.unwrap_or("");
-        let (mut done, mut lease, mut former) = self.try_claim(call, worker, token, fresh_token, now, "").await?;
+        let lost = self.lost_token(call, worker).await?;
+        let (mut done, mut lease, mut former) = self.try_claim(call, worker, token, fresh_token, now, &lost).await?;
         if !done && lease.worker != *worker && !self.alive(&lease.worker).await? {
             (done, lease, former) = self.try_claim(call, worker, token, fresh_token, now, &lease.token).await?;
         }
@@ -85,13 +144,14 @@ impl Workers for AsyncAzureRedisManager {
             leave.srem(self.keys.worker_affinity(&former), call.as_str()).ignore();
             changes.push(leave);
         }
-        all(self, &changes).await?;
+        self.together(&changes).await?;
         Ok(Ok(lease))
     }
 
     async fn release(&self, call: &CallId, worker: &WorkerId, token: Option<&str>, now: Timestamp) -> Result<std::result::Result<bool, Lease>> {
         let token = token.unwrap_or("");
-        let (mut word, mut lease) = self.try_release(call, worker, token, now, "").await?;
+        let lost = self.lost_token(call, worker).await?;
+        let (mut word, mut lease) = self.try_release(call, worker, token, now, &lost).await?;
         if let (true, Some(held)) = (word == "held", &lease)
             && held.worker != *worker
             && !self.alive(&held.worker).await?
@@ -126,11 +186,14 @@ impl Workers for AsyncAzureRedisManager {
 
     async fn heartbeat(&self, worker: &WorkerId, now: Timestamp) -> Result<u64> {
         let calls = self.keys.worker_affinity(worker);
-        let (mut beat, mut count) = (pipe(), pipe());
+        let (mut beat, mut keep) = (pipe(), pipe());
         beat.set_ex(self.keys.worker_heartbeat(worker), now.millis(), self.ttl(TtlPolicy::WorkerHeartbeat)).ignore();
-        count.expire(&calls, seconds(self.ttl(TtlPolicy::WorkerAffinity))).ignore().scard(&calls);
-        let (_, counted) = futures::future::try_join(self.pipeline(&beat), self.pipeline(&count)).await?;
-        let [held]: [Value; 1] = exact(counted)?;
+        keep.expire(&calls, seconds(self.ttl(TtlPolicy::WorkerAffinity))).ignore();
+        self.together(&[beat, keep]).await?;
+        self.drop_lost(worker, now).await?;
+        let mut count = pipe();
+        count.scard(&calls);
+        let [held]: [Value; 1] = exact(self.pipeline(&count).await?)?;
         read(held)
     }
 }

@@ -1,0 +1,47 @@
+//! The ways to send commands: one pipeline on one slot, one script, or commands on many slots at once.
+
+use futures::future::try_join_all;
+use redis::{Cmd, Pipeline, Value};
+
+use super::AsyncAzureRedisManager;
+use crate::error::Result;
+
+impl AsyncAzureRedisManager {
+    /// Runs a pipeline on the keys of one slot.
+    pub(super) async fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Value>> {
+        self.link.idempotent(|mut connection| async move { pipeline.query_async(&mut connection).await }).await
+    }
+
+    /// Runs a script that decides by ids, so that sending it twice is harmless.
+    pub(super) async fn script(&self, invocation: &redis::ScriptInvocation<'_>) -> Result<Value> {
+        self.link.idempotent(|mut connection| async move { invocation.invoke_async(&mut connection).await }).await
+    }
+
+    /// Runs independent pipelines at once, as one operation of the circuit breaker: while it tries whether the server is
+    /// back it admits one alone, and would refuse the others.
+    pub(super) async fn together(&self, pipelines: &[Pipeline]) -> Result<Vec<Vec<Value>>> {
+        let one = |pipeline: &Pipeline, mut connection: super::link::Connection| {
+            let pipeline = pipeline.clone();
+            async move { pipeline.query_async(&mut connection).await }
+        };
+        self.link.idempotent(|connection| try_join_all(pipelines.iter().map(move |p| one(p, connection.clone())))).await
+    }
+
+    /// Sends commands on keys of any slots at once: in a cluster each on its own, otherwise as one pipeline.
+    pub(super) async fn scattered(&self, commands: Vec<Cmd>) -> Result<Vec<Value>> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let each = if self.keys.is_clustered() { 1 } else { commands.len() };
+        let pipelines: Vec<Pipeline> = commands.chunks(each).map(piped).collect();
+        Ok(self.together(&pipelines).await?.concat())
+    }
+}
+
+fn piped(commands: &[Cmd]) -> Pipeline {
+    let mut pipeline = Pipeline::with_capacity(commands.len());
+    for command in commands {
+        pipeline.add_command(command.clone());
+    }
+    pipeline
+}
