@@ -21,6 +21,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run as the custom handler of the Functions host (host.json starts it)
+    #[command(after_help = "Binds 127.0.0.1 at FUNCTIONS_CUSTOMHANDLER_PORT, which the host sets; all settings come from the environment.\n\
+                            Exit codes: 0 ended by a signal, 1 failed, 2 a setting is missing, wrong or contradictory.")]
     Serve,
     /// Run the local host: functions, timers and the embedded queue, without a cloud
     Dev(local::DevArguments),
