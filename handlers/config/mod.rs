@@ -108,6 +108,20 @@ pub struct Config {
     pub managed_identity: bool,
     /// `SSL_CERT_FILE`, PEM file with certificate authorities to trust: besides the system's for HTTPS, alone for Redis.
     pub ca_file: Option<PathBuf>,
+    /// `PRIVACY`: masking, sealing and audit; off only for measurements, and refused where production's rules hold.
+    pub privacy: bool,
+    /// `STORE_PII`, what is kept of a detected value, default masked.
+    pub store_pii: StorePii,
+    /// `REPLY_SEES_PII`: whether the agent is told detected values or their kinds alone, default false.
+    pub reply_sees_pii: bool,
+    /// Where the root key is.
+    pub root_key: RootKey,
+    /// How long documents are kept.
+    pub retention: Retention,
+    /// `AUDIT_SAMPLE`, share of the operations that touch nothing personal that are audited, 0 to 1, default 1.
+    pub audit_sample: f64,
+    /// `BREACH_WEBHOOK_URL`, where reminders of a breach's clock go.
+    pub breach_webhook_url: Option<String>,
     /// `AUTH_MAX_ATTEMPTS`, failed authentications before a lock, default 3.
     pub auth_max_attempts: u32,
     /// `TTS_L1_BYTES`, size of the in-process phrase cache, default 32 MiB.
@@ -122,6 +136,44 @@ pub struct Config {
     pub exit_with_stdin: bool,
     /// False only in tests of the demo: turns are then not deduplicated. Debug builds alone read it.
     pub deduplicate: bool,
+}
+
+/// What is kept of a value that the detector finds in a caller's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorePii {
+    /// Its kind alone.
+    Masked,
+    /// Its kind, and beside it the words as they were said, sealed, for an audited look.
+    Encrypted,
+}
+
+/// Where the key that wraps all others is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RootKey {
+    /// `KEY_VAULT_URL` and `KEY_VAULT_KEY`: an RSA key in Azure Key Vault.
+    Vault {
+        /// Base URL of the vault without a trailing slash.
+        url: String,
+        /// Name of the key.
+        key: String,
+    },
+    /// `KEYS_PATH`: a file, for development.
+    File(PathBuf),
+}
+
+/// `RETENTION_*`: days that documents of a container are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// `RETENTION_TRANSCRIPTS`, after the call, default 90.
+    pub transcripts: u32,
+    /// `RETENTION_ANALYTICS`, after the call, default 400.
+    pub analytics: u32,
+    /// `RETENTION_AUDIT`, default 730.
+    pub audit: u32,
+    /// `RETENTION_PROFILES`, after the last call, default 730.
+    pub profiles: u32,
+    /// `RETENTION_DEADLETTERS`, default 30.
+    pub dead_letters: u32,
 }
 
 /// Where and how to reach Redis.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Config, CosmosConfig, EndpointConfig, Environment, OpenAiConfig, RedisAuth, RedisConfig, Secret, ServiceBusConfig};
+use super::{Config, CosmosConfig, EndpointConfig, Environment, OpenAiConfig, RedisAuth, RedisConfig, Retention, RootKey, Secret, ServiceBusConfig, StorePii};
 
 /// A setting that stops the start, in one line: name, what it needs, an example.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +48,19 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("OPENAI_KEY", "secret; unset: Entra", ""),
     ("EMBEDDED_PATH", "file path", ".rtvoice/rtvoice.db under the app root"),
     ("ALLOW_EMBEDDED", "true or false", "false"),
+    ("PRIVACY", "on or off; off (for measurements) is refused in prod, in staging and in Azure", "on"),
+    ("STORE_PII", "masked or encrypted: what is kept of a detected value", "masked"),
+    ("REPLY_SEES_PII", "true or false: whether the agent is told detected values", "false"),
+    ("KEY_VAULT_URL", "https URL (http on loopback); unset: the file of KEYS_PATH", ""),
+    ("KEY_VAULT_KEY", "name of the RSA key in the vault", "rtvoice"),
+    ("KEYS_PATH", "file path; for development, refused in prod, in staging and in Azure", "keys.json beside EMBEDDED_PATH"),
+    ("RETENTION_TRANSCRIPTS", "days after the call, 1 to 36500", "90"),
+    ("RETENTION_ANALYTICS", "days after the call, 1 to 36500", "400"),
+    ("RETENTION_AUDIT", "days, 1 to 36500", "730"),
+    ("RETENTION_PROFILES", "days after the last call, 1 to 36500", "730"),
+    ("RETENTION_DEADLETTERS", "days, 1 to 36500", "30"),
+    ("AUDIT_SAMPLE", "share, 0 to 1, of the operations on nothing personal that are audited", "1"),
+    ("BREACH_WEBHOOK_URL", "https URL (http on loopback) for reminders of a breach's clock", ""),
     ("LOG_LEVEL", "tracing filter", "info"),
     ("AZURE_CLIENT_ID", "client id of the managed identity", ""),
     ("SSL_CERT_FILE", "PEM file of certificate authorities to trust: besides the system's for HTTPS, alone for Redis", ""),
@@ -160,17 +173,24 @@ pub(super) fn config(lookup: Lookup<'_>, app_root: PathBuf) -> Result<Config, Se
         embedded_path: embedded_path(lookup, &app_root),
         allow_embedded: flag(lookup, "ALLOW_EMBEDDED", false)?,
         guarded,
-        app_root,
         log_level: log_level(lookup)?,
         azure_client_id: client_id(lookup)?,
         managed_identity: text(lookup, "IDENTITY_ENDPOINT").is_some(),
         ca_file: ca_file(lookup)?,
+        privacy: privacy(lookup, guarded)?,
+        store_pii: store_pii(lookup)?,
+        reply_sees_pii: flag(lookup, "REPLY_SEES_PII", false)?,
+        root_key: root_key(lookup, guarded, &app_root)?,
+        retention: retention(lookup)?,
+        audit_sample: audit_sample(lookup)?,
+        breach_webhook_url: endpoint(lookup, "BREACH_WEBHOOK_URL", "https://contoso.example/hooks/breach")?,
         auth_max_attempts: number(lookup, "AUTH_MAX_ATTEMPTS", 3, 1, 100, "3")?,
         tts_l1_bytes: number(lookup, "TTS_L1_BYTES", 32 << 20, 0, 1 << 34, "33554432")?,
         tts_max_bytes: number(lookup, "TTS_MAX_BYTES", 1 << 30, 0, 1 << 40, "1073741824")?,
         handler_port: handler_port(lookup)?,
         under_dev_host: text(lookup, "RTVOICE_DEV_HOST").is_some(),
         exit_with_stdin: text(lookup, "RTVOICE_EXIT_WITH_STDIN").is_some(),
+        app_root,
         deduplicate: !(cfg!(debug_assertions) && text(lookup, "RTVOICE_TEST_DEDUPLICATION").as_deref() == Some("off")),
     };
     embedded_allowed(&config)?;
@@ -320,6 +340,60 @@ fn embedded_path(lookup: Lookup<'_>, app_root: &Path) -> PathBuf {
         Some(path) => app_root.join(path),
         None => app_root.join(".rtvoice").join("rtvoice.db"),
     }
+}
+
+fn privacy(lookup: Lookup<'_>, guarded: bool) -> Result<bool, SettingError> {
+    match text(lookup, "PRIVACY").as_deref() {
+        None | Some("on") => Ok(true),
+        Some("off") if !guarded => Ok(false),
+        Some("off") => Err(wrong("PRIVACY", "must be on in prod, in staging and in Azure", "on")),
+        Some(_) => Err(wrong("PRIVACY", "must be on or off", "on")),
+    }
+}
+
+fn store_pii(lookup: Lookup<'_>) -> Result<StorePii, SettingError> {
+    match text(lookup, "STORE_PII").as_deref() {
+        None | Some("masked") => Ok(StorePii::Masked),
+        Some("encrypted") => Ok(StorePii::Encrypted),
+        Some(_) => Err(wrong("STORE_PII", "must be masked or encrypted", "masked")),
+    }
+}
+
+/// A file beside the data protects nothing: it is for development, and where embedded backends are allowed by name.
+fn root_key(lookup: Lookup<'_>, guarded: bool, app_root: &Path) -> Result<RootKey, SettingError> {
+    const EXAMPLE: &str = "https://contoso.vault.azure.net";
+    let (url, key, path) = (endpoint(lookup, "KEY_VAULT_URL", EXAMPLE)?, text(lookup, "KEY_VAULT_KEY"), text(lookup, "KEYS_PATH"));
+    match (url, key, path) {
+        (Some(_), _, Some(_)) => Err(wrong("KEYS_PATH", "must not be set when KEY_VAULT_URL is: there is one root key", "")),
+        (Some(url), key, None) => {
+            let key = key.unwrap_or_else(|| "rtvoice".to_owned());
+            let sound = key.len() <= 127 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            if sound { Ok(RootKey::Vault { url, key }) } else { Err(wrong("KEY_VAULT_KEY", "must be at most 127 letters, digits and '-'", "rtvoice")) }
+        }
+        (None, Some(_), _) => Err(wrong("KEY_VAULT_URL", "must be set when KEY_VAULT_KEY is", EXAMPLE)),
+        (None, None, Some(_)) if guarded => Err(wrong("KEY_VAULT_URL", "must be set in place of KEYS_PATH in prod, in staging and in Azure", EXAMPLE)),
+        (None, None, Some(path)) => Ok(RootKey::File(app_root.join(path))),
+        (None, None, None) if guarded && !flag(lookup, "ALLOW_EMBEDDED", false)? => {
+            Err(wrong("KEY_VAULT_URL", "must be set in prod, in staging and in Azure (or ALLOW_EMBEDDED=true)", EXAMPLE))
+        }
+        (None, None, None) => Ok(RootKey::File(embedded_path(lookup, app_root).with_file_name("keys.json"))),
+    }
+}
+
+fn retention(lookup: Lookup<'_>) -> Result<Retention, SettingError> {
+    let days = |name, default| number(lookup, name, default, 1, 36_500, "90");
+    Ok(Retention {
+        transcripts: days("RETENTION_TRANSCRIPTS", 90)?,
+        analytics: days("RETENTION_ANALYTICS", 400)?,
+        audit: days("RETENTION_AUDIT", 730)?,
+        profiles: days("RETENTION_PROFILES", 730)?,
+        dead_letters: days("RETENTION_DEADLETTERS", 30)?,
+    })
+}
+
+fn audit_sample(lookup: Lookup<'_>) -> Result<f64, SettingError> {
+    let Some(value) = text(lookup, "AUDIT_SAMPLE") else { return Ok(1.0) };
+    value.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| wrong("AUDIT_SAMPLE", "must be a number from 0 to 1", "1"))
 }
 
 fn log_level(lookup: Lookup<'_>) -> Result<String, SettingError> {

@@ -24,11 +24,19 @@ pub enum Container {
     Analytics,
     /// Messages that could not be read; by `day`.
     DeadLetters,
+    /// Wrapped keys: of an epoch, of a user, of the tokens; by `user`.
+    Keys,
+    /// Erasures with their fences; by `user`.
+    Erasures,
+    /// The hash-chained audit log and its signed heads; by `stream`.
+    Audit,
+    /// The register of breaches; by `id`.
+    Breaches,
 }
 
 impl Container {
     /// All containers.
-    pub const ALL: [Self; 4] = [Self::Transcripts, Self::Profiles, Self::Analytics, Self::DeadLetters];
+    pub const ALL: [Self; 8] = [Self::Transcripts, Self::Profiles, Self::Analytics, Self::DeadLetters, Self::Keys, Self::Erasures, Self::Audit, Self::Breaches];
 
     /// Name of the container.
     pub const fn name(self) -> &'static str {
@@ -37,6 +45,10 @@ impl Container {
             Self::Profiles => "profiles",
             Self::Analytics => "analytics",
             Self::DeadLetters => "deadletters",
+            Self::Keys => "keys",
+            Self::Erasures => "erasures",
+            Self::Audit => "audit",
+            Self::Breaches => "breaches",
         }
     }
 
@@ -44,8 +56,10 @@ impl Container {
     pub const fn partition_field(self) -> &'static str {
         match self {
             Self::Transcripts => "callConnectionId",
-            Self::Profiles => "user",
+            Self::Profiles | Self::Keys | Self::Erasures => "user",
             Self::Analytics | Self::DeadLetters => "day",
+            Self::Audit => "stream",
+            Self::Breaches => "id",
         }
     }
 }
