@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::model::phrase::Phrase;
+use crate::ports::audit::{self, Audit};
 use crate::ports::clock::{Clock, SystemClock};
 use crate::ports::documents::{Documents, cosmos::CosmosDocuments, embedded::EmbeddedDocuments};
 use crate::ports::embedded::Embedded;
@@ -18,9 +19,11 @@ use crate::ports::http;
 use crate::ports::identity::Identity;
 use crate::ports::queue::{Queue, embedded::EmbeddedQueue, service_bus::ServiceBusQueue};
 use crate::ports::replies::{Replies, azure::AzureReplies, scripted::ScriptedAgent};
+use crate::ports::running;
 use crate::ports::speech::{Speech, azure::AzureSpeech, offline::OfflineSpeech};
 use crate::ports::state::redis::AsyncAzureRedisManager;
 use crate::ports::state::{State, embedded::EmbeddedState};
+use crate::privacy::audit::Key;
 
 /// How long a phrase stays in the first-level cache.
 const L1_LIFE: Duration = Duration::from_secs(600);
@@ -39,6 +42,8 @@ pub struct Parts {
     pub state: Arc<dyn State>,
     /// The permanent record.
     pub documents: Arc<dyn Documents>,
+    /// The audit log.
+    pub audit: Audit,
     /// The queue between call and archive.
     pub queue: Arc<dyn Queue>,
     /// The embedded queue, where it is the one in use: somebody must deliver it.
@@ -80,19 +85,20 @@ impl App {
         let embedded = if config.uses_embedded() { Some(Embedded::open(&config.embedded_path)?) } else { None };
         let embedded = || embedded.clone().ok_or_else(|| Error::internal("no embedded file was opened"));
 
-        let state: Arc<dyn State> = match &config.redis {
-            Some(redis) => {
-                let entra = matches!(redis.auth, crate::config::RedisAuth::Entra { .. });
-                Arc::new(AsyncAzureRedisManager::new(&config, if entra { Some(identity()?) } else { None })?)
-            }
-            None => Arc::new(EmbeddedState::open(embedded()?, &config, Arc::clone(&clock))?),
-        };
         let documents: Arc<dyn Documents> = match &config.cosmos {
             Some(cosmos) => {
                 let identity = if cosmos.key.is_none() { Some(identity()?) } else { None };
                 Arc::new(Guarded::new("Cosmos DB", CosmosDocuments::connect(cosmos, identity, !config.guarded)?))
             }
             None => Arc::new(EmbeddedDocuments::open(embedded()?)?),
+        };
+        let audit = audit_log(&config, &documents, &clock);
+        let state: Arc<dyn State> = match &config.redis {
+            Some(redis) => {
+                let entra = matches!(redis.auth, crate::config::RedisAuth::Entra { .. });
+                Arc::new(AsyncAzureRedisManager::new(&config, if entra { Some(identity()?) } else { None })?.audited_by(audit.clone()))
+            }
+            None => Arc::new(EmbeddedState::open(embedded()?, &config, Arc::clone(&clock))?.audited_by(audit.clone())),
         };
         let (queue, embedded_queue): (Arc<dyn Queue>, _) = match &config.service_bus {
             Some(bus) => {
@@ -129,6 +135,7 @@ impl App {
             config,
             state,
             documents,
+            audit,
             queue,
             embedded_queue,
             speech,
@@ -150,13 +157,24 @@ impl App {
     /// Runs work off the caller's path; `serve` waits for it when it ends.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         use tracing::Instrument as _;
-        self.tasks.spawn(work.instrument(tracing::Span::current()));
+        self.tasks.spawn(running::inherit(work).instrument(tracing::Span::current()));
     }
 
     /// The phrase in the voice of the settings where none is named.
     pub fn phrase(&self, text: &str, voice: Option<&str>, language: Option<&str>, format: crate::model::phrase::AudioFormat) -> Result<Phrase> {
         Phrase::new(text, voice.unwrap_or(&self.config.speech_voice), language.unwrap_or("en-US"), format)
     }
+}
+
+/// The audit log in these documents.
+fn audit_log(config: &Config, documents: &Arc<dyn Documents>, clock: &Arc<dyn Clock>) -> Audit {
+    if !config.privacy {
+        return Audit::off();
+    }
+    let secret = SystemClock.new_id() + &SystemClock.new_id();
+    let keys = vec![Key::new(secret.as_bytes())];
+    let parts = audit::Parts { documents: Arc::clone(documents), keys: Arc::new(keys), clock: Arc::clone(clock), sample: config.audit_sample, queue: None };
+    Audit::new(parts)
 }
 
 /// `prompts/system.md` under the app root.
