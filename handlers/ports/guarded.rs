@@ -47,6 +47,10 @@ impl<P: Documents> Documents for Guarded<P> {
         self.breaker.call(self.port.list(container, partition, id_prefix, from, limit)).await
     }
 
+    async fn scan(&self, container: Container, from: Option<&str>, limit: usize) -> Result<Page> {
+        self.breaker.call(self.port.scan(container, from, limit)).await
+    }
+
     async fn check(&self) -> Result<()> {
         let result = self.port.check().await;
         self.breaker.record(&result);
