@@ -7,7 +7,7 @@ use bytes::Bytes;
 use moka::future::Cache;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
+use crate::config::{Config, RootKey};
 use crate::error::{Error, Kind, Result};
 use crate::model::phrase::Phrase;
 use crate::ports::audit::{self, Audit};
@@ -19,11 +19,12 @@ use crate::ports::http;
 use crate::ports::identity::Identity;
 use crate::ports::queue::{Queue, embedded::EmbeddedQueue, service_bus::ServiceBusQueue};
 use crate::ports::replies::{Replies, azure::AzureReplies, scripted::ScriptedAgent};
+use crate::ports::root_key::{KeyWrapper, file::FileKeys, key_vault::KeyVault};
 use crate::ports::running;
 use crate::ports::speech::{Speech, azure::AzureSpeech, offline::OfflineSpeech};
 use crate::ports::state::redis::AsyncAzureRedisManager;
 use crate::ports::state::{State, embedded::EmbeddedState};
-use crate::privacy::audit::Key;
+use crate::privacy::vault::Vault;
 
 /// How long a phrase stays in the first-level cache.
 const L1_LIFE: Duration = Duration::from_secs(600);
@@ -52,6 +53,8 @@ pub struct Parts {
     pub speech: Arc<dyn Speech>,
     /// The agent.
     pub replies: Arc<dyn Replies>,
+    /// The keys of everything personal.
+    pub vault: Arc<Vault>,
     /// Time and ids.
     pub clock: Arc<dyn Clock>,
     /// First-level cache of spoken phrases, by phrase hash; bounded by bytes.
@@ -92,7 +95,16 @@ impl App {
             }
             None => Arc::new(EmbeddedDocuments::open(embedded()?)?),
         };
-        let audit = audit_log(&config, &documents, &clock);
+        let vault = Arc::new(if config.privacy {
+            let root: Arc<dyn KeyWrapper> = match &config.root_key {
+                RootKey::Vault { url, key } => Arc::new(Guarded::new("Key Vault", KeyVault::new(url, key, http.clone(), identity()?))),
+                RootKey::File(path) => Arc::new(FileKeys::new(path.clone(), Arc::clone(&clock))),
+            };
+            Vault::new(Arc::clone(&documents), root, Arc::clone(&clock), config.environment)
+        } else {
+            Vault::off(config.guarded)?
+        });
+        let audit = audit_log(&config, &documents, &vault, &clock);
         let state: Arc<dyn State> = match &config.redis {
             Some(redis) => {
                 let entra = matches!(redis.auth, crate::config::RedisAuth::Entra { .. });
@@ -140,6 +152,7 @@ impl App {
             embedded_queue,
             speech,
             replies,
+            vault,
             clock,
             audio,
             cache_takes: true.into(),
@@ -166,15 +179,18 @@ impl App {
     }
 }
 
-/// The audit log in these documents.
-fn audit_log(config: &Config, documents: &Arc<dyn Documents>, clock: &Arc<dyn Clock>) -> Audit {
+/// The audit log in these documents, signed with a key of the vault.
+fn audit_log(config: &Config, documents: &Arc<dyn Documents>, vault: &Arc<Vault>, clock: &Arc<dyn Clock>) -> Audit {
     if !config.privacy {
         return Audit::off();
     }
-    let secret = SystemClock.new_id() + &SystemClock.new_id();
-    let keys = vec![Key::new(secret.as_bytes())];
-    let parts = audit::Parts { documents: Arc::clone(documents), keys: Arc::new(keys), clock: Arc::clone(clock), sample: config.audit_sample, queue: None };
-    Audit::new(parts)
+    Audit::new(audit::Parts {
+        documents: Arc::clone(documents),
+        keys: Arc::clone(vault) as _,
+        clock: Arc::clone(clock),
+        sample: config.audit_sample,
+        queue: None,
+    })
 }
 
 /// `prompts/system.md` under the app root.

@@ -14,6 +14,7 @@ pub mod http;
 pub mod identity;
 pub mod queue;
 pub mod replies;
+pub mod root_key;
 pub mod running;
 pub mod speech;
 pub mod state;

@@ -1,4 +1,12 @@
-//! The rules of privacy, pure: no I/O, no clock.
+//! Privacy: what keeps a caller's words and numbers from resting in clear, and from outlasting their time.
+//!
+//! `envelope` and `cipher` seal single values, `vault` holds the keys that they are sealed with, `refused` counts what was
+//! not what it said; `audit` chains the audit log, `breach` is the workflow of a breach. The vendor crate of the ciphers stands in `crypto` alone.
 
 pub mod audit;
 pub mod breach;
+pub mod cipher;
+pub mod crypto;
+pub mod envelope;
+pub mod refused;
+pub mod vault;

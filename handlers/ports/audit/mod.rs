@@ -21,6 +21,7 @@ use crate::ports::clock::Clock;
 use crate::ports::documents::Documents;
 use crate::ports::running;
 use crate::privacy::audit::Key;
+use crate::privacy::vault::Vault;
 pub use note::{Actor, Note, Touched};
 
 /// Notes that wait at most; about 25 MB.
@@ -42,6 +43,14 @@ pub trait AuditKeys: Send + Sync + 'static {
 impl AuditKeys for Vec<Key> {
     async fn keys(&self) -> Result<Vec<Key>> {
         Ok(self.clone())
+    }
+}
+
+/// The key that the vault derives for the log.
+#[async_trait]
+impl AuditKeys for Vault {
+    async fn keys(&self) -> Result<Vec<Key>> {
+        Ok(vec![Key::new(&self.audit_key().await?)])
     }
 }
 
