@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request as HttpRequest, StatusCode, Uri};
 use axum::response::Response;
 use bytes::Bytes;
@@ -22,6 +23,7 @@ use crate::error::{Error, Kind, Result};
 use crate::functions::{self, Face, Function};
 use crate::model::trace::is_valid;
 use crate::ports::running::{self, Running};
+use crate::steps::breach;
 
 /// Prefix of forwarded routes; a test holds host.json to it.
 pub const PREFIX: &str = "api";
@@ -40,6 +42,7 @@ async fn dispatch(State(app): State<Arc<App>>, request: HttpRequest<Body>) -> Re
         return json_response(StatusCode::OK, &serde_json::json!({}));
     }
     let app = App::clone(&app);
+    let watched = app.clone();
     let result = match path.strip_prefix('/').and_then(|p| p.strip_prefix(PREFIX)).and_then(|p| p.strip_prefix('/')) {
         Some(route) => {
             let route = route.to_owned();
@@ -47,6 +50,7 @@ async fn dispatch(State(app): State<Arc<App>>, request: HttpRequest<Body>) -> Re
         }
         None => enveloped(app, request).await,
     };
+    breach::refused_values(&watched);
     result.unwrap_or_else(|e| problem(&e))
 }
 
@@ -55,7 +59,7 @@ async fn forwarded(app: App, route: &str, request: HttpRequest<Body>) -> Result<
     let (function, params) = find(route)?;
     let (parts, body) = request.into_parts();
     let invocation = invocation_id(&parts.headers);
-    http(app, function, invocation, params, parts.method, parts.headers, Payload::Stream(body)).await
+    http(app, function, invocation, params, parts, Payload::Stream(body)).await
 }
 
 enum Payload {
@@ -63,26 +67,20 @@ enum Payload {
     Whole(Bytes),
 }
 
-async fn http(
-    app: App,
-    function: &'static Function,
-    invocation: String,
-    params: Vec<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
-    payload: Payload,
-) -> Result<Response> {
+async fn http(app: App, function: &'static Function, invocation: String, params: Vec<(String, String)>, parts: Parts, payload: Payload) -> Result<Response> {
     let Face::Http { methods, limit, run, .. } = function.face else { return Err(not_found()) };
-    if !methods.contains(&method) {
+    if !methods.contains(&parts.method) {
         return Ok(method_not_allowed(methods));
     }
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    let Parts { method, headers, .. } = parts;
     let body = match payload {
         Payload::Stream(body) => read_body(body, limit).await?,
         Payload::Whole(body) if body.len() <= limit => body,
         Payload::Whole(_) => return Err(Error::new(Kind::TooLarge, format!("must be at most {limit} bytes")).in_field("body")),
     };
     let traceparent = text(&headers, "traceparent");
-    let request = Request { method, params, headers, body };
+    let request = Request { method, params, query, headers, body };
     invoke(function, invocation, traceparent, run(app, request)).await
 }
 
@@ -119,7 +117,7 @@ async fn unwrapped(app: App, named: &'static Function, invocation: String, envel
     let (parts, body) = envelope.http(HTTP_BINDING)?.into_parts();
     let route = route_of(&parts.uri).ok_or_else(not_found)?;
     let (function, params) = find(&route).ok().filter(|(function, _)| function.name == named.name).ok_or_else(not_found)?;
-    http(app, function, invocation, params, parts.method, parts.headers, Payload::Whole(body)).await
+    http(app, function, invocation, params, parts, Payload::Whole(body)).await
 }
 
 /// A response inside an envelope.
@@ -152,11 +150,11 @@ fn find(path: &str) -> Result<(&'static Function, Vec<(String, String)>)> {
     Err(not_found())
 }
 
-/// The parameters of a path on a route with `{name}` and a last `{name?}`; none where it does not match.
+/// The parameters of a path on a route with `{name}` and, at its end, `{name?}`; none where it does not match.
 fn matches(route: &str, segments: &[&str]) -> Option<Vec<(String, String)>> {
     let pattern: Vec<&str> = route.split('/').collect();
-    let optional = pattern.last().is_some_and(|last| last.ends_with("?}"));
-    if segments.len() != pattern.len() && !(optional && segments.len() + 1 == pattern.len()) {
+    let optional = pattern.iter().rev().take_while(|part| part.ends_with("?}")).count();
+    if segments.len() > pattern.len() || segments.len() + optional < pattern.len() {
         return None;
     }
     let mut params = Vec::new();

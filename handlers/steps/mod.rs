@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod archiving;
 pub mod audit;
+pub mod breach;
 pub mod events;
 pub mod health;
 pub mod outbox;
