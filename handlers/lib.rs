@@ -7,6 +7,7 @@
 //! - [`functions`]: one story per function; a function never calls another.
 //! - [`steps`]: what several functions have in common.
 //! - [`model`]: the rules, pure.
+//! - [`privacy`]: the rules of privacy, and the vault of keys.
 //! - [`ports`]: what the app needs from outside: contracts, and their backends beside them.
 //! - [`app`]: chooses the backends; nothing else names them.
 //! - [`config`]: reads the environment; nothing else does.
@@ -21,4 +22,5 @@ pub mod host;
 pub mod model;
 pub mod ops;
 pub mod ports;
+pub mod privacy;
 pub mod steps;

@@ -51,6 +51,9 @@ on_every_backend! {
     a_listing_of_large_documents_is_complete
     a_page_has_one_to_a_thousand
     partitions_and_containers_are_apart
+    a_scan_holds_all_partitions_once
+    a_scan_holds_what_stands_while_others_come_and_go
+    a_scan_takes_only_its_own_cursor
     fields_of_the_store_are_not_returned
     bad_input_is_refused_and_nothing_written
     a_body_may_have_two_mebibytes
@@ -247,6 +250,68 @@ async fn partitions_and_containers_are_apart(store: Store) {
     assert!(store.delete(Container::Transcripts, "call-1", "h", None).await.unwrap());
     assert_eq!(ids(&store, "call-1", "", 10).await, Vec::<String>::new());
     assert_eq!(ids(&store, "call-2", "", 10).await, ["h"]);
+}
+
+/// Every document of a whole scan, page by page, with something done between the pages.
+async fn scanned<F: Future<Output = ()>>(store: &Store, limit: usize, between: impl Fn(usize) -> F) -> Vec<(String, String)> {
+    let (mut found, mut from) = (Vec::new(), None::<String>);
+    for turn in 0.. {
+        let page = store.scan(Container::Transcripts, from.as_deref(), limit).await.unwrap();
+        assert!(page.documents.len() <= limit, "{} for {limit}", page.documents.len());
+        found.extend(page.documents.iter().map(|d| {
+            assert!(!d.etag.is_empty() && d.body.get("_etag").is_none());
+            (d.body["callConnectionId"].as_str().unwrap().to_owned(), d.body["id"].as_str().unwrap().to_owned())
+        }));
+        from = page.next;
+        if from.is_none() {
+            return found;
+        }
+        between(turn).await;
+    }
+    unreachable!("a scan ends")
+}
+
+async fn a_scan_holds_all_partitions_once(store: Store) {
+    assert!(scanned(&store, 10, |_| async {}).await.is_empty());
+    let mut expected = Vec::new();
+    for n in 0..40 {
+        let (call, id) = (format!("call-{}", n % 13), format!("{}-{n}", ODD[n % ODD.len()]));
+        written(&store, &page(&call, &id)).await;
+        expected.push((call, id));
+    }
+    store.put(Container::Profiles, &json!({"id": "profile", "user": "call-1"}), Condition::Always).await.unwrap();
+    expected.sort();
+    for limit in [1, 3, 40, 1000] {
+        let mut found = scanned(&store, limit, |_| async {}).await;
+        found.sort();
+        assert_eq!(found, expected, "limit {limit}");
+    }
+}
+
+async fn a_scan_holds_what_stands_while_others_come_and_go(store: Store) {
+    for n in 0..60 {
+        written(&store, &page(&format!("call-{n}"), if n % 3 == 0 { "passing" } else { "standing" })).await;
+    }
+    let mut found = scanned(&store, 4, |turn| {
+        let store = Arc::clone(&store);
+        async move {
+            store.delete(Container::Transcripts, &format!("call-{}", (turn * 3) % 60), "passing", None).await.unwrap();
+            written(&store, &page(&format!("call-{turn}"), "coming")).await;
+        }
+    })
+    .await;
+    found.retain(|(_, id)| id == "standing");
+    let distinct: BTreeSet<_> = found.iter().collect();
+    assert_eq!((found.len(), distinct.len()), (40, 40));
+}
+
+async fn a_scan_takes_only_its_own_cursor(store: Store) {
+    let e = store.scan(Container::Transcripts, Some("nonsense"), 10).await.unwrap_err();
+    assert_eq!((e.kind, e.field.as_deref()), (Kind::BadInput, Some("from")));
+    for limit in [0, 1001] {
+        let e = store.scan(Container::Transcripts, None, limit).await.unwrap_err();
+        assert_eq!((e.kind, e.field.as_deref()), (Kind::BadInput, Some("limit")));
+    }
 }
 
 async fn fields_of_the_store_are_not_returned(store: Store) {

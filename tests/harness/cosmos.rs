@@ -173,10 +173,18 @@ impl Account {
         let answer = self.emulator.execute_request(&request).await.unwrap().try_into_raw_response().await.unwrap();
         let mut response = Response::builder().status(u16::from(answer.status()));
         for (name, value) in answer.headers().iter() {
-            response = response.header(name.as_str(), value.as_str());
+            response = response.header(name.as_str(), ascii(value.as_str()));
         }
         response.body(Body::from(answer.body().as_ref().to_vec())).unwrap()
     }
+}
+
+/// The emulator's tokens for going on are JSON with the last id in it; a header takes ASCII alone, as the service's do.
+fn ascii(value: &str) -> String {
+    value
+        .chars()
+        .map(|c| if c.is_ascii() { c.to_string() } else { c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect() })
+        .collect()
 }
 
 async fn serve(State(account): State<Arc<Account>>, request: Request) -> Response {

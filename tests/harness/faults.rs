@@ -184,6 +184,7 @@ switchable! { Documents for dyn Documents {
     fn put(container: Container, body: &Value, condition: Condition<'_>) -> Put;
     fn delete(container: Container, partition: &str, id: &str, etag: Option<&str>) -> bool;
     fn list(container: Container, partition: &str, id_prefix: &str, from: Option<&str>, limit: usize) -> Page;
+    fn scan(container: Container, from: Option<&str>, limit: usize) -> Page;
     fn check() -> ();
 } }
 

@@ -66,6 +66,11 @@ pub(super) fn check_limit(limit: usize) -> Result<()> {
     if (1..=1000).contains(&limit) { Ok(()) } else { Err(Error::input("limit", "limit must be from 1 to 1000")) }
 }
 
+/// A cursor of a scan that no scan of this store has given.
+pub(super) fn no_cursor() -> Error {
+    Error::input("from", "from must be the `next` of an earlier page of the same scan")
+}
+
 /// Takes out the fields that belong to the store: those of the outermost object that begin with `_`.
 pub(super) fn without_system_fields(mut body: Value) -> Value {
     if let Value::Object(fields) = &mut body {

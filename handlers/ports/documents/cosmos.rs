@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use azure_data_cosmos::feed::FeedScope;
+use azure_data_cosmos::feed::{ContinuationToken, FeedScope};
 use azure_data_cosmos::models::{ContainerProperties, ItemResponse};
 use azure_data_cosmos::options::{
     BinaryEncodingOptions, ConnectionPoolOptions, FeedOptions, ItemWriteOptions, MaxItemCountHint, OperationOptions, OperationOptionsBuilder, Precondition,
@@ -40,6 +40,9 @@ const START: Duration = Duration::from_secs(4);
 
 /// Time to create the database and one container, which a real account takes seconds for.
 const CREATE: Duration = Duration::from_secs(10);
+
+/// What every token of the SDK for going on with a query begins with.
+const TOKEN: &str = "c1.";
 
 /// Pause before the one retry.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -212,6 +215,19 @@ impl Documents for CosmosDocuments {
         Ok(Page { next: body::next_of(&documents, more), documents })
     }
 
+    async fn scan(&self, container: Container, from: Option<&str>, limit: usize) -> Result<Page> {
+        body::check_limit(limit)?;
+        if from.is_some_and(|token| !token.starts_with(TOKEN)) {
+            return Err(body::no_cursor());
+        }
+        let (bodies, next) = match self.run(container, true, || self.sweep(container, from, limit).boxed()).await? {
+            Outcome::Done(found) => found,
+            Outcome::Missing => return Err(no_container(container)),
+            Outcome::Conflict => return Err(Error::internal("a query met a conflict")),
+        };
+        Ok(Page { documents: bodies.into_iter().map(document).collect::<Result<Vec<_>>>()?, next })
+    }
+
     async fn check(&self) -> Result<()> {
         within(START, self.client()).await?;
         for container in Container::ALL {
@@ -265,6 +281,31 @@ impl CosmosDocuments {
             }
         }
         Ok((bodies, false))
+    }
+}
+
+impl CosmosDocuments {
+    /// One page of a walk over all partitions and the token to go on with. Physical partitions answer one after the other,
+    /// so that one answer holds at most `limit`, and those that hold nothing are passed over as long as time allows.
+    async fn sweep(&self, container: Container, from: Option<&str>, limit: usize) -> std::result::Result<(Vec<Value>, Option<String>), Fault> {
+        let began = tokio::time::Instant::now();
+        let hint = NonZeroU32::new(u32::try_from(limit).unwrap_or(u32::MAX)).map_or(MaxItemCountHint::ServerDecides, MaxItemCountHint::Limit);
+        // The walk is meant to touch every partition, however many there are.
+        let mut feed = FeedOptions::default().with_max_item_count(hint).with_max_fan_out(u32::MAX);
+        if let Some(token) = from {
+            feed = feed.with_continuation_token(ContinuationToken::from_string(token.to_owned()));
+        }
+        let mut options = QueryOptions::default();
+        options.feed = feed;
+        let scope = FeedScope::full_container();
+        let mut answers = self.container(container).await?.query_items::<Value>("SELECT * FROM c", scope, Some(options)).await?.into_pages();
+        while let Some(answer) = answers.next().await {
+            let bodies = answer?.into_items();
+            if !bodies.is_empty() || began.elapsed() > DEADLINE / 2 {
+                return Ok((bodies, Some(answers.to_continuation_token()?.as_str().to_owned())));
+            }
+        }
+        Ok((Vec::new(), None))
     }
 }
 

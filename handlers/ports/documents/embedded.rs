@@ -91,6 +91,15 @@ impl Documents for EmbeddedDocuments {
         self.file.read(move |tx| list(tx, container, &partition, &prefix, &after, limit)).await
     }
 
+    async fn scan(&self, container: Container, from: Option<&str>, limit: usize) -> Result<Page> {
+        body::check_limit(limit)?;
+        let after = match from {
+            Some(cursor) => Some(serde_json::from_str::<(String, String)>(cursor).map_err(|_| body::no_cursor())?),
+            None => None,
+        };
+        self.file.read(move |tx| scan(tx, container, after, limit)).await
+    }
+
     async fn check(&self) -> Result<()> {
         self.file.read(|tx| tx.query_row("SELECT last FROM documents_version", [], |row| row.get::<_, i64>(0)).map(drop).map_err(failure)).await
     }
@@ -145,6 +154,30 @@ fn list(tx: &Transaction<'_>, container: Container, partition: &str, prefix: &st
         let text: String = row.get(1).map_err(failure)?;
         bytes += text.len();
         documents.push(document(&text, row.get(2).map_err(failure)?)?);
+    }
+    Ok(Page { documents, next: None })
+}
+
+fn scan(tx: &Transaction<'_>, container: Container, after: Option<(String, String)>, limit: usize) -> Result<Page> {
+    let begins = after.is_none();
+    let (partition, id) = after.unwrap_or_default();
+    let mut statement = tx
+        .prepare_cached(
+            "SELECT partition, id, body, etag FROM documents WHERE container = ?1 AND (?2 OR (partition, id) > (?3, ?4)) ORDER BY partition, id LIMIT ?5",
+        )
+        .map_err(failure)?;
+    // One more than asked for shows whether more follow; the limit is at most 1000.
+    let mut rows = statement.query(params![container.name(), begins, partition, id, limit as i64 + 1]).map_err(failure)?;
+    let (mut documents, mut bytes, mut last) = (Vec::new(), 0, None);
+    while let Some(row) = rows.next().map_err(failure)? {
+        if documents.len() == limit || bytes >= body::PAGE_BYTES {
+            let next = last.as_ref().map(serde_json::to_string).transpose().map_err(Error::internal)?;
+            return Ok(Page { documents, next });
+        }
+        let text: String = row.get(2).map_err(failure)?;
+        bytes += text.len();
+        documents.push(document(&text, row.get(3).map_err(failure)?)?);
+        last = Some((row.get::<_, String>(0).map_err(failure)?, row.get::<_, String>(1).map_err(failure)?));
     }
     Ok(Page { documents, next: None })
 }

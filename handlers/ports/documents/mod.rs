@@ -93,10 +93,10 @@ pub enum Put {
     Conflict,
 }
 
-/// One page of a listing.
+/// One page of a listing or a scan.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
-    /// Documents in the order of their ids.
+    /// Documents: of a listing in the order of their ids, of a scan in no order that means anything.
     pub documents: Vec<Document>,
     /// Where to go on; none at the end.
     pub next: Option<String>,
@@ -120,6 +120,12 @@ pub trait Documents: Send + Sync + 'static {
     /// Lists the documents of one partition whose id begins with `id_prefix`, in order of id, at most `limit` (1 to
     /// 1000) a page; `from` is the `next` of the page before. Nothing is left out or doubled over the pages.
     async fn list(&self, container: Container, partition: &str, id_prefix: &str, from: Option<&str>, limit: usize) -> Result<Page>;
+
+    /// Walks over all documents of a container, whatever their partition, at most `limit` (1 to 1000) a page; `from` is
+    /// the `next` of the page before, opaque, and good on the same container only (`BadInput` where it is none). A page
+    /// may hold fewer, even none, while `next` says that more follow. What stands during the whole walk comes exactly
+    /// once; what is written or removed meanwhile may come or not.
+    async fn scan(&self, container: Container, from: Option<&str>, limit: usize) -> Result<Page>;
 
     /// Checks that the store answers and that every container exists (in dev and test they are created); at start.
     async fn check(&self) -> Result<()>;
