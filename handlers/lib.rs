@@ -21,4 +21,5 @@ pub mod host;
 pub mod model;
 pub mod ops;
 pub mod ports;
+pub mod privacy;
 pub mod steps;
