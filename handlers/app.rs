@@ -21,7 +21,8 @@ use crate::ports::root_key::{KeyWrapper, file::FileKeys, key_vault::KeyVault};
 use crate::ports::replies::{Replies, azure::AzureReplies, scripted::ScriptedAgent};
 use crate::ports::speech::{Speech, azure::AzureSpeech, offline::OfflineSpeech};
 use crate::ports::state::redis::AsyncAzureRedisManager;
-use crate::ports::state::{State, embedded::EmbeddedState};
+use crate::ports::state::{State, embedded::EmbeddedState, sealed::SealedState};
+use crate::privacy::ciphers::Ciphers;
 use crate::privacy::vault::Vault;
 
 /// How long a phrase stays in the first-level cache.
@@ -51,6 +52,8 @@ pub struct Parts {
     pub replies: Arc<dyn Replies>,
     /// The keys of everything personal.
     pub vault: Arc<Vault>,
+    /// What the values of calls are sealed with.
+    pub ciphers: Ciphers,
     /// Time and ids.
     pub clock: Arc<dyn Clock>,
     /// First-level cache of spoken phrases, by phrase hash; bounded by bytes.
@@ -84,13 +87,6 @@ impl App {
         let embedded = if config.uses_embedded() { Some(Embedded::open(&config.embedded_path)?) } else { None };
         let embedded = || embedded.clone().ok_or_else(|| Error::internal("no embedded file was opened"));
 
-        let state: Arc<dyn State> = match &config.redis {
-            Some(redis) => {
-                let entra = matches!(redis.auth, crate::config::RedisAuth::Entra { .. });
-                Arc::new(AsyncAzureRedisManager::new(&config, if entra { Some(identity()?) } else { None })?)
-            }
-            None => Arc::new(EmbeddedState::open(embedded()?, &config, Arc::clone(&clock))?),
-        };
         let documents: Arc<dyn Documents> = match &config.cosmos {
             Some(cosmos) => {
                 let identity = if cosmos.key.is_none() { Some(identity()?) } else { None };
@@ -132,6 +128,15 @@ impl App {
         } else {
             Vault::off(config.guarded)?
         });
+        let ciphers = Ciphers::new(Arc::clone(&vault));
+        let state: Arc<dyn State> = match &config.redis {
+            Some(redis) => {
+                let entra = matches!(redis.auth, crate::config::RedisAuth::Entra { .. });
+                Arc::new(AsyncAzureRedisManager::new(&config, if entra { Some(identity()?) } else { None })?)
+            }
+            None => Arc::new(EmbeddedState::open(embedded()?, &config, Arc::clone(&clock))?),
+        };
+        let state: Arc<dyn State> = Arc::new(SealedState::new(state, ciphers.clone(), &config));
         let audio = Cache::builder()
             .max_capacity(config.tts_l1_bytes)
             .weigher(|_: &String, audio: &Bytes| u32::try_from(audio.len()).unwrap_or(u32::MAX))
@@ -147,6 +152,7 @@ impl App {
             speech,
             replies,
             vault,
+            ciphers,
             clock,
             audio,
             cache_takes: true.into(),

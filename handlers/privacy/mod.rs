@@ -5,6 +5,7 @@
 //! stands in `crypto` alone.
 
 pub mod cipher;
+pub mod ciphers;
 pub mod crypto;
 pub mod detect;
 pub mod envelope;

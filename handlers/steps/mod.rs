@@ -4,6 +4,7 @@ pub mod archive;
 pub mod archiving;
 pub mod events;
 pub mod health;
+pub mod masking;
 pub mod outbox;
 pub mod parking;
 pub mod profile;

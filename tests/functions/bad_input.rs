@@ -223,7 +223,7 @@ async fn four_thousand_characters_of_four_bytes_are_taken() {
     app.event("CallDisconnected", "call-1", "e1").await.ok();
     app.deliver_queue().await;
     let archived = app.archive("call-1").await.unwrap();
-    assert!(archived.union.in_order().iter().all(|t| t.entry.user.as_deref() == Some(text.as_str())));
+    assert!(archived.union.in_order().iter().all(|t| t.entry.words.user.as_deref() == Some(text.as_str())));
     app.finish().await;
 }
 

@@ -154,7 +154,7 @@ async fn the_user_of_the_context_goes_before_the_phone() {
     assert_eq!(app.agent.prompts()[0]["profile"]["preferences"]["name"], "Grace");
     app.event("CallDisconnected", "call-1", "e2").await.ok();
     app.deliver_queue().await;
-    assert_eq!(app.archive("call-1").await.unwrap().header.user.as_deref(), Some("customer-7"));
+    assert_eq!(app.archive("call-1").await.unwrap().header.user, Some(app.token("customer-7").await));
     app.finish().await;
 }
 
@@ -242,7 +242,7 @@ async fn participants_without_a_number_or_without_end_are_taken_as_far_as_they_g
     app.event("CallDisconnected", "call-1", "e4").await.ok();
     app.deliver_queue().await;
     let header = app.archive("call-1").await.unwrap().header;
-    assert_eq!(header.user.as_deref(), Some("tel-14255550123"));
+    assert_eq!(header.user, Some(app.token("tel-14255550123").await));
     let kept = header.participant_info.unwrap()["participants"].as_array().unwrap().len();
     assert!((100..2000).contains(&kept), "{kept} were kept");
     app.finish().await;

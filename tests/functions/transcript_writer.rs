@@ -51,7 +51,7 @@ async fn a_higher_revision_replaces_a_lower_one_never_the_reverse() {
     write(&app, &ended_message(1)).await.ok();
     write(&app, &turn_message("t1", Some(1), 1, "second")).await.ok();
     let archived = app.archive("call-1").await.unwrap();
-    assert_eq!(archived.union.in_order()[0].entry.assistant.as_deref(), Some("third"));
+    assert_eq!(archived.union.in_order()[0].entry.words.assistant.as_deref(), Some("third"));
     app.finish().await;
 }
 

@@ -11,15 +11,14 @@ use axum::http::{HeaderMap, Method, Request};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use rtvoice::app::{App, Parts};
-use rtvoice::config::{Config, RootKey};
+use rtvoice::config::Config;
 use rtvoice::host::compose::{self, Invocation};
 use rtvoice::host::router::router;
+use rtvoice::model::ids::{UserId, UserToken};
 use rtvoice::model::time::Timestamp;
 use rtvoice::ports::clock::{Clock, ManualClock};
 use rtvoice::ports::documents::{Container, Documents};
 use rtvoice::ports::queue::embedded::{Delivery, EmbeddedQueue};
-use rtvoice::ports::root_key::file::FileKeys;
-use rtvoice::privacy::vault::Vault;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -119,13 +118,6 @@ impl Rtvoice {
         let (state, documents, queue) = (Switch::default(), Switch::default(), Switch::default());
         let (agent, voice) = (Arc::new(Agent::default()), Arc::new(Voice::default()));
         let faulty: Arc<dyn Documents> = Arc::new(Switchable { inner: Arc::clone(&plain.documents), switch: documents.clone() });
-        let vault = match &plain.config.root_key {
-            RootKey::File(path) if plain.config.privacy => {
-                let root = FileKeys::new(path.clone(), Arc::clone(&clock) as Arc<dyn Clock>);
-                Vault::new(Arc::clone(&faulty), Arc::new(root), Arc::clone(&clock) as Arc<dyn Clock>, plain.config.environment)
-            }
-            _ => Vault::off(false).unwrap(),
-        };
         let app = App::from_parts(Parts {
             config: plain.config.clone(),
             state: Arc::new(Switchable { inner: Arc::clone(&plain.state), switch: state.clone() }),
@@ -134,7 +126,8 @@ impl Rtvoice {
             embedded_queue: plain.embedded_queue.clone(),
             speech: Arc::clone(&voice) as _,
             replies: Arc::clone(&agent) as _,
-            vault: Arc::new(vault),
+            vault: Arc::clone(&plain.vault),
+            ciphers: plain.ciphers.clone(),
             clock: Arc::clone(&clock) as _,
             audio: plain.audio.clone(),
             cache_takes: true.into(),
@@ -142,6 +135,11 @@ impl Rtvoice {
             health: rtvoice::steps::health::Watch::default(),
         });
         Self { app, clock, state, documents, queue, agent, voice, _folder: folder, finished: false }
+    }
+
+    /// The token of a user.
+    pub async fn token(&self, user: &str) -> UserToken {
+        self.app.vault.user_token(&UserId::parse(user).unwrap()).await.unwrap()
     }
 
     /// Sends one request through the router. Whatever it is, the answer has a body (but for 304), and a failure is

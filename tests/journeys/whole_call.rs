@@ -1,6 +1,6 @@
 //! A whole call from CallConnected to the archive, on everything that production has and on nothing but a file.
 
-use rtvoice::model::ids::{CallId, UserId};
+use rtvoice::model::ids::CallId;
 use rtvoice::ports::documents::Container;
 use rtvoice::steps::archive::Archived;
 use serde_json::{Value, json};
@@ -50,8 +50,8 @@ async fn play(call: &Call) -> Archived {
     assert_eq!(turn_ids(&archived), (0..SAID.len()).map(|n| format!("turn-{n}")).collect::<Vec<_>>());
     assert_eq!(seqs(&archived), (1..=SAID.len() as u64).map(Some).collect::<Vec<_>>());
     for (turn, said) in archived.union.in_order().into_iter().zip(SAID) {
-        assert_eq!((turn.entry.user.as_deref(), turn.degraded), (Some(said), false));
-        assert!(turn.entry.assistant.as_deref().is_some_and(|reply| !reply.is_empty()));
+        assert_eq!((turn.entry.words.user.as_deref(), turn.degraded), (Some(said), false));
+        assert!(turn.entry.words.assistant.as_deref().is_some_and(|reply| !reply.is_empty()));
     }
     archived
 }
@@ -72,7 +72,7 @@ async fn check_record(call: &Call, archived: &Archived) {
     assert!(analytics["stagesMs"]["load"]["p95"].as_f64().is_some_and(|ms| ms >= 0.0), "{analytics}");
     let speech = &analytics["speech"];
     assert_eq!(speech["hits"].as_u64().unwrap() + speech["misses"].as_u64().unwrap(), SAID.len() as u64, "{analytics}");
-    let profile = read(Container::Profiles, UserId::parse(user).expect("a user").to_string(), "profile".into()).await.expect("a profile").body;
+    let profile = read(Container::Profiles, user.to_string(), "profile".into()).await.expect("a profile").body;
     assert_eq!((&profile["calls"], &profile["turns"], &profile["languages"]), (&json!(1), &json!(SAID.len()), &json!(["en-US"])));
     let loose = app.documents.list(Container::Transcripts, &call.id, "turn-", None, 10).await.expect("a list");
     assert!(loose.documents.is_empty());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rtvoice::config::Environment;
 use rtvoice::error::{Kind, Result};
 use rtvoice::model::ids::{CallId, UserId, UserToken};
-use rtvoice::ports::clock::{Clock as _, ManualClock};
+use rtvoice::ports::clock::ManualClock;
 use rtvoice::ports::documents::embedded::EmbeddedDocuments;
 use rtvoice::ports::documents::{Condition, Container, Document, Documents, Page, Put};
 use rtvoice::ports::embedded::Embedded;
@@ -207,7 +207,7 @@ async fn keys_go_on_serving_while_the_record_is_away() {
     let text = there.vault.seal(&ann, &PLACE, b"x").await.unwrap();
     let cipher = there.vault.new_call(&call("c-1"), Some(&ann)).await.unwrap();
     let number = there.vault.phone_token("14255550123").await.unwrap();
-    there.faults.fail(Kind::Unavailable);
+    there.faults.fail(crate::harness::faults::Fault::Away);
     tokio::time::sleep(short * 3).await;
     assert_eq!(there.vault.open(&ann, &PLACE, &text).await.unwrap(), b"x");
     there.vault.call(cipher.call(), cipher.wrap()).await.unwrap();
@@ -216,7 +216,7 @@ async fn keys_go_on_serving_while_the_record_is_away() {
     assert!(stranger.subject().is_none(), "whose key cannot be made is wrapped for the call alone");
     assert_eq!(there.vault.seal(&token('u', 3), &PLACE, b"x").await.unwrap_err().kind, Kind::Unavailable);
     // An erasure needs the record, and is not undone by what was in memory.
-    there.faults.mend();
+    there.faults.heal();
     there.another().shred(&ann).await.unwrap();
     let gone = async {
         while there.vault.open(&ann, &PLACE, &text).await.map_err(|e| e.kind) != Err(Kind::Erased) {

@@ -170,6 +170,12 @@ impl<'a> Table<'a> {
         self.run(sql, params![id.0, value]).map(drop)
     }
 
+    /// Replaces the item at one position of a list.
+    pub(super) fn replace(&self, key: &str, position: u64, value: &str) -> Result<()> {
+        let Some(id) = self.id(key)? else { return Ok(()) };
+        self.run("UPDATE state_items SET value = ?3 WHERE key_id = ?1 AND position = ?2", params![id.0, whole(position), value]).map(drop)
+    }
+
     /// Items in a list. Lists only grow at their end, so the last position tells.
     pub(super) fn length(&self, key: &str) -> Result<u64> {
         let Some(id) = self.id(key)? else { return Ok(0) };
