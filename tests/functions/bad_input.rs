@@ -47,7 +47,7 @@ fn routes() -> Vec<Route> {
         ),
         route(Method::PUT, "/api/workers/worker-1/calls/call-1", json!({"leaseToken": SAID}), &[]),
         route(Method::DELETE, "/api/workers/worker-1/calls/call-1", json!({"leaseToken": SAID}), &[]),
-        route(Method::PATCH, "/api/users/user-1", json!({"preferences": {"k": SAID}, "language": "en-GB"}), &[]),
+        route(Method::PATCH, "/api/users/u1-0123456789abcdef0123456789abcdef", json!({"preferences": {"k": SAID}, "language": "en-GB"}), &[]),
     ]
 }
 

@@ -142,6 +142,11 @@ impl Rtvoice {
         self.app.vault.user_token(&UserId::parse(user).unwrap()).await.unwrap()
     }
 
+    /// The path of a user's profile.
+    pub async fn user_path(&self, user: &str) -> String {
+        format!("/api/users/{}", self.token(user).await)
+    }
+
     /// Sends one request through the router. Whatever it is, the answer has a body (but for 304), and a failure is
     /// problem details.
     #[track_caller]
@@ -313,6 +318,18 @@ impl Rtvoice {
         let mut statement = file.prepare("SELECT body, due_at, message_id FROM queue_messages WHERE dead = 0 ORDER BY sequence").unwrap();
         let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))).unwrap();
         rows.map(|row| row.map(|(body, due, id)| (serde_json::from_str(&body).unwrap_or(Value::String(body)), due, id)).unwrap()).collect()
+    }
+
+    /// A message of the queue with its words in clear.
+    pub async fn opened(&self, message: &Value) -> Value {
+        let message = serde_json::from_value(message.clone()).unwrap();
+        serde_json::to_value(rtvoice::steps::outbox::opened(&self.app, message).await.unwrap()).unwrap()
+    }
+
+    /// The context of a call in clear.
+    pub async fn context(&self, call: &str) -> std::collections::BTreeMap<String, String> {
+        let (call, turn) = (rtvoice::model::ids::CallId::parse(call).unwrap(), rtvoice::model::ids::TurnId::parse("-").unwrap());
+        self.app.state.load(&call, &turn).await.unwrap().context
     }
 
     /// All documents of a container, in order of partition and id.

@@ -1,7 +1,7 @@
 //! Keys: whatever an identifier looks like, it is refused or yields sound keys of one slot.
 
 use proptest::prelude::*;
-use rtvoice::model::ids::{CallId, TurnId, UserToken, WorkerId};
+use rtvoice::model::ids::{CallId, TurnId, UserId, UserToken, WorkerId};
 use rtvoice::ports::state::PARTITIONS;
 use rtvoice::ports::state::keys::{CallKey, RedisKeyManager, TtlPolicy, lane};
 
@@ -46,7 +46,7 @@ proptest! {
     fn an_identifier_is_refused_or_safe(text in identifier()) {
         prop_assert_eq!(CallId::parse(text.as_str()).is_ok(), sound(&text, 128));
         prop_assert_eq!(TurnId::parse(text.as_str()).is_ok(), sound(&text, 64));
-        prop_assert_eq!(UserToken::parse(text.as_str()).is_ok(), sound(&text, 128));
+        prop_assert_eq!(UserId::parse(text.as_str()).is_ok(), sound(&text, 128));
         prop_assert_eq!(WorkerId::parse(text.as_str()).is_ok(), sound(&text, 128));
         prop_assert_eq!(serde_json::from_value::<CallId>(text.clone().into()).is_ok(), sound(&text, 128));
     }
