@@ -113,9 +113,6 @@ pub(super) fn seal_value(key: &Key, key_version: u32, environment: &str, subject
 
 /// Opens what [`seal_value`] sealed; none where anything differs.
 pub(super) fn open_value(key: &Key, header: &Header, environment: &str, subject: &str, place: &Place<'_>, sealed: &[u8]) -> Option<Vec<u8>> {
-    if header.algorithm != Algorithm::PerValue {
-        return None;
-    }
     let associated = envelope::associated(environment, place, subject, &header.bytes());
     key.derive(&header.salt, &associated).ok()?.gcm().ok()?.open(crypto::ONLY, &associated, sealed)
 }

@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod archiving;
+pub mod audit;
 pub mod events;
 pub mod health;
 pub mod masking;

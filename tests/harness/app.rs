@@ -122,6 +122,7 @@ impl Rtvoice {
             config: plain.config.clone(),
             state: Arc::new(Switchable { inner: Arc::clone(&plain.state), switch: state.clone() }),
             documents: faulty,
+            audit: plain.audit.clone(),
             queue: Arc::new(Switchable { inner: Arc::clone(&plain.queue), switch: queue.clone() }),
             embedded_queue: plain.embedded_queue.clone(),
             speech: Arc::clone(&voice) as _,
@@ -397,7 +398,9 @@ impl Rtvoice {
         let tables = ["state_keys", "state_fields", "state_items", "state_members", "state_values", "queue_messages", "queue_seen", "documents"];
         let mut lines = Vec::new();
         for table in tables {
-            let mut statement = file.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).unwrap();
+            // The audit log goes on by itself, and makes its key.
+            let rows = if table == "documents" { "documents WHERE container <> 'audit' AND partition <> 'index'" } else { table };
+            let mut statement = file.prepare(&format!("SELECT * FROM {rows} ORDER BY 1, 2")).unwrap();
             let columns = statement.column_count();
             let rows = statement.query_map([], |row| (0..columns).map(|c| row.get::<_, rusqlite::types::Value>(c)).collect::<Result<Vec<_>, _>>()).unwrap();
             lines.extend(rows.map(|row| format!("{table} {:?}", row.unwrap())));

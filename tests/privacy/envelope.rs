@@ -111,7 +111,17 @@ async fn the_text_form_is_one_and_only() {
     let text = there.vault.seal(&ann, &PLACE, "Grüße".as_bytes()).await.unwrap();
     assert!(text.starts_with("e1.") && text[3..].bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')), "{text}");
     assert_eq!(there.vault.open(&ann, &PLACE, &text).await.unwrap(), "Grüße".as_bytes());
-    let others = [&text[3..], &format!("{text}="), &format!("{text} "), &text.replacen("e1.", "e2.", 1), &text.replacen("e1.", "e0.", 1), &text.replacen("e1.", "E1.", 1), "e1.", "e0.", ""];
+    let others = [
+        &text[3..],
+        &format!("{text}="),
+        &format!("{text} "),
+        &text.replacen("e1.", "e2.", 1),
+        &text.replacen("e1.", "e0.", 1),
+        &text.replacen("e1.", "E1.", 1),
+        "e1.",
+        "e0.",
+        "",
+    ];
     for other in others {
         assert_eq!(there.vault.open(&ann, &PLACE, other).await.unwrap_err().kind, Kind::Tampered, "{other:?}");
     }

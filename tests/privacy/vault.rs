@@ -9,17 +9,16 @@ use rtvoice::error::{Kind, Result};
 use rtvoice::model::ids::{CallId, UserId, UserToken};
 use rtvoice::ports::clock::ManualClock;
 use rtvoice::ports::documents::embedded::EmbeddedDocuments;
-use rtvoice::ports::documents::{Condition, Container, Document, Documents, Page, Put};
+use rtvoice::ports::documents::{Container, Document, Documents};
 use rtvoice::ports::embedded::Embedded;
 use rtvoice::ports::root_key::file::FileKeys;
 use rtvoice::ports::root_key::{KeyWrapper, Wrapped};
 use rtvoice::privacy::envelope::Place;
 use rtvoice::privacy::vault::{Lives, Vault};
-use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::harness::app::START;
-use crate::harness::faults::{Switch, Switchable};
+use crate::harness::app::{PATIENCE, START};
+use crate::harness::faults::{Fault, Switch, Switchable};
 
 /// A vault on a file of its own, with everything that a test may want to turn or count.
 pub struct TestVault {
@@ -132,8 +131,10 @@ async fn one_person_has_one_token() {
 async fn many_first_uses_cost_one_key() {
     let there = TestVault::start();
     let (ann, vault) = (token('u', 1), &there.vault);
+    there.faults.calls();
     let seals = (0..200).map(|_| vault.seal(&ann, &PLACE, b"x"));
     let sealed = futures::future::try_join_all(seals).await.unwrap();
+    assert_eq!(there.faults.calls(), ["list", "get", "put", "put"], "one look for user and epoch each, one write each");
     assert_eq!(there.keys(ann.as_str()).await.len(), 1);
     assert_eq!(there.keys("epochs").await.len(), 1);
     assert_eq!(there.root.unwraps.load(Ordering::SeqCst), 0, "who makes a key need not unwrap it");
@@ -207,9 +208,15 @@ async fn keys_go_on_serving_while_the_record_is_away() {
     let text = there.vault.seal(&ann, &PLACE, b"x").await.unwrap();
     let cipher = there.vault.new_call(&call("c-1"), Some(&ann)).await.unwrap();
     let number = there.vault.phone_token("14255550123").await.unwrap();
-    there.faults.fail(crate::harness::faults::Fault::Away);
-    tokio::time::sleep(short * 3).await;
-    assert_eq!(there.vault.open(&ann, &PLACE, &text).await.unwrap(), b"x");
+    there.faults.fail(Fault::Away);
+    there.faults.calls();
+    let asked = async {
+        while there.faults.calls().is_empty() {
+            assert_eq!(there.vault.open(&ann, &PLACE, &text).await.unwrap(), b"x");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asked).await.expect("the record is asked again, in vain");
     there.vault.call(cipher.call(), cipher.wrap()).await.unwrap();
     assert_eq!(there.vault.phone_token("14255550123").await.unwrap(), number);
     let stranger = there.vault.new_call(&call("c-2"), Some(&token('u', 2))).await.unwrap();
@@ -223,7 +230,7 @@ async fn keys_go_on_serving_while_the_record_is_away() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("keys expire");
+    tokio::time::timeout(PATIENCE, gone).await.expect("keys expire");
 }
 
 #[tokio::test]
@@ -240,6 +247,3 @@ async fn a_vault_that_is_off_seals_nothing_and_says_so() {
     let sealed = there.vault.seal(&token('u', 1), &PLACE, b"x").await.unwrap();
     assert_eq!(off.open(&ann, &PLACE, &sealed).await.unwrap_err().kind, Kind::Setting);
 }
-
-#[allow(dead_code)]
-fn unused(_: Page, _: Put, _: Condition<'_>, _: Value) {}

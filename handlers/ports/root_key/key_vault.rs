@@ -72,7 +72,9 @@ impl KeyVault {
         if status != StatusCode::OK {
             return Err(match status.as_u16() {
                 400 => Failure::last(Error::new(Kind::Tampered, "a wrapped key is not what was stored there").because("status 400")),
-                404 => Failure::last(Error::new(Kind::Setting, "KEY_VAULT_KEY must name an RSA key of KEY_VAULT_URL, with all its versions").because("status 404")),
+                404 => {
+                    Failure::last(Error::new(Kind::Setting, "KEY_VAULT_KEY must name an RSA key of KEY_VAULT_URL, with all its versions").because("status 404"))
+                }
                 _ => LIMITS.refusal(status, response.headers()),
             });
         }

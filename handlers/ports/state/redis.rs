@@ -7,7 +7,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use redis::{FromRedisValue, Script, ScriptInvocation, Value};
+use redis::{FromRedisValue, Value};
+
+use self::auditing::{Invocation, Named};
 
 use super::keys::{CallKey, RedisKeyManager, TtlPolicy};
 use crate::config::Config;
@@ -15,10 +17,12 @@ use crate::error::{Error, Kind, Result};
 use crate::model::conversation::Entry;
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
+use crate::ports::audit::Audit;
 use crate::ports::identity::Identity;
 use crate::privacy::envelope;
 
 mod archiving;
+mod auditing;
 mod auth;
 mod caches;
 mod calls;
@@ -36,6 +40,7 @@ pub use link::install_tls13;
 /// Redis as the state store.
 pub struct AsyncAzureRedisManager {
     link: link::Link,
+    audit: Audit,
     keys: RedisKeyManager,
     scripts: Scripts,
     history_window: isize,
@@ -44,41 +49,41 @@ pub struct AsyncAzureRedisManager {
 }
 
 struct Scripts {
-    apply: Script,
-    commit: Script,
-    settle: Script,
-    attach_profile: Script,
-    close: Script,
-    attempt_auth: Script,
-    clear_auth: Script,
-    claim: Script,
-    release: Script,
-    index_audio: Script,
-    drop_claim: Script,
-    import_legacy: Script,
-    mark_checked: Script,
-    rekey: Script,
-    erase: Script,
+    apply: Named,
+    commit: Named,
+    settle: Named,
+    attach_profile: Named,
+    close: Named,
+    attempt_auth: Named,
+    clear_auth: Named,
+    claim: Named,
+    release: Named,
+    index_audio: Named,
+    drop_claim: Named,
+    import_legacy: Named,
+    mark_checked: Named,
+    rekey: Named,
+    erase: Named,
 }
 
 impl Scripts {
     fn new() -> Self {
         Self {
-            apply: Script::new(include_str!("redis/apply.lua")),
-            commit: Script::new(include_str!("redis/commit.lua")),
-            settle: Script::new(include_str!("redis/settle.lua")),
-            attach_profile: Script::new(include_str!("redis/attach_profile.lua")),
-            close: Script::new(include_str!("redis/close.lua")),
-            attempt_auth: Script::new(include_str!("redis/attempt_auth.lua")),
-            clear_auth: Script::new(include_str!("redis/clear_auth.lua")),
-            claim: Script::new(include_str!("redis/claim.lua")),
-            release: Script::new(include_str!("redis/release.lua")),
-            index_audio: Script::new(include_str!("redis/index_audio.lua")),
-            drop_claim: Script::new(include_str!("redis/drop_claim.lua")),
-            import_legacy: Script::new(include_str!("redis/import_legacy.lua")),
-            mark_checked: Script::new(include_str!("redis/mark_checked.lua")),
-            rekey: Script::new(include_str!("redis/rekey.lua")),
-            erase: Script::new(include_str!("redis/erase.lua")),
+            apply: Named::new("redis.apply", include_str!("redis/apply.lua")),
+            commit: Named::new("redis.commit", include_str!("redis/commit.lua")),
+            settle: Named::new("redis.settle", include_str!("redis/settle.lua")),
+            attach_profile: Named::new("redis.attach_profile", include_str!("redis/attach_profile.lua")),
+            close: Named::new("redis.close", include_str!("redis/close.lua")),
+            attempt_auth: Named::new("redis.attempt_auth", include_str!("redis/attempt_auth.lua")),
+            clear_auth: Named::new("redis.clear_auth", include_str!("redis/clear_auth.lua")),
+            claim: Named::new("redis.claim", include_str!("redis/claim.lua")),
+            release: Named::new("redis.release", include_str!("redis/release.lua")),
+            index_audio: Named::new("redis.index_audio", include_str!("redis/index_audio.lua")),
+            drop_claim: Named::new("redis.drop_claim", include_str!("redis/drop_claim.lua")),
+            import_legacy: Named::new("redis.import_legacy", include_str!("redis/import_legacy.lua")),
+            mark_checked: Named::new("redis.mark_checked", include_str!("redis/mark_checked.lua")),
+            rekey: Named::new("redis.rekey", include_str!("redis/rekey.lua")),
+            erase: Named::new("redis.erase", include_str!("redis/erase.lua")),
         }
     }
 }
@@ -90,6 +95,7 @@ impl AsyncAzureRedisManager {
         let redis = config.redis.as_ref().ok_or_else(|| Error::new(Kind::Setting, "REDIS_HOST must be set, for example REDIS_HOST=localhost"))?;
         Ok(Self {
             link: link::Link::new(redis, config.ca_file.as_deref(), identity)?,
+            audit: Audit::off(),
             keys: RedisKeyManager::new(config),
             scripts: Scripts::new(),
             // At most 200 by the settings.
@@ -97,6 +103,13 @@ impl AsyncAzureRedisManager {
             tts_max_bytes: config.tts_max_bytes,
             memory: caches::MemoryGauge::default(),
         })
+    }
+
+    /// Notes every operation in this log.
+    #[must_use]
+    pub fn audited_by(mut self, audit: Audit) -> Self {
+        self.audit = audit;
+        self
     }
 
     fn key(&self, call: &CallId, key: CallKey) -> String {
@@ -108,7 +121,7 @@ impl AsyncAzureRedisManager {
     }
 
     /// The keys that the scripts on calls and turns take, in their order.
-    fn turn_keys<'a>(&self, script: &'a Script, call: &CallId) -> ScriptInvocation<'a> {
+    fn turn_keys<'a>(&self, script: &'a Named, call: &CallId) -> Invocation<'a> {
         let mut invocation = script.prepare_invoke();
         for key in [CallKey::Session, CallKey::Events, CallKey::Summary, CallKey::Context, CallKey::History, CallKey::Turns, CallKey::Outbox] {
             invocation.key(self.key(call, key));

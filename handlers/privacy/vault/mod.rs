@@ -15,7 +15,7 @@ use self::index::Index;
 use self::kept::Kept;
 use self::users::Users;
 use super::cipher::{self, CallCipher};
-use super::envelope::{Header, Place};
+use super::envelope::{Algorithm, Header, Place};
 use super::refused::Refusals;
 use crate::config::Environment;
 use crate::error::{Error, Kind, Result};
@@ -143,6 +143,12 @@ impl Vault {
         Ok(Zeroizing::new(key.bytes().to_vec()))
     }
 
+    /// The secret of the audit log: 32 bytes.
+    pub async fn audit_key(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let key = self.index_key().await?.derive(&[], b"rtvoice/1 audit")?;
+        Ok(Zeroizing::new(key.bytes().to_vec()))
+    }
+
     /// A keyed fingerprint, 32 lower-case hexadecimal digits: equal for equal texts, and saying nothing of them.
     pub async fn fingerprint(&self, text: &str) -> Result<String> {
         Ok(index::token(&self.index_key().await?, "fingerprint", text))
@@ -182,7 +188,7 @@ impl Vault {
     pub async fn open_bytes(&self, subject: &UserToken, place: &Place<'_>, envelope: &[u8]) -> Result<Vec<u8>> {
         let Some(keys) = &self.keys else { return cipher::unclear(envelope) };
         let refuse = || self.refused.refuse(place.store.name(), place.field, subject.as_str());
-        let (header, sealed) = Header::parse(envelope).ok_or_else(refuse)?;
+        let (header, sealed) = Header::parse(envelope).filter(|(header, _)| header.algorithm == Algorithm::PerValue).ok_or_else(refuse)?;
         let key = keys.users.version(subject, header.key_version).await.map_err(|e| if e.kind == Kind::Tampered { refuse() } else { e })?;
         cipher::open_value(&key, &header, &keys.environment, subject.as_str(), place, sealed).ok_or_else(refuse)
     }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use redis::{InfoDict, Value, cmd, pipe};
 use tokio::time::Instant;
 
+use super::auditing::Operation;
 use super::calls::{exact, seconds};
 use super::{AsyncAzureRedisManager, packed, read, unpacked};
 use crate::error::Result;
@@ -52,7 +53,8 @@ impl AsyncAzureRedisManager {
         let mut command = cmd("INFO");
         command.arg(section);
         let command = &command;
-        let answer: Value = self.link.idempotent(|mut connection| async move { command.query_async(&mut connection).await }).await?;
+        let work = self.link.idempotent(|mut connection| async move { command.query_async(&mut connection).await });
+        let answer: Value = self.audited(|| Operation::of(std::iter::once(command)), work).await?;
         let mut texts = Vec::new();
         collect(&answer, &mut texts);
         Ok(texts.iter().map(|text| InfoDict::new(text)).collect())
