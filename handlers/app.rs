@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::model::phrase::Phrase;
 use crate::ports::clock::{Clock, SystemClock};
-use crate::ports::documents::{Documents, cosmos::CosmosDocuments, embedded::EmbeddedDocuments};
+use crate::ports::documents::{Documents, cosmos::CosmosDocuments, embedded::EmbeddedDocuments, retained::Retained};
 use crate::ports::embedded::Embedded;
 use crate::ports::guarded::Guarded;
 use crate::ports::http;
@@ -92,8 +92,9 @@ impl App {
                 let identity = if cosmos.key.is_none() { Some(identity()?) } else { None };
                 Arc::new(Guarded::new("Cosmos DB", CosmosDocuments::connect(cosmos, identity, !config.guarded)?))
             }
-            None => Arc::new(EmbeddedDocuments::open(embedded()?)?),
+            None => Arc::new(EmbeddedDocuments::open(embedded()?, Arc::clone(&clock))?),
         };
+        let documents = Arc::new(Retained::new(documents, config.retention, Arc::clone(&clock)));
         let (queue, embedded_queue): (Arc<dyn Queue>, _) = match &config.service_bus {
             Some(bus) => {
                 let identity = if bus.key.is_none() { Some(identity()?) } else { None };

@@ -6,7 +6,7 @@
 //! - [`host`]: speaks with the Functions host; runs functions.
 //! - [`functions`]: one story per function; a function never calls another.
 //! - [`steps`]: what several functions have in common.
-//! - [`model`]: the rules, pure.
+//! - [`model`], [`privacy`]: the rules, pure.
 //! - [`ports`]: what the app needs from outside: contracts, and their backends beside them.
 //! - [`app`]: chooses the backends; nothing else names them.
 //! - [`config`]: reads the environment; nothing else does.
@@ -21,4 +21,5 @@ pub mod host;
 pub mod model;
 pub mod ops;
 pub mod ports;
+pub mod privacy;
 pub mod steps;

@@ -118,7 +118,7 @@ async fn switch(app: &App, call: &CallId, before: Option<&Archived>, mut header:
     if changed {
         for (number, turns) in union.pages()?.into_iter().enumerate() {
             let id = format!("page-{}-{number:05}", digest(&turns)?);
-            let page = PageDocument { id: id.clone(), call_connection_id: call.clone(), kind: "page".to_owned(), turns };
+            let page = PageDocument { id: id.clone(), call_connection_id: call.clone(), kind: "page".to_owned(), ended_at: header.ended_at, turns };
             app.documents.put(Container::Transcripts, &json(&page)?, Condition::Always).await?;
             fresh.push(id);
         }
@@ -191,7 +191,8 @@ async fn keep_legacy(app: &App, call: &CallId, header: &mut Header, text: &str) 
     while !rest.is_empty() {
         let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE_BYTES));
         let id = format!("legacy-{attempt}-{:05}", header.legacy_pages.len());
-        let page = LegacyPage { id: id.clone(), call_connection_id: call.clone(), kind: "legacy".to_owned(), text: piece.to_owned() };
+        let page =
+            LegacyPage { id: id.clone(), call_connection_id: call.clone(), kind: "legacy".to_owned(), ended_at: header.ended_at, text: piece.to_owned() };
         app.documents.put(Container::Transcripts, &json(&page)?, Condition::Always).await?;
         header.legacy_pages.push(id);
         rest = after;

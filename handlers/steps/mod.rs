@@ -2,9 +2,12 @@
 
 pub mod archive;
 pub mod archiving;
+pub mod compliance;
 pub mod events;
+pub mod exposure;
 pub mod health;
 pub mod outbox;
 pub mod parking;
 pub mod profile;
+pub mod retention;
 pub mod speech;

@@ -5,6 +5,7 @@
 //! keys of one call share a hash slot.
 
 mod legacy;
+mod places;
 
 use crate::config::Config;
 use crate::model::ids::{CallId, UserId, WorkerId};
@@ -80,11 +81,13 @@ pub enum TtlPolicy {
     OpenCalls,
     /// Legacy keys once they are migrated: 86400 s, not scaled.
     Migrated,
+    /// A synthetic value of the exposure scan: 300 s, not scaled.
+    Canary,
 }
 
 impl TtlPolicy {
     /// All policies.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::SessionHistory,
         Self::Ended,
         Self::ConversationContext,
@@ -97,6 +100,7 @@ impl TtlPolicy {
         Self::ProfileCache,
         Self::OpenCalls,
         Self::Migrated,
+        Self::Canary,
     ];
 
     /// Seconds before the multiplier, and whether the multiplier applies.
@@ -114,6 +118,7 @@ impl TtlPolicy {
             Self::ProfileCache => (900, true),
             Self::OpenCalls => (691_200, false),
             Self::Migrated => (86_400, false),
+            Self::Canary => (300, false),
         }
     }
 }
