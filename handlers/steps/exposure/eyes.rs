@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::app::App;
 use crate::error::Result;
 use crate::model::phrase::hex;
+use crate::privacy::detect::detect;
 
 /// One value that the detector found: where in the text, in bytes, and what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +43,8 @@ impl Eyes {
     }
 }
 
-fn sightings(_text: &str) -> Vec<Sighting> {
-    Vec::new()
+fn sightings(text: &str) -> Vec<Sighting> {
+    detect(text).into_iter().map(|span| Sighting { start: span.start, end: span.end, label: span.label.as_str() }).collect()
 }
 
 /// HMAC-SHA-256 (RFC 2104), its first 16 bytes as hexadecimal digits.

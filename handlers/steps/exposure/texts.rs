@@ -25,7 +25,7 @@ pub(super) fn of(body: &Value) -> Vec<(String, String)> {
 /// Texts of a stored value with the name of its field.
 pub(super) fn of_value(field: &str, text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let path = if field.is_empty() { String::new() } else { format!("/{}", shown(field, &mut found)) };
+    let path = if field.is_empty() { String::new() } else { format!("/{}", shown("", field, &mut found)) };
     leaf(&path, field, text, DEPTH, &mut found);
     found
 }
@@ -36,7 +36,7 @@ fn walk(path: &str, name: &str, value: &Value, depth: u32, found: &mut Vec<(Stri
         Value::Array(values) => values.iter().for_each(|value| walk(&format!("{path}/*"), name, value, depth, found)),
         Value::Object(fields) => {
             for (name, value) in fields {
-                let path = format!("{path}/{}", shown(name, found));
+                let path = format!("{path}/{}", shown(path, name, found));
                 walk(&path, name, value, depth, found);
             }
         }
@@ -46,14 +46,14 @@ fn walk(path: &str, name: &str, value: &Value, depth: u32, found: &mut Vec<(Stri
 }
 
 /// A field's name as it may be shown; one that may be a value itself is looked at and not shown.
-fn shown(name: &str, found: &mut Vec<(String, String)>) -> String {
+fn shown(path: &str, name: &str, found: &mut Vec<(String, String)>) -> String {
     let plain = name.len() <= 40 && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
     let digits = name.bytes().filter(u8::is_ascii_digit).count();
     if plain && digits < 4 {
         return name.to_owned();
     }
     if !is_proof(name) && !name.starts_with("t:") {
-        found.push(("/*".to_owned(), name.to_owned()));
+        found.push((format!("{path}/*"), name.to_owned()));
     }
     "*".to_owned()
 }

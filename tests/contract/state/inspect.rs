@@ -46,6 +46,7 @@ pub async fn keys_without_a_ttl_are_found_by_their_kind(b: &Bench) {
 
 pub async fn values_of_every_type_are_read_with_their_kind(b: &Bench) {
     let call = call_id("c1");
+    b.state.register(&call, b.now()).await.unwrap();
     b.turn(&call, "t1").await;
     b.state.keep_profile(&user_id("ada"), Some("{\"language\":\"de\"}")).await.unwrap();
     b.state.keep_audio("aa", vec![0xff; 100].into(), b.now()).await.unwrap();

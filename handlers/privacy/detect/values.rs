@@ -1,0 +1,197 @@
+//! What a run of digits is: telephone number, card, social security number, account, PIN, or nobody's.
+//!
+//! In: runs and the words around them. Out: findings. The words decide first, then how many digits there are and how
+//! they were said; what is announced as an order or a flight stays. Never fails.
+
+use super::context::{Asked, Context};
+use super::numbers::{Run, Sep, Shape};
+use super::tokens::{Kind, Text};
+use super::words::Cue;
+use super::{Found, Label, card, phone, written};
+
+/// Digits by how many there may be, corrections considered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Count {
+    /// If all corrections took back as much as they could.
+    pub low: usize,
+    /// As said.
+    pub high: usize,
+}
+
+impl Count {
+    /// True where the number of digits may be in this range.
+    pub fn within(self, low: usize, high: usize) -> bool {
+        self.low <= high && self.high >= low
+    }
+}
+
+/// Finds all values of digits.
+pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
+    let (mut run, mut context) = (Run::default(), Context::default());
+    let mut at = 0;
+    while let Some(next) = run.next(text, at) {
+        at = next;
+        if run.digits.len() < 3 || run.amount {
+            continue;
+        }
+        context.read(text, run.first, run.last, asked);
+        let from = found.len();
+        let is_written = run.parts.iter().all(|p| p.shape == Shape::Written) && run.parts.iter().any(|p| p.len > 2);
+        if is_written {
+            written::judge(&run, &context, found);
+        } else if let Some((label, score)) = spoken(&run, &context) {
+            found.push(Found { first: run.first, last: run.last, label, score });
+        }
+        if let Some(value) = found[from..].last_mut().filter(|f| f.label == Label::PhoneNumber) {
+            value.last = extension(text, value.last);
+            at = at.max(value.last + 1);
+        }
+    }
+}
+
+/// The last token of the extension that follows a telephone number, or the number's own.
+fn extension(text: &Text<'_>, last: usize) -> usize {
+    let mut at = last + 1;
+    if text.sign(at, b',') || text.sign(at, b';') {
+        at += 1;
+    }
+    at += usize::from(text.sign(at, b'('));
+    if text.one_of(at, &["and", "with"]) {
+        at += 1 + usize::from(text.one_of(at + 1, &["the", "an"]));
+    }
+    if !text.one_of(at, &["x", "ext", "extn", "xtn", "extension"]) && !(text.sign(at, b'#') && text.glued_after(at)) {
+        return last;
+    }
+    at += 1;
+    while text.sign(at, b'.') || text.sign(at, b':') || text.sign(at, b'#') || text.one_of(at, &["number", "is", "uh", "um", "no"]) {
+        at += 1;
+    }
+    if text.get(at).is_some_and(|t| t.kind == Kind::Digits && t.glued && text.before(at).is_some_and(|b| b.kind == Kind::Word)) {
+        return if text.glued_after(at) && text.get(at + 1).is_some_and(|t| t.kind == Kind::Word) { last } else { at };
+    }
+    let mut run = Run::default();
+    if run.next(text, at).is_none() || run.parts.first().is_none_or(|p| p.first != at) {
+        return last;
+    }
+    let fits = run.parts.iter().take_while(|p| p.at + p.len <= 6 && !matches!(p.sep, Sep::Comma | Sep::Words | Sep::Correction));
+    fits.last().map_or(last, |p| p.last)
+}
+
+/// Judges a run with digits in words, or digits one by one.
+fn spoken(run: &Run, context: &Context) -> Option<(Label, f32)> {
+    let count = Count { low: run.digits.len().saturating_sub(run.taken_back), high: run.digits.len() };
+    let abroad = run.plus || (run.digits.starts_with(b"00") && run.digits.get(2).is_some_and(|d| *d != b'0'));
+    if run.plus && count.within(8, 15) && !context.has(Cue::Card) {
+        return Some((Label::PhoneNumber, 0.9));
+    }
+    if context.of_a_thing() || phone::dated_parts(run) {
+        return None;
+    }
+    if counting(run) && !context.cues.iter().any(|near| near.direct && !matches!(near.cue, Cue::Number | Cue::Thing)) {
+        return None;
+    }
+    if let Some(found) = announced(&run.digits, count, context) {
+        return Some(found);
+    }
+    if context.unit {
+        return None;
+    }
+    if context.has(Cue::Number) {
+        if let Some(found) = some_number(&run.digits, count, abroad) {
+            return Some(found);
+        }
+    }
+    unannounced(run, count, context)
+}
+
+/// What the words announce, nearest first, where the count fits.
+pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Option<(Label, f32)> {
+    let sure = |direct: bool| if direct { 0.85 } else { 0.7 };
+    for near in &context.cues {
+        let found = match near.cue {
+            Cue::Social if count.within(9, 9) => Some((Label::UsSsn, sure(near.direct))),
+            Cue::Social if count.high == 4 && context.last_digits && near.direct => Some((Label::UsSsn, 0.6)),
+            Cue::Card if count.within(12, 19) || (12..=24).contains(&count.high) => {
+                Some((Label::CreditCard, if card::luhn(digits) { 0.99 } else { sure(near.direct) }))
+            }
+            Cue::Account if (near.direct && count.within(5, 18)) || (near.distance <= 8 && count.within(6, 18)) => {
+                Some((Label::AccountNumber, sure(near.direct)))
+            }
+            Cue::Pin if near.direct && count.within(3, 8) => Some((Label::Pin, 0.8)),
+            Cue::Birth if near.direct && (4..=8).contains(&count.high) => Some((Label::DateOfBirth, 0.6)),
+            Cue::Phone if count.within(7, 15) => Some((Label::PhoneNumber, sure(near.direct))),
+            Cue::Phone if count.high > 15 && said_twice(digits) => Some((Label::PhoneNumber, 0.7)),
+            _ => None,
+        };
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+/// What a number is that is announced as no more than that.
+pub(super) fn some_number(digits: &[u8], count: Count, abroad: bool) -> Option<(Label, f32)> {
+    if count.within(7, 12) || (abroad && count.within(8, 17)) || said_twice(digits) {
+        return Some((Label::PhoneNumber, 0.65));
+    }
+    by_length(digits, count)
+}
+
+fn by_length(digits: &[u8], count: Count) -> Option<(Label, f32)> {
+    if !count.within(13, 24) {
+        return None;
+    }
+    if (count.high <= 13 && !card::issued(digits)) || said_twice(digits) {
+        return Some((Label::PhoneNumber, 0.5));
+    }
+    Some((Label::CreditCard, if card::luhn(digits) { 0.9 } else { 0.6 }))
+}
+
+/// A telephone number that was given twice in one breath.
+fn said_twice(digits: &[u8]) -> bool {
+    let half = digits.len() / 2;
+    digits.len().is_multiple_of(2) && (7..=13).contains(&half) && digits[..half] == digits[half..]
+}
+
+/// What nobody announced must speak for itself.
+fn unannounced(run: &Run, count: Count, context: &Context) -> Option<(Label, f32)> {
+    let single: usize = run.parts.iter().filter(|p| matches!(p.shape, Shape::Unit | Shape::Repeat | Shape::Written)).map(|p| p.len).sum();
+    let share = single * 100 / run.digits.len().max(1);
+    let distinct = (b'0'..=b'9').filter(|d| run.digits.contains(d)).count();
+    if distinct < 3 && !context.bare && !card::luhn(&run.digits) {
+        return None;
+    }
+    if count.within(10, 12) {
+        let paired = run.weak == 0 && !years(run) && count.high >= 10;
+        return (share >= 60 || (paired && (share >= 20 || context.bare))).then_some((Label::PhoneNumber, 0.6));
+    }
+    if count.high >= 13 {
+        let paired = run.weak == 0 && !years(run);
+        return if share >= 60 || paired { by_length(&run.digits, count) } else { None };
+    }
+    let alone = count.within(7, 9) && share >= 80 && run.weak <= 1 && distinct >= 4 && run.taken_back == 0;
+    (alone || (context.bare && count.within(7, 9) && share >= 50)).then_some((Label::PhoneNumber, 0.4))
+}
+
+/// True where the run is nothing but years, ages or scores: pairs that people say in ordinary talk.
+fn years(run: &Run) -> bool {
+    let pairs = run.parts.iter().filter(|p| p.shape == Shape::Pair).collect::<Vec<_>>();
+    let of_a_year = |n: usize| matches!(run.digits.get(n..n + 2), Some(b"19" | b"20" | b"18"));
+    pairs.len() == run.parts.len() && pairs.len().is_multiple_of(2) && pairs.iter().step_by(2).all(|p| of_a_year(p.at))
+}
+
+/// True for counting: each part one more, or one less, or otherwise as far from the last as that from the one before.
+fn counting(run: &Run) -> bool {
+    let value = |at: usize, len: usize| run.digits[at..at + len].iter().take(6).fold(0_i64, |n, d| n * 10 + i64::from(d - b'0'));
+    let values: Vec<i64> = run.parts.iter().take(24).map(|p| value(p.at, p.len)).collect();
+    if values.len() < 4 {
+        return false;
+    }
+    let rising = values.windows(2).all(|w| w[0] < w[1]);
+    let falling = values.windows(2).all(|w| w[0] > w[1]);
+    // "nine zero" ends a run through the digits.
+    let through = values.windows(2).all(|w| w[1] - w[0] == 1 || (w[0] == 9 && w[1] == 0));
+    let repeats = (1..=3).any(|period| values.len() > 2 * period && values.iter().zip(values.iter().skip(period)).all(|(a, b)| a == b));
+    rising || falling || through || (repeats && !card::luhn(&run.digits) && run.digits.len() < 13)
+}
