@@ -145,7 +145,7 @@ async fn a_log_is_looked_at_from_its_end() {
     let line = json!({"timestamp": START, "fields": {"message": "heard +1 415 555 0199", "call_id": "4155550123"}}).to_string();
     let quiet = json!({"timestamp": START, "fields": {"message": "done"}}).to_string();
     let early = "the number was +1 415 555 0111\n";
-    std::fs::write(&path, format!("{early}{}\n{line}\n", vec![quiet; 120_000].join("\n"))).unwrap();
+    std::fs::write(&path, format!("{early}{}\n{line}\n", vec![quiet; 140_000].join("\n"))).unwrap();
     let scan = exposure::look(&app.app, &Scope { limit: Duration::from_secs(60), log: Some(path) }).await.unwrap();
     assert_eq!(places(&scan), [("line/fields/message".to_owned(), "PHONE_NUMBER".to_owned())], "{scan}");
     assert_eq!((&scan["found"], &scan["recall"]["log"]["recall"]), (&json!(1), &json!(1.0)), "{scan}");

@@ -79,7 +79,7 @@ fn json_in(text: &str) -> Option<Value> {
 }
 
 fn is_named_id(name: &str) -> bool {
-    NAMES.contains(&name) || name.ends_with("Id") || name.ends_with("At") || name.ends_with("Seq")
+    NAMES.contains(&name) || name.ends_with("Id") || name.ends_with("_id") || name.ends_with("At") || name.ends_with("Seq")
 }
 
 /// True where a text is a time, a hash, a GUID or a lookup token, which all look like numbers here and there.
