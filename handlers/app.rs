@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::phrase::Phrase;
 use crate::ports::audit::{self, Audit};
 use crate::ports::clock::{Clock, SystemClock};
-use crate::ports::documents::{Documents, cosmos::CosmosDocuments, embedded::EmbeddedDocuments};
+use crate::ports::documents::{Documents, cosmos::CosmosDocuments, embedded::EmbeddedDocuments, retained::Retained};
 use crate::ports::embedded::Embedded;
 use crate::ports::guarded::Guarded;
 use crate::ports::http;
@@ -96,8 +96,9 @@ impl App {
                 let identity = if cosmos.key.is_none() { Some(identity()?) } else { None };
                 Arc::new(Guarded::new("Cosmos DB", CosmosDocuments::connect(cosmos, identity, !config.guarded)?))
             }
-            None => Arc::new(EmbeddedDocuments::open(embedded()?)?),
+            None => Arc::new(EmbeddedDocuments::open(embedded()?, Arc::clone(&clock))?),
         };
+        let documents: Arc<dyn Documents> = Arc::new(Retained::new(documents, config.retention, Arc::clone(&clock)));
         let vault = Arc::new(if config.privacy {
             let root: Arc<dyn KeyWrapper> = match &config.root_key {
                 RootKey::Vault { url, key } => Arc::new(Guarded::new("Key Vault", KeyVault::new(url, key, http.clone(), identity()?))),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request as HttpRequest, StatusCode, Uri};
 use axum::response::Response;
 use bytes::Bytes;
@@ -55,7 +56,7 @@ async fn forwarded(app: App, route: &str, request: HttpRequest<Body>) -> Result<
     let (function, params) = find(route)?;
     let (parts, body) = request.into_parts();
     let invocation = invocation_id(&parts.headers);
-    http(app, function, invocation, params, parts.method, parts.headers, Payload::Stream(body)).await
+    http(app, function, invocation, params, parts, Payload::Stream(body)).await
 }
 
 enum Payload {
@@ -63,26 +64,20 @@ enum Payload {
     Whole(Bytes),
 }
 
-async fn http(
-    app: App,
-    function: &'static Function,
-    invocation: String,
-    params: Vec<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
-    payload: Payload,
-) -> Result<Response> {
+async fn http(app: App, function: &'static Function, invocation: String, params: Vec<(String, String)>, parts: Parts, payload: Payload) -> Result<Response> {
     let Face::Http { methods, limit, run, .. } = function.face else { return Err(not_found()) };
-    if !methods.contains(&method) {
+    if !methods.contains(&parts.method) {
         return Ok(method_not_allowed(methods));
     }
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    let Parts { method, headers, .. } = parts;
     let body = match payload {
         Payload::Stream(body) => read_body(body, limit).await?,
         Payload::Whole(body) if body.len() <= limit => body,
         Payload::Whole(_) => return Err(Error::new(Kind::TooLarge, format!("must be at most {limit} bytes")).in_field("body")),
     };
     let traceparent = text(&headers, "traceparent");
-    let request = Request { method, params, headers, body };
+    let request = Request { method, params, query, headers, body };
     invoke(function, invocation, traceparent, run(app, request)).await
 }
 
@@ -119,7 +114,7 @@ async fn unwrapped(app: App, named: &'static Function, invocation: String, envel
     let (parts, body) = envelope.http(HTTP_BINDING)?.into_parts();
     let route = route_of(&parts.uri).ok_or_else(not_found)?;
     let (function, params) = find(&route).ok().filter(|(function, _)| function.name == named.name).ok_or_else(not_found)?;
-    http(app, function, invocation, params, parts.method, parts.headers, Payload::Whole(body)).await
+    http(app, function, invocation, params, parts, Payload::Whole(body)).await
 }
 
 /// A response inside an envelope.

@@ -257,6 +257,9 @@ pub struct PageDocument {
     /// Always `page`.
     #[serde(rename = "type")]
     pub kind: String,
+    /// When the call ended: the page expires with the header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
     /// Its turns, in order.
     pub turns: Vec<ArchivedTurn>,
 }
@@ -272,6 +275,9 @@ pub struct LegacyPage {
     /// Always `legacy`.
     #[serde(rename = "type")]
     pub kind: String,
+    /// When the call ended: the piece expires with the header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
     /// The piece: all pieces together are one JSON text.
     pub text: String,
 }

@@ -130,7 +130,7 @@ async fn switch(app: &App, call: &CallId, before: Option<&Archived>, mut header:
         for (number, turns) in union.pages()?.into_iter().enumerate() {
             let id = format!("page-{}-{number:05}", digest(app, &turns).await?);
             let turns = seals::seal_turns(app, &header, &id, turns).await?;
-            let page = PageDocument { id: id.clone(), call_connection_id: call.clone(), kind: "page".to_owned(), turns };
+            let page = PageDocument { id: id.clone(), call_connection_id: call.clone(), kind: "page".to_owned(), ended_at: header.ended_at, turns };
             app.documents.put(Container::Transcripts, &json(&page)?, Condition::Always).await?;
             fresh.push(id);
         }
@@ -205,7 +205,7 @@ async fn keep_legacy(app: &App, call: &CallId, header: &mut Header, text: &str) 
     while !rest.is_empty() {
         let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE_BYTES));
         let id = format!("legacy-{attempt}-{:05}", header.legacy_pages.len());
-        let page = LegacyPage { id: id.clone(), call_connection_id: call.clone(), kind: "legacy".to_owned(), text: seals::seal(app, header, &id, "/text", piece).await? };
+        let page = LegacyPage { id: id.clone(), call_connection_id: call.clone(), kind: "legacy".to_owned(), ended_at: header.ended_at, text: seals::seal(app, header, &id, "/text", piece).await? };
         app.documents.put(Container::Transcripts, &json(&page)?, Condition::Always).await?;
         header.legacy_pages.push(id);
         rest = after;

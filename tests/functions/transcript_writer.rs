@@ -41,6 +41,7 @@ async fn a_turn_becomes_one_document() {
     let expected = json!({
         "id": "turn-t1", "type": "turn", "callConnectionId": "call-1", "seq": 1, "rev": 0,
         "turnId": "t1", "at": START, "source": "scripted",
+        "expiresAt": START.plus_millis(90 * 86_400_000), "ttl": 90 * 86_400,
     });
     assert_eq!(document, expected);
     app.finish().await;

@@ -18,6 +18,8 @@ use rtvoice::model::ids::{UserId, UserToken};
 use rtvoice::model::time::Timestamp;
 use rtvoice::ports::clock::{Clock, ManualClock};
 use rtvoice::ports::documents::{Container, Documents};
+use rtvoice::ports::documents::embedded::EmbeddedDocuments;
+use rtvoice::ports::embedded::Embedded;
 use rtvoice::ports::queue::embedded::{Delivery, EmbeddedQueue};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -232,8 +234,23 @@ impl Rtvoice {
 
     /// A tick of the relay.
     pub async fn relay(&self) -> Answer {
-        let invocation = Invocation { function: "OutboxRelay", binding: "timer", now: self.clock.now(), id: &self.clock.new_id() };
-        self.post("/OutboxRelay", &compose::timer(invocation, None, false)).await
+        self.tick("OutboxRelay").await
+    }
+
+    /// A tick of a timer function.
+    pub async fn tick(&self, function: &str) -> Answer {
+        let invocation = Invocation { function, binding: "timer", now: self.clock.now(), id: &self.clock.new_id() };
+        self.post(&format!("/{function}"), &compose::timer(invocation, None, false)).await
+    }
+
+    /// The documents beneath all that stands in front of them.
+    pub fn beneath(&self) -> EmbeddedDocuments {
+        EmbeddedDocuments::open(Embedded::open(&self.app.config.embedded_path).unwrap(), Arc::clone(&self.clock) as Arc<dyn Clock>).unwrap()
+    }
+
+    /// Lets the keys that end with these parts live for ever; how many.
+    pub fn persist(&self, key_ends_with: &str) -> usize {
+        self.file().execute("UPDATE state_keys SET expires_at = ?2 WHERE key LIKE '%:' || ?1", rusqlite::params![key_ends_with, i64::MAX]).unwrap()
     }
 
     /// The time now.

@@ -17,6 +17,7 @@ use rtvoice::ports::documents::{Condition, Container, Document, Documents, Page,
 use rtvoice::ports::queue::{Message, Queue};
 use rtvoice::ports::replies::{Prompt, Replies, Reply};
 use rtvoice::ports::speech::Speech;
+use rtvoice::ports::state::inspect::{Held, Inspection, Unexpiring, Values};
 use rtvoice::ports::state::legacy::{Imported, Legacy, ScanCursor, Scanned};
 use rtvoice::ports::state::{
     Archiving, Attempt, AuthStates, Caches, Calls, Closing, Known, Lease, OutboxEntry, Persons, Slice, Spoken, StageTimes, State, StateHealth, Survey, Workers,
@@ -48,7 +49,19 @@ pub struct Switch {
 #[derive(Debug, Default)]
 struct Switched {
     faults: HashMap<&'static str, Fault>,
+    later: HashMap<&'static str, (usize, Fault)>,
     calls: Vec<&'static str>,
+}
+
+impl Switched {
+    fn due(&mut self, method: &'static str) -> Option<Fault> {
+        match self.later.get_mut(method) {
+            Some((0, fault)) => return Some(*fault),
+            Some((left, _)) => *left -= 1,
+            None => {}
+        }
+        self.faults.get(method).or_else(|| self.faults.get(ALL)).copied()
+    }
 }
 
 /// Stands for all methods of a port.
@@ -65,8 +78,14 @@ impl Switch {
         self.lock().faults.insert(method, fault);
     }
 
+    /// One method works this often, and then fails like this.
+    pub fn fail_after(&self, method: &'static str, times: usize, fault: Fault) {
+        self.lock().later.insert(method, (times, fault));
+    }
+
     /// All is well again.
     pub fn heal(&self) {
+        self.lock().later.clear();
         self.lock().faults.clear();
     }
 
@@ -83,7 +102,7 @@ impl Switch {
         let fault = {
             let mut switched = self.lock();
             switched.calls.push(method);
-            switched.faults.get(method).or_else(|| switched.faults.get(ALL)).copied()
+            switched.due(method)
         };
         match fault {
             None => call.await,
@@ -182,6 +201,14 @@ switchable! { Legacy for dyn State {
     fn mark_checked(call: &CallId) -> ();
     fn retire(keys: &[String]) -> ();
     fn scan(cursor: ScanCursor) -> Scanned;
+} }
+
+switchable! { Inspection for dyn State {
+    fn unexpiring(cursor: ScanCursor) -> Unexpiring;
+    fn values(cursor: ScanCursor) -> Values;
+    fn plant(id: &str, text: &str) -> ();
+    fn planted(id: &str) -> Option<Held>;
+    fn uproot(id: &str) -> ();
 } }
 
 switchable! { StateHealth for dyn State {

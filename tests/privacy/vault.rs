@@ -67,8 +67,8 @@ impl TestVault {
 
     pub fn with(lives: Lives) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let documents = Arc::new(EmbeddedDocuments::open(Embedded::open(&folder.path().join("rtvoice.db")).unwrap()).unwrap());
         let clock = Arc::new(ManualClock::at(START));
+        let documents = Arc::new(EmbeddedDocuments::open(Embedded::open(&folder.path().join("rtvoice.db")).unwrap(), clock.clone()).unwrap());
         let faults = Switch::default();
         let documents: Arc<dyn Documents> = Arc::new(Switchable { inner: documents as Arc<dyn Documents>, switch: faults.clone() });
         let root = Arc::new(CountedRoot { inner: FileKeys::new(folder.path().join("keys.json"), clock.clone()), unwraps: AtomicUsize::new(0) });

@@ -9,6 +9,7 @@ mod archiving;
 mod auth;
 mod caches;
 mod calls;
+mod inspect;
 mod legacy;
 mod outbox;
 mod persons;

@@ -5,6 +5,7 @@
 //! keys of one call share a hash slot.
 
 mod legacy;
+mod places;
 
 use crate::config::Config;
 use crate::model::ids::{CallId, UserToken, WorkerId};
@@ -84,11 +85,13 @@ pub enum TtlPolicy {
     UserCalls,
     /// Audio of one call alone: 300 s.
     PrivateAudio,
+    /// A synthetic value of the exposure scan: 300 s, not scaled.
+    Canary,
 }
 
 impl TtlPolicy {
     /// All policies.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SessionHistory,
         Self::Ended,
         Self::ConversationContext,
@@ -103,6 +106,7 @@ impl TtlPolicy {
         Self::Migrated,
         Self::UserCalls,
         Self::PrivateAudio,
+        Self::Canary,
     ];
 
     /// Seconds before the multiplier, and whether the multiplier applies.
@@ -122,6 +126,7 @@ impl TtlPolicy {
             Self::Migrated => (86_400, false),
             Self::UserCalls => (691_200, false),
             Self::PrivateAudio => (300, true),
+            Self::Canary => (300, false),
         }
     }
 }

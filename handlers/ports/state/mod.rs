@@ -16,6 +16,7 @@ use crate::model::time::Timestamp;
 pub use crate::model::stages::StageTimes;
 
 pub mod embedded;
+pub mod inspect;
 pub mod keys;
 pub mod legacy;
 pub mod redis;
@@ -304,9 +305,9 @@ pub trait StateHealth: Send + Sync + 'static {
 }
 
 /// Everything the state port does, for the one place that chooses a backend.
-pub trait State: Calls + Archiving + Persons + AuthStates + Workers + Caches + StateHealth + legacy::Legacy {}
+pub trait State: Calls + Archiving + Persons + AuthStates + Workers + Caches + StateHealth + inspect::Inspection + legacy::Legacy {}
 
-impl<T: Calls + Archiving + Persons + AuthStates + Workers + Caches + StateHealth + legacy::Legacy> State for T {}
+impl<T: Calls + Archiving + Persons + AuthStates + Workers + Caches + StateHealth + inspect::Inspection + legacy::Legacy> State for T {}
 
 /// The turn that a message in an outbox is about; none for the end of the call.
 fn turn_of(field: &str) -> Option<&str> {

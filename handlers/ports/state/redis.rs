@@ -27,6 +27,7 @@ mod auth;
 mod caches;
 mod calls;
 mod health;
+mod inspect;
 mod legacy;
 mod link;
 mod nodes;

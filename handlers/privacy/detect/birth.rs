@@ -145,5 +145,6 @@ fn digits(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
     }
     let round = run.parts.iter().any(|p| p.shape == Shape::Round);
     let whole = (5..=8).contains(&count) || (round && count <= 9);
-    (whole || (slashes && count >= 3) || (count == 4 && run.parts.len() >= 2) || (listed && count <= 14)).then_some((run.last, slashes || whole && run.parts.len() == 3))
+    (whole || (slashes && count >= 3) || (count == 4 && run.parts.len() >= 2) || (listed && count <= 14))
+        .then_some((run.last, slashes || whole && run.parts.len() == 3))
 }

@@ -110,7 +110,8 @@ fn card_form(digits: &[u8], groups: &[usize], context: &Context, listed: bool) -
     if context.has(Cue::Phone) && digits.len() <= 15 {
         return None;
     }
-    let uniform = groups.len() == 1 || matches!(groups, [4, 4, 4] | [4, 4, 5] | [4, 4, 4, 1..=3] | [6, 13] | [4, 3, 3, 3] | [8, 8] | [4, 5, 6] | [6, 6] | [8, 11]);
+    let uniform =
+        groups.len() == 1 || matches!(groups, [4, 4, 4] | [4, 4, 5] | [4, 4, 4, 1..=3] | [6, 13] | [4, 3, 3, 3] | [8, 8] | [4, 5, 6] | [6, 6] | [8, 11]);
     if listed || !uniform || card::timestamp(digits) {
         return None;
     }

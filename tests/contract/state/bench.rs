@@ -35,6 +35,8 @@ pub trait Beneath: Send + Sync {
     fn expire(&self, key: &str);
     /// Gives a key a life of these seconds.
     fn set_life(&self, key: &str, seconds: i64);
+    /// Lets a key live for ever.
+    fn persist(&self, key: &str);
 }
 
 /// One test's state.
@@ -164,6 +166,7 @@ impl Bench {
             ["cache", "tts", _] | ["system", "tts", "index"] => TtlPolicy::TtsCache,
             ["cache", "profile", _] => TtlPolicy::ProfileCache,
             ["system", partition, "open"] if partition.starts_with("calls-") => TtlPolicy::OpenCalls,
+            ["system", canary, "canary"] if canary.starts_with("canary-") => TtlPolicy::Canary,
             _ => panic!("{key} is of no known kind"),
         }
     }

@@ -74,6 +74,11 @@ impl Beneath for OnFile {
         let at = self.now() + seconds * 1000;
         assert_eq!(self.connection().execute("UPDATE state_keys SET expires_at = ?2 WHERE key = ?1", params![key, at]).unwrap(), 1, "{key}");
     }
+
+    fn persist(&self, key: &str) {
+        let changed = self.connection().execute("UPDATE state_keys SET expires_at = ?2 WHERE key = ?1", params![key, i64::MAX]).unwrap();
+        assert_eq!(changed, 1, "{key}");
+    }
 }
 
 fn bench() -> Bench {

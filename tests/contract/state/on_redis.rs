@@ -196,4 +196,8 @@ impl Beneath for Nodes {
     fn set_life(&self, key: &str, seconds: i64) {
         self.change(&["EXPIRE", key, &seconds.to_string()]);
     }
+
+    fn persist(&self, key: &str) {
+        self.change(&["PERSIST", key]);
+    }
 }

@@ -114,6 +114,12 @@ impl<'a> Table<'a> {
         self.run(sql, params![self.now.millis(), PURGE]).map(drop)
     }
 
+    /// At most `limit` keys after this one, in the order of their names, with their expiries in milliseconds.
+    pub(super) fn keys_after(&self, after: &str, limit: u64) -> Result<Vec<(String, i64)>> {
+        let sql = "SELECT key, expires_at FROM state_keys WHERE key > ?1 AND expires_at > ?2 ORDER BY key LIMIT ?3";
+        self.many(sql, params![after, self.now.millis(), whole(limit)], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
     fn id(&self, key: &str) -> Result<Option<KeyId>> {
         self.look(key);
         self.one("SELECT id FROM state_keys WHERE key = ?1 AND expires_at > ?2", params![key, self.now.millis()], |row| row.get(0).map(KeyId))
