@@ -26,7 +26,7 @@ pub fn detect_across_within(said: &[Said<'_>], window: usize) -> Vec<Vec<Span>> 
     let callers = said.iter().enumerate().rev().filter(|(_, s)| s.role == Role::Caller).map(|(n, _)| n).take(window.max(1));
     let from = callers.last().unwrap_or(0);
     let mut spans: Vec<Vec<Span>> = Vec::with_capacity(said.len());
-    let mut asked = from.checked_sub(1).map_or_else(Asked::default, |before| question(&said[before]));
+    let mut asked = question_before(said, from);
     for (n, one) in said.iter().enumerate() {
         if n < from {
             spans.push(Vec::new());
@@ -34,10 +34,10 @@ pub fn detect_across_within(said: &[Said<'_>], window: usize) -> Vec<Vec<Span>> 
         }
         spans.push(match one.role {
             Role::Caller => detect_asked(one.text, asked),
-            Role::Agent => detect_asked(one.text, Asked::default()),
+            Role::Agent => detect_asked(one.text, Asked { name: false, ..asked }),
         });
         if one.role == Role::Agent {
-            asked = question(one);
+            asked = asked.after(&Text::new(one.text));
         }
     }
     join(said, from, &mut spans);
@@ -190,7 +190,8 @@ fn ended_with(text: &str, spans: &[Span]) -> Option<(Label, Option<usize>)> {
 
 /// What the agent asked before this text.
 fn question_before(said: &[Said<'_>], at: usize) -> Asked {
-    at.checked_sub(1).map_or_else(Asked::default, |before| question(&said[before]))
+    let texts = said[at.saturating_sub(2 * WINDOW)..at].iter().filter(|s| s.role == Role::Agent);
+    texts.fold(Asked::default(), |asked, s| asked.after(&Text::new(s.text)))
 }
 
 /// Adds a span where it overlaps none.

@@ -58,8 +58,13 @@ fn begins(text: &Text<'_>, at: usize) -> bool {
     if token.glued && at > 0 && matches!(text.get(at - 1).map(|t| t.kind), Some(Kind::Digits | Kind::Word)) {
         return false;
     }
+    let counts = |n: usize| text.get(n).is_some_and(|t| t.kind == Kind::Digits || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Repeat));
+    let second = next(text, at);
+    if !(counts(second) || counts(next(text, second))) {
+        return false;
+    }
     let first = match text.spoken_letter(at) {
-        Some(letter) => text.spoken_letter(next(text, at)).map(|second| [letter, second]),
+        Some(letter) => text.spoken_letter(second).map(|second| [letter, second]),
         None if token.end - token.start == 2 => <[u8; 2]>::try_from(text.said(at).as_bytes()).ok().map(|l| l.map(|c| c.to_ascii_uppercase())),
         None => None,
     };

@@ -114,11 +114,11 @@ pub(super) struct Info {
 const LONGEST: usize = 16;
 
 const FLAGS: &[(u32, &str)] = &[
-    (FILLER, "uh um uhm umm uhh er erm ah eh hm hmm mm mmm mhm huh like"),
+    (FILLER, "ehm ahem ooh uh um uhm umm uhh er erm ah eh hm hmm mm mmm mhm huh like"),
     (
         WEAK,
         "and then so okay ok yeah yes yep right thats its it you know let me see lets i think guess again next space hold on just well \
-         followed by comes a second sec moment minute the number is are rest last digits pause comma im now after also got that all be ready gonna would",
+         followed by comes a second sec moment minute the number is are rest last digits pause comma im also got that all ready",
     ),
     (CORRECT, "no sorry wait actually correction oops scratch rather mean strike nope pardon excuse mistake whoops instead make"),
     (
