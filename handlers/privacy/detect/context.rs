@@ -125,17 +125,19 @@ impl Context {
 
     /// "... is my phone number".
     fn after(&mut self, text: &Text<'_>, last: usize) {
-        let links = ["is", "thats", "was", "its", "as", "my", "on", "for"];
-        let mut linked = false;
+        let links = ["is", "thats", "that", "was", "its", "as"];
+        let owned = ["my", "on", "for", "the"];
+        let (mut linked, mut weakly) = (false, false);
         for distance in 0..AFTER {
             let at = last + 1 + distance;
             let Some(token) = text.get(at) else { break };
             if token.kind == Kind::Mask || token.kind == Kind::Digits || matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens) {
                 break;
             }
-            linked |= text.one_of(at, &links);
+            linked |= distance < 2 && text.one_of(at, &links);
+            weakly |= distance < 2 && text.one_of(at, &owned);
             let found = cue(text, at);
-            if found != Cue::None && found != Cue::Number && linked && !self.cues.iter().any(|near| near.cue == found) {
+            if found != Cue::None && found != Cue::Number && (linked || (weakly && found == Cue::Phone)) && !self.cues.iter().any(|near| near.cue == found) {
                 self.cues.push(Near { cue: found, distance: distance + 4, direct: distance < 5 });
                 break;
             }
@@ -197,6 +199,8 @@ fn cue(text: &Text<'_>, at: usize) -> Cue {
     match token.info.cue {
         Cue::Social if text.word(at, "social") && text.one_of(at + 1, &["media", "network", "networks", "event"]) => Cue::None,
         // "call 4 of 5", "text", "order" as verbs keep what they are; "express" belongs to American Express.
+        Cue::Birth if text.one_of(at + 1, &["party", "gift", "present", "cake", "dinner", "trip", "card", "wishes", "week", "lunch", "discount", "song", "bonus"]) => Cue::None,
+        Cue::None if text.word(at, "b") && at > 3 && text.sign(at - 1, b'.') && text.word(at - 2, "o") && text.word(at - 4, "d") => Cue::Birth,
         Cue::None if text.one_of(at, &["with", "using"]) && before(&["pay", "paying", "paid"]) => Cue::Card,
         Cue::None if text.word(at, "charge") => Cue::Card,
         Cue::None if text.word(at, "express") && before(&["american"]) => Cue::Card,

@@ -133,7 +133,7 @@ fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
             }
             at = after;
         }
-        while hesitates(text, at) {
+        while hesitates(text, at) || (dot && text.sign(at, b',')) {
             at += 1;
         }
         if label(text, at, dots > 0).is_none() {
@@ -253,7 +253,9 @@ fn mailbox(text: &Text<'_>, at: usize, floor: usize, announced: bool) -> Option<
                         left += 1;
                         break;
                     }
-                    if let Some(sure) = first.filter(|_| surely.is_none()) {
+                    // The one beside digits or letters is no question, nor is a given name.
+                    let beside = plain == 1 && first.is_some_and(|n| spells(text, n));
+                    if let Some(sure) = first.filter(|_| surely.is_none() && !beside && !text.has(begin, words::GIVEN)) {
                         surely = Some((sure, strength));
                     }
                 }
@@ -281,13 +283,13 @@ fn mailbox(text: &Text<'_>, at: usize, floor: usize, announced: bool) -> Option<
 
 /// True where an address is announced right before this place, or nothing was said before it.
 fn leads(text: &Text<'_>, at: usize, floor: usize) -> bool {
-    let links = ["is", "its", "thats", "email", "address", "to", "at", "reach", "mail", "contact", "emails", "be", "me", "was", "as", "it's", "that's"];
+    let links = ["is", "its", "thats", "email", "address", "to", "at", "reach", "mail", "contact", "emails", "be", "me", "was", "as", "yes", "yeah", "okay", "sure"];
     let small = |n: usize| hesitates(text, n) || text.sign(n, b',') || text.sign(n, b':');
     let mut before = at;
     while before > floor && small(before - 1) {
         before -= 1;
     }
-    before == floor || text.one_of(before - 1, &links)
+    before == floor || before < at && !hesitates(text, before) || text.one_of(before - 1, &links)
 }
 
 fn spells(text: &Text<'_>, at: usize) -> bool {
@@ -349,7 +351,7 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
     }
     let behind_sign = at > floor && text.get(at - 1).is_some_and(|t| t.kind == Kind::Word && t.info.sign != 0);
     if joined || behind_sign {
-        return Piece::Part(at, false);
+        return Piece::Part(at, behind_sign);
     }
     if text.has(at, words::WEAK) && at > floor && spells(text, at - 1) && spells(text, right) && !none_yet {
         return Piece::Between(at);

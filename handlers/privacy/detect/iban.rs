@@ -103,12 +103,14 @@ fn read(text: &Text<'_>, first: usize) -> Option<Found> {
     let country = [*iban.first()?, *iban.get(1)?];
     let length = length(country)?;
     let numbered = iban[2].is_ascii_digit() && iban[3].is_ascii_digit();
+    // "no", "is", "at": words as well as countries.
+    let word = text.letter(first).is_none() && text.has(first, super::words::STOP | super::words::CORRECT) && text.said(first).bytes().all(|b| b.is_ascii_lowercase());
     let whole = count >= length && numbered && (count == length || last_at[length - 1] != last_at[length]);
     if whole {
         let sure = checked(&iban[..length]);
         let digits = iban[..length].iter().filter(|c| c.is_ascii_digit()).count();
         // Words of two letters and digits behind them are common; most of a number's characters are digits.
-        if sure || announced || digits * 2 > length {
+        if sure || announced || (digits * 2 > length && !word) {
             return Some(Found { first, last: last_at[length - 1], label: Label::IbanCode, score: if sure { 0.99 } else { 0.7 } });
         }
     }

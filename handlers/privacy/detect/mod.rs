@@ -208,7 +208,7 @@ fn round(text: &Text<'_>, asked: Asked) -> Vec<Found> {
     if found.is_empty() && hints.numbers > 0 && text.text.len() >= 15 {
         iban::find(text, &mut found);
     }
-    if found.is_empty() && hints.numbers > 0 && (hints.birth || asked.birth()) {
+    if found.is_empty() && hints.numbers > 0 && (hints.birth || hints.letters > 2 || asked.birth()) {
         birth::find(text, asked, &mut found);
     }
     if found.is_empty() && hints.numbers > 0 {

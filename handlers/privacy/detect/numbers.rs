@@ -167,6 +167,8 @@ impl Run {
                 Kind::Sign(b'.' | b',') => sep = sep_max(sep, Sep::Comma),
                 Kind::Word if text.has(at, words::CORRECT) => sep = Sep::Correction,
                 Kind::Word if token.info.sign != 0 && token.info.sign != b'+' => sep = sep_max(sep, Sep::Words),
+                // "my bad"
+                Kind::Word if text.word(at, "my") && text.has(at + 1, words::CORRECT) => sep = Sep::Correction,
                 Kind::Word if bracket(text, at) => sep = sep_max(sep, Sep::Words),
                 Kind::Word if text.has(at, words::FILLER) => sep = sep_max(sep, Sep::Words),
                 Kind::Word if text.has(at, words::WEAK) && weak < SMALL_TALK => {
@@ -174,7 +176,7 @@ impl Run {
                     sep = sep_max(sep, Sep::Words);
                 }
                 // "last four": tells which digits come, and is none of them.
-                Kind::Word if announces(text, at) => sep = sep_max(sep, Sep::Words),
+                Kind::Word if counts_nothing(text, at) || announces(text, at) => sep = sep_max(sep, Sep::Words),
                 _ => return None,
             }
             at += 1;

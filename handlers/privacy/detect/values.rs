@@ -41,7 +41,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
         if run.digits.len() < 3 || run.amount {
             continue;
         }
-        context.read(text, run.first, run.last, asked);
+        context.read(text, run.first, extension(text, run.last), asked);
         let from = found.len();
         let is_written = run.parts.iter().all(|p| p.shape == Shape::Written) && run.parts.iter().any(|p| p.len > 2);
         if is_written {
@@ -143,7 +143,9 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
             Cue::Card if count.within(12, 19) || (12..=24).contains(&count.said) => {
                 Some((Label::CreditCard, if card::luhn(digits) { 0.99 } else { sure(near.direct) }))
             }
-            Cue::Account if (near.direct && count.within(5, 18)) || (near.distance <= 8 && count.within(6, 18)) => {
+            // "the phone number on my account"
+            Cue::Account if context.has(Cue::Phone) && count.within(10, 11) => None,
+            Cue::Account if !context.unit && (5..=18).contains(&count.said) && (near.direct || (near.distance <= 8 && count.said > 5)) => {
                 Some((Label::AccountNumber, sure(near.direct)))
             }
             Cue::Pin if near.direct && count.within(3, 8) => Some((Label::Pin, 0.8)),

@@ -123,7 +123,7 @@ fn card_form(digits: &[u8], groups: &[usize], context: &Context, listed: bool) -
 
 fn telephone(run: &Run, digits: &[u8], groups: &[usize], signs: &[Sep], context: &Context, listed: bool) -> Option<f32> {
     let american = matches!(groups, [3, 3, 4] | [1, 3, 3, 4]);
-    if listed && !(american && signs.iter().all(|s| !matches!(s, Sep::Words | Sep::Correction))) {
+    if listed && !(american && !signs.contains(&Sep::Correction)) {
         return None;
     }
     // What is announced as something else, and has no form but its length, is that.
@@ -182,7 +182,7 @@ fn piece(run: &Run, from: usize, to: usize, context: &Context) -> Option<(Label,
         return None;
     }
     announced.or_else(|| {
-        let near = context.cues.iter().any(|near| near.cue == Cue::Number && near.direct && near.distance <= 8);
+        let near = context.cues.iter().any(|near| near.cue == Cue::Number && ((near.direct && near.distance <= 8) || near.distance <= 3));
         let long = near && !context.unit && !context.has(Cue::Account) && !context.has(Cue::Pin);
         if long { values::some_number(digits, count, false) } else { None }
     })

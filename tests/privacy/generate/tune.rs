@@ -20,8 +20,24 @@ const PLAIN: Habits = Habits {
     slip: 0,
 };
 
+/// All that people say between digits.
+const WIDE: Habits = Habits {
+    filler: 40,
+    fillers: &[
+        "uh", "um", "er", "erm", "hmm", "okay", "ok", "yeah", "right", "so", "well", "like", "you know", "let me see", "hold on", "one second", "just a second",
+        "wait a sec", "give me a moment", "bear with me", "dash", "hyphen", "space", "comma", "and", "then", "and then", "next", "followed by", "that's", "it's",
+        "let's see", "one moment", "let me check", "sorry", "uh huh", "i think", "okay then", "ah", "where was i",
+    ],
+    corrections: &[
+        "no", "no no", "sorry", "oh sorry", "no sorry", "wait", "no wait", "actually", "i mean", "sorry i mean", "scratch that", "correction", "oops", "my bad",
+        "my mistake", "make that", "excuse me", "strike that", "rather", "oh wait", "oh no", "no actually", "sorry that's",
+    ],
+    zeros: &["oh", "o", "nought", "naught"],
+    ..PLAIN
+};
+
 fn habits(dice: &mut Dice) -> Habits {
-    let mut habits = PLAIN;
+    let mut habits = if dice.chance(40) { WIDE } else { PLAIN };
     match dice.below(8) {
         0 => habits.correct = 100,
         1 => habits.written = 40,
@@ -62,7 +78,7 @@ fn phones(dice: &mut Dice) -> Vec<Line> {
             if dice.chance(10) {
                 groups.insert(0, "1".to_owned());
             }
-            if dice.chance(10) {
+            if groups.len() == 3 && dice.chance(10) {
                 groups[0] = dice.pick(&["800", "900", "600"]).to_owned();
             }
             let refs: Vec<&str> = groups.iter().map(String::as_str).collect();
