@@ -7,7 +7,7 @@ use bytes::Bytes;
 use moka::future::Cache;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
+use crate::config::{Config, RootKey};
 use crate::error::{Error, Kind, Result};
 use crate::model::phrase::Phrase;
 use crate::ports::clock::{Clock, SystemClock};
@@ -18,9 +18,11 @@ use crate::ports::http;
 use crate::ports::identity::Identity;
 use crate::ports::queue::{Queue, embedded::EmbeddedQueue, service_bus::ServiceBusQueue};
 use crate::ports::replies::{Replies, azure::AzureReplies, scripted::ScriptedAgent};
+use crate::ports::root_key::{KeyWrapper, file::FileKeys, key_vault::KeyVault};
 use crate::ports::speech::{Speech, azure::AzureSpeech, offline::OfflineSpeech};
 use crate::ports::state::redis::AsyncAzureRedisManager;
 use crate::ports::state::{State, embedded::EmbeddedState};
+use crate::privacy::vault::Vault;
 
 /// How long a phrase stays in the first-level cache.
 const L1_LIFE: Duration = Duration::from_secs(600);
@@ -47,6 +49,8 @@ pub struct Parts {
     pub speech: Arc<dyn Speech>,
     /// The agent.
     pub replies: Arc<dyn Replies>,
+    /// The keys of everything personal.
+    pub vault: Arc<Vault>,
     /// Time and ids.
     pub clock: Arc<dyn Clock>,
     /// First-level cache of spoken phrases, by phrase hash; bounded by bytes.
@@ -94,7 +98,7 @@ impl App {
             }
             None => Arc::new(EmbeddedDocuments::open(embedded()?, Arc::clone(&clock))?),
         };
-        let documents = Arc::new(Retained::new(documents, config.retention, Arc::clone(&clock)));
+        let documents: Arc<dyn Documents> = Arc::new(Retained::new(documents, config.retention, Arc::clone(&clock)));
         let (queue, embedded_queue): (Arc<dyn Queue>, _) = match &config.service_bus {
             Some(bus) => {
                 let identity = if bus.key.is_none() { Some(identity()?) } else { None };
@@ -120,6 +124,15 @@ impl App {
             }
             None => Arc::new(scripted(&config)?),
         };
+        let vault = Arc::new(if config.privacy {
+            let root: Arc<dyn KeyWrapper> = match &config.root_key {
+                RootKey::Vault { url, key } => Arc::new(Guarded::new("Key Vault", KeyVault::new(url, key, http.clone(), identity()?))),
+                RootKey::File(path) => Arc::new(FileKeys::new(path.clone(), Arc::clone(&clock))),
+            };
+            Vault::new(Arc::clone(&documents), root, Arc::clone(&clock), config.environment)
+        } else {
+            Vault::off(config.guarded)?
+        });
         let audio = Cache::builder()
             .max_capacity(config.tts_l1_bytes)
             .weigher(|_: &String, audio: &Bytes| u32::try_from(audio.len()).unwrap_or(u32::MAX))
@@ -134,6 +147,7 @@ impl App {
             embedded_queue,
             speech,
             replies,
+            vault,
             clock,
             audio,
             cache_takes: true.into(),

@@ -54,6 +54,10 @@ pub enum Kind {
     Deadline,
     /// A queue message that can never be read.
     Poison,
+    /// What was asked for was erased: its key is gone, and with it every copy of the value.
+    Erased,
+    /// A stored value is not what was stored there: moved, cut, flipped or foreign. A security event, and never our client's fault.
+    Tampered,
     /// A setting is missing, wrong or contradictory.
     Setting,
     /// A defect of ours or a broken answer.
@@ -112,6 +116,8 @@ impl Kind {
             Self::Denied => row(503, "dependency-denied", "Temporarily unavailable", Retry, Level::ERROR, "error.denied", true),
             Self::Deadline => row(503, "deadline", "Deadline passed", Retry, Level::WARN, "error.deadline", false),
             Self::Poison => row(500, "unreadable-message", "Unreadable message", Reject, Level::ERROR, "error.poison", false),
+            Self::Erased => row(410, "erased", "Erased", Reject, Level::INFO, "error.erased", false),
+            Self::Tampered => row(500, "refused-value", "Refused value", Fail, Level::ERROR, "error.tampered", true),
             Self::Setting => row(500, "setting", "Wrong setting", Fail, Level::ERROR, "error.setting", true),
             Self::Internal => row(500, "internal", "Internal error", Fail, Level::ERROR, "error.internal", true),
         }

@@ -6,7 +6,8 @@
 //! - [`host`]: speaks with the Functions host; runs functions.
 //! - [`functions`]: one story per function; a function never calls another.
 //! - [`steps`]: what several functions have in common.
-//! - [`model`], [`privacy`]: the rules, pure.
+//! - [`model`]: the rules, pure.
+//! - [`privacy`]: the rules of privacy, and the vault of keys.
 //! - [`ports`]: what the app needs from outside: contracts, and their backends beside them.
 //! - [`app`]: chooses the backends; nothing else names them.
 //! - [`config`]: reads the environment; nothing else does.

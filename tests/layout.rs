@@ -119,6 +119,8 @@ fn the_registry_says_what_each_function_json_says() {
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("handlers/model/", &["ports", "steps", "functions", "host", "app", "config", "dev", "ops"]),
     ("handlers/ports/", &["steps", "functions", "host", "app", "dev", "ops"]),
+    ("handlers/privacy/vault/", &["steps", "functions", "host", "app", "dev", "ops"]),
+    ("handlers/privacy/", &["ports", "config", "steps", "functions", "host", "app", "dev", "ops"]),
     ("handlers/steps/", &["functions", "host", "dev", "ops"]),
     ("handlers/functions/", &["functions", "dev", "ops"]),
     ("handlers/host/", &["dev", "ops"]),
@@ -151,6 +153,7 @@ const VENDORS: &[(&str, &[&str])] = &[
     ("azure_data_cosmos", &["handlers/ports/documents/cosmos.rs"]),
     ("azure_messaging_servicebus", &["handlers/ports/queue/service_bus.rs"]),
     ("azure_core_legacy", &["handlers/ports/queue/service_bus.rs"]),
+    ("aws_lc_rs", &["handlers/privacy/"]),
     ("azure_identity", &["handlers/ports/identity.rs"]),
     ("azure_core", &["handlers/ports/identity.rs", "handlers/ports/documents/cosmos.rs"]),
     ("rusqlite", &["handlers/ports/embedded.rs", "handlers/ports/documents/embedded.rs", "handlers/ports/queue/embedded", "handlers/ports/state/embedded"]),
@@ -162,6 +165,7 @@ const VENDORS: &[(&str, &[&str])] = &[
             "handlers/ports/identity.rs",
             "handlers/ports/queue/service_bus.rs",
             "handlers/ports/replies/azure.rs",
+            "handlers/ports/root_key/key_vault.rs",
             "handlers/ports/speech/azure.rs",
             // Parses URLs.
             "handlers/config/read.rs",

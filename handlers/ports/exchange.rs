@@ -59,6 +59,11 @@ impl Failure {
     pub fn last(error: Error) -> Self {
         Self { error, again: false }
     }
+
+    /// The error, where no other attempt is made.
+    pub fn into_error(self) -> Error {
+        self.error
+    }
 }
 
 impl Limits {

@@ -4,11 +4,13 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::breaker::Breaker;
 use super::documents::{Condition, Container, Document, Documents, Page, Put};
 use super::queue::{Message, Queue};
 use super::replies::{Prompt, Replies, Reply};
+use super::root_key::{KeyWrapper, Wrapped};
 use super::speech::Speech;
 use crate::error::Result;
 use crate::model::phrase::Phrase;
@@ -88,5 +90,28 @@ impl<P: Speech> Speech for Guarded<P> {
 
     fn name(&self) -> &'static str {
         self.port.name()
+    }
+}
+
+#[async_trait]
+impl<P: KeyWrapper> KeyWrapper for Guarded<P> {
+    async fn wrap(&self, key: &[u8]) -> Result<Wrapped> {
+        self.breaker.call(self.port.wrap(key)).await
+    }
+
+    async fn unwrap(&self, kid: &str, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        self.breaker.call(self.port.unwrap(kid, wrapped)).await
+    }
+
+    async fn current(&self) -> Result<String> {
+        self.breaker.call(self.port.current()).await
+    }
+
+    async fn rotate(&self) -> Result<String> {
+        self.breaker.call(self.port.rotate()).await
+    }
+
+    async fn retire(&self, kid: &str) -> Result<bool> {
+        self.breaker.call(self.port.retire(kid)).await
     }
 }

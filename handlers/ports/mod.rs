@@ -13,5 +13,6 @@ pub mod http;
 pub mod identity;
 pub mod queue;
 pub mod replies;
+pub mod root_key;
 pub mod speech;
 pub mod state;

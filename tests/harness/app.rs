@@ -11,15 +11,17 @@ use axum::http::{HeaderMap, Method, Request};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use rtvoice::app::{App, Parts};
-use rtvoice::config::Config;
+use rtvoice::config::{Config, RootKey};
 use rtvoice::host::compose::{self, Invocation};
 use rtvoice::host::router::router;
 use rtvoice::model::time::Timestamp;
 use rtvoice::ports::clock::{Clock, ManualClock};
-use rtvoice::ports::documents::Container;
 use rtvoice::ports::documents::embedded::EmbeddedDocuments;
+use rtvoice::ports::documents::{Container, Documents};
 use rtvoice::ports::embedded::Embedded;
 use rtvoice::ports::queue::embedded::{Delivery, EmbeddedQueue};
+use rtvoice::ports::root_key::file::FileKeys;
+use rtvoice::privacy::vault::Vault;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -118,14 +120,23 @@ impl Rtvoice {
         let plain = App::with_clock(config, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
         let (state, documents, queue) = (Switch::default(), Switch::default(), Switch::default());
         let (agent, voice) = (Arc::new(Agent::default()), Arc::new(Voice::default()));
+        let faulty: Arc<dyn Documents> = Arc::new(Switchable { inner: Arc::clone(&plain.documents), switch: documents.clone() });
+        let vault = match &plain.config.root_key {
+            RootKey::File(path) if plain.config.privacy => {
+                let root = FileKeys::new(path.clone(), Arc::clone(&clock) as Arc<dyn Clock>);
+                Vault::new(Arc::clone(&faulty), Arc::new(root), Arc::clone(&clock) as Arc<dyn Clock>, plain.config.environment)
+            }
+            _ => Vault::off(false).unwrap(),
+        };
         let app = App::from_parts(Parts {
             config: plain.config.clone(),
             state: Arc::new(Switchable { inner: Arc::clone(&plain.state), switch: state.clone() }),
-            documents: Arc::new(Switchable { inner: Arc::clone(&plain.documents), switch: documents.clone() }),
+            documents: faulty,
             queue: Arc::new(Switchable { inner: Arc::clone(&plain.queue), switch: queue.clone() }),
             embedded_queue: plain.embedded_queue.clone(),
             speech: Arc::clone(&voice) as _,
             replies: Arc::clone(&agent) as _,
+            vault: Arc::new(vault),
             clock: Arc::clone(&clock) as _,
             audio: plain.audio.clone(),
             cache_takes: true.into(),

@@ -1,0 +1,155 @@
+//! The keys of subjects: documents of the container `keys` in the subject's partition, `uk-{version}`, each wrapped by the key
+//! of an epoch.
+//!
+//! A version is the minute since 1970 in which it was made (the next one where that is taken): it tells its age in every
+//! envelope, and a subject who was erased and comes again gets a version that no older envelope names.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::epochs::Epochs;
+use super::kept::Kept;
+use super::stored::{Stored, encode, spoilt, text, wrapped};
+use super::{ENTRIES, Lives};
+use crate::error::{Error, Kind, Result};
+use crate::model::ids::UserToken;
+use crate::ports::documents::{Condition, Container, Document, Put};
+use crate::privacy::crypto::Key;
+use crate::privacy::envelope::associated_key;
+
+const PREFIX: &str = "uk-";
+/// How long a key that another process has just made may take to be seen by every replica of the record.
+const SETTLING: Duration = Duration::from_millis(50);
+/// Most looks for a key that another process has just made.
+const LOOKS: usize = 5;
+
+/// All versions of a subject's key; empty where it has none.
+pub(super) type Versions = Arc<BTreeMap<u32, Key>>;
+
+/// The keys of all subjects.
+pub(super) struct Users {
+    stored: Stored,
+    epochs: Epochs,
+    environment: Arc<str>,
+    kept: Kept<UserToken, Versions>,
+}
+
+impl Users {
+    pub(super) fn new(stored: Stored, epochs: Epochs, environment: Arc<str>, lives: Lives) -> Self {
+        Self { stored, epochs, environment, kept: Kept::new(ENTRIES, lives.user, lives.stale) }
+    }
+
+    /// The key that seals from now on, made on first use.
+    pub(super) async fn current(&self, subject: &UserToken) -> Result<(u32, Key)> {
+        let make = || async {
+            let versions = self.read(subject).await?;
+            if versions.is_empty() { self.create(subject, &versions).await } else { Ok(versions) }
+        };
+        let versions = self.kept.make(subject, |versions| !versions.is_empty(), make).await?;
+        versions.last_key_value().map(|(version, key)| (*version, key.clone())).ok_or_else(|| Error::internal("a subject without a key"))
+    }
+
+    /// The key of one version. `Erased` where the subject has no keys, or only later ones; `Tampered` for a version that never was.
+    pub(super) async fn version(&self, subject: &UserToken, version: u32) -> Result<Key> {
+        let load = || self.read(subject);
+        let mut versions = self.kept.get(subject, load).await?;
+        if let Some(key) = versions.get(&version) {
+            return Ok(key.clone());
+        }
+        // Another process may have made it since, or just now. Whether it did, only the record can tell.
+        for pause in [Duration::ZERO, SETTLING] {
+            tokio::time::sleep(pause).await;
+            versions = self.kept.renew(subject, load).await?;
+            if let Some(key) = versions.get(&version) {
+                return Ok(key.clone());
+            }
+        }
+        match versions.last_key_value() {
+            Some((newest, _)) if version > *newest => Err(spoilt()),
+            _ => Err(Error::new(Kind::Erased, "the key of this value was destroyed")),
+        }
+    }
+
+    /// These versions and a new one, or what is there where somebody else made that one.
+    async fn create(&self, subject: &UserToken, versions: &BTreeMap<u32, Key>) -> Result<Versions> {
+        let epoch = self.epochs.current().await?;
+        let (key, now) = (Key::random()?, self.stored.clock.now());
+        let after = versions.last_key_value().map_or(0, |(newest, _)| *newest);
+        let version = u32::try_from(now.millis() / 60_000).unwrap_or(u32::MAX).max(after.saturating_add(1));
+        let wrapped = encode(&epoch.users.wrap(&self.associated(subject, version, &epoch.id), key.bytes())?);
+        let body = json!({"id": id(version), "user": subject, "epoch": epoch.id, "wrapped": wrapped, "created": now});
+        if let Put::Done(_) = self.stored.documents.put(Container::Keys, &body, Condition::Absent).await? {
+            let mut versions = versions.clone();
+            versions.insert(version, key);
+            return Ok(Arc::new(versions));
+        }
+        for _ in 0..LOOKS {
+            let versions = self.read(subject).await?;
+            if versions.contains_key(&version) {
+                return Ok(versions);
+            }
+            tokio::time::sleep(SETTLING).await;
+        }
+        Err(Error::unavailable("the record of keys", "a key that another process made is not to be seen yet"))
+    }
+
+    /// Makes a new version, which seals from now on: here at once, elsewhere within [`Lives::user`]. Its number.
+    pub(super) async fn rotate(&self, subject: &UserToken) -> Result<u32> {
+        let versions = self.create(subject, &*self.read(subject).await?).await?;
+        self.kept.put(subject.clone(), Arc::clone(&versions)).await;
+        versions.last_key_value().map(|(version, _)| *version).ok_or_else(|| Error::internal("a subject without a key"))
+    }
+
+    async fn read(&self, subject: &UserToken) -> Result<Versions> {
+        let mut versions = BTreeMap::new();
+        for document in self.stored.all(subject.as_str()).await? {
+            if let Some(version) = version(&document) {
+                versions.insert(version, self.unwrap(subject, version, &document).await?);
+            }
+        }
+        Ok(Arc::new(versions))
+    }
+
+    async fn unwrap(&self, subject: &UserToken, version: u32, document: &Document) -> Result<Key> {
+        let epoch = self.epochs.get(text(document, "epoch")?).await?;
+        let associated = self.associated(subject, version, &epoch.id);
+        let key = epoch.users.unwrap(&associated, &wrapped(document)?).ok_or_else(spoilt)?;
+        Key::from_slice(&key).ok_or_else(spoilt)
+    }
+
+    fn associated(&self, subject: &UserToken, version: u32, epoch: &str) -> Vec<u8> {
+        associated_key(&self.environment, "uk", &["v1", subject.as_str(), &version.to_string(), epoch])
+    }
+
+    /// Removes every key of a subject; how many there were.
+    pub(super) async fn destroy(&self, subject: &UserToken) -> Result<u64> {
+        let mut destroyed = 0;
+        loop {
+            let documents = self.stored.all(subject.as_str()).await?;
+            if documents.is_empty() {
+                return Ok(destroyed);
+            }
+            for document in documents {
+                let id = text(&document, "id")?;
+                destroyed += u64::from(self.stored.documents.delete(Container::Keys, subject.as_str(), id, None).await?);
+            }
+        }
+    }
+
+    pub(super) async fn forget(&self, subject: &UserToken) {
+        self.kept.forget(subject).await;
+    }
+}
+
+fn id(version: u32) -> String {
+    // In order of id is in order of version.
+    format!("{PREFIX}{version:010}")
+}
+
+/// The version of a key's document; none for another document of the partition.
+pub(super) fn version(document: &Document) -> Option<u32> {
+    text(document, "id").ok()?.strip_prefix(PREFIX)?.parse().ok()
+}

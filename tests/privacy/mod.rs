@@ -1,0 +1,5 @@
+//! Privacy: sealing, keys and what follows from them.
+
+mod envelope;
+mod root_key;
+mod vault;

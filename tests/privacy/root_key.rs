@@ -1,0 +1,1 @@
+//! The root key's keepers: a file, and Key Vault.
