@@ -205,6 +205,7 @@ fn parts(app: &Rtvoice) -> Parts {
         embedded_queue: app.app.embedded_queue.clone(),
         speech: Arc::clone(&app.app.speech),
         replies: Arc::clone(&app.app.replies),
+        vault: Arc::clone(&app.app.vault),
         clock: Arc::clone(&app.app.clock),
         audit: app.app.audit.clone(),
         vault: Arc::clone(&app.app.vault),

@@ -10,6 +10,7 @@ use rtvoice::ports::state::Calls as _;
 use rtvoice::ports::state::embedded::EmbeddedState;
 use std::time::Duration;
 
+use rtvoice::ops::scan::{self, ScanArgs};
 use rtvoice::ports::documents::{Condition, Container, Documents as _};
 use rtvoice::steps::exposure::{self, Scope};
 use serde_json::{Value, json};
@@ -164,5 +165,21 @@ async fn a_log_is_looked_at_from_its_end() {
     let missing = Scope { limit: Duration::from_secs(60), log: Some(folder.path().join("none")) };
     let e = exposure::look(&app.app, &missing).await.unwrap_err();
     assert_eq!(e.field.as_deref(), Some("log"));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn the_command_tells_what_the_function_keeps() {
+    let app = Rtvoice::start();
+    let arguments = ScanArgs { json: false, log: None, limit: 60 };
+    let clean = scan::run(&app.app, &arguments).await.unwrap();
+    assert!(clean.clean && clean.text.contains("looked at 0 documents, 0 keys and 0 log lines: 0 found"), "{}", clean.text);
+    seed(&app, Container::Profiles, json!({"id": "profile", "user": "u1-a", "text": "ada@example.org"})).await;
+    let found = scan::run(&app.app, &arguments).await.unwrap();
+    assert!(!found.clean && found.text.contains("profiles/text") && found.text.contains("EMAIL_ADDRESS"), "{}", found.text);
+    let json = scan::run(&app.app, &ScanArgs { json: true, ..arguments }).await.unwrap();
+    let told: Value = serde_json::from_str(&json.text).unwrap();
+    assert_eq!((&told["found"], json.clean), (&json!(1), false));
+    assert_eq!(exposure::last(&app.app).await.unwrap(), Some(told));
     app.finish().await;
 }

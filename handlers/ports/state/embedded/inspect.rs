@@ -12,14 +12,20 @@ use crate::ports::state::legacy::ScanCursor;
 /// Keys of one page.
 const PAGE: u64 = 200;
 
+/// One page of keys with their kinds and expiries in milliseconds.
+struct Named {
+    keys: Vec<(String, KeyPlace, i64)>,
+    next: Option<ScanCursor>,
+}
+
 impl Step<'_> {
-    /// The next page of keys with their kinds and expiries in milliseconds.
-    fn named(&self, cursor: &ScanCursor) -> Result<(Vec<(String, KeyPlace, i64)>, Option<ScanCursor>)> {
+    /// The next page of keys.
+    fn named(&self, cursor: &ScanCursor) -> Result<Named> {
         let after = cursor.nodes.first().map_or("", String::as_str);
         let rows = self.table.keys_after(after, PAGE)?;
         let next = if rows.len() as u64 == PAGE { rows.last().map(|(key, _)| ScanCursor { nodes: vec![key.clone()], at: 0 }) } else { None };
         let placed = rows.into_iter().filter_map(|(key, at)| self.rules.keys.place(&key).map(|place| (key, place, at)));
-        Ok((placed.collect(), next))
+        Ok(Named { keys: placed.collect(), next })
     }
 
     fn held(&self, key: &str, place: KeyPlace) -> Result<Held> {
@@ -35,7 +41,7 @@ impl Step<'_> {
 impl Inspection for EmbeddedState {
     async fn unexpiring(&self, cursor: ScanCursor) -> Result<Unexpiring> {
         self.read(move |step| {
-            let (keys, next) = step.named(&cursor)?;
+            let Named { keys, next } = step.named(&cursor)?;
             let longest = i64::try_from(step.rules.keys.longest_life()).unwrap_or(i64::MAX).saturating_mul(1000);
             let bound = step.table.now().plus_millis(longest).millis();
             let looked = keys.len() as u64;
@@ -47,7 +53,7 @@ impl Inspection for EmbeddedState {
 
     async fn values(&self, cursor: ScanCursor) -> Result<Values> {
         self.read(move |step| {
-            let (keys, next) = step.named(&cursor)?;
+            let Named { keys, next } = step.named(&cursor)?;
             let held = keys.into_iter().filter(|(_, place, _)| place.component != "tts").map(|(key, place, _)| step.held(&key, place));
             Ok(Values { held: held.collect::<Result<_>>()?, next })
         })
