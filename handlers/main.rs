@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rtvoice::error::{Error, Result};
 
+mod keys;
 mod local;
 mod migrate;
 mod serve;
@@ -30,6 +31,8 @@ enum Command {
     Demo(local::DemoArguments),
     /// Take over calls from the legacy layouts in Redis
     Migrate(rtvoice::ops::migrate::MigrateArgs),
+    /// Rotate keys, count them, or seal anew what older ones sealed
+    Keys(rtvoice::ops::keys::KeysArgs),
     /// Print an archived call
     Transcript(transcript::Arguments),
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => local::dev(&arguments),
         Command::Demo(arguments) => local::demo(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
         Command::Transcript(arguments) => transcript::run(&arguments),
     }
 }

@@ -1,3 +1,4 @@
 //! Operators' commands.
 
+pub mod keys;
 pub mod migrate;

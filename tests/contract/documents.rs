@@ -63,14 +63,14 @@ on_every_backend! {
 
 /// A fresh account. The first client of a process asks for the machine's name, which takes seconds where nobody
 /// answers: that is waited for here, once.
-pub(super) async fn emulator() -> CosmosEmulator {
+pub async fn emulator() -> CosmosEmulator {
     static NAMED: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
     let first = async || connect(&CosmosEmulator::start().await, true).check().await.unwrap();
     NAMED.get_or_init(first).await;
     CosmosEmulator::start().await
 }
 
-pub(super) fn connect(emulator: &CosmosEmulator, create_missing: bool) -> CosmosDocuments {
+pub fn connect(emulator: &CosmosEmulator, create_missing: bool) -> CosmosDocuments {
     CosmosDocuments::connect(&emulator.config("rtvoice"), None, create_missing).unwrap()
 }
 

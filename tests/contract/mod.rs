@@ -1,6 +1,6 @@
 //! One contract suite per port, run on every backend.
 
-mod documents;
+pub mod documents;
 mod documents_cosmos;
 mod http;
 mod queue;

@@ -1,5 +1,7 @@
 //! Privacy: sealing, keys and what follows from them.
 
 mod envelope;
+mod keys;
 mod root_key;
+mod rotation;
 mod vault;
