@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rtvoice::error::{Error, Result};
 
+mod erase;
+mod keys;
 mod local;
 mod migrate;
 mod pii;
@@ -34,6 +36,10 @@ enum Command {
     /// Find personal values
     #[command(subcommand)]
     Pii(pii::PiiCommand),
+    /// Erase a person everywhere, or hold and release their data
+    EraseUser(erase::Arguments),
+    /// Rotate keys, count them, or seal anew what older ones sealed
+    Keys(rtvoice::ops::keys::KeysArgs),
     /// Print an archived call
     Transcript(transcript::Arguments),
 }
@@ -55,6 +61,8 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => local::demo(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Pii(command) => pii::run(&command),
+        Command::EraseUser(arguments) => erase::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
         Command::Transcript(arguments) => transcript::run(&arguments),
     }
 }

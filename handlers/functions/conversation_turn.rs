@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::config::StorePii;
 use crate::error::{Error, Kind, Result};
 use crate::host::http::{Object, Request, json_response};
 use crate::model::call::CallStatus;
-use crate::config::StorePii;
 use crate::model::conversation::{Committed, ContextPatch, ConversationManager, Entry, Loaded, Window, Words};
 use crate::model::ids::{CallId, TurnId};
 use crate::model::phrase::{AudioFormat, check_language};
@@ -309,13 +309,7 @@ async fn answer(app: &App, turn: &Turn, outcome: Outcome, stages: &mut StageTime
 }
 
 /// Where the spoken reply is; or why there is none. A voice that is away leaves the text.
-async fn spoken(
-    app: &App,
-    text: &str,
-    language: Option<&str>,
-    only_for: Option<&CallId>,
-    stages: &mut StageTimes,
-) -> std::result::Result<Value, String> {
+async fn spoken(app: &App, text: &str, language: Option<&str>, only_for: Option<&CallId>, stages: &mut StageTimes) -> std::result::Result<Value, String> {
     let phrase = app.phrase(text, None, language, AudioFormat::default()).map_err(|e| e.detail)?;
     let hash = speech::hash(app, &phrase, only_for).await.map_err(|e| e.detail)?;
     let found = match only_for {

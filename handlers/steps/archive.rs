@@ -15,6 +15,7 @@ use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
 use crate::model::transcript::{ArchivedTurn, EndedMessage, HEADER_ID, Header, INLINE_BYTES, LegacyPage, PageDocument, TURN_PREFIX, turn_document};
 use crate::ports::documents::{Condition, Container, Document, Put};
+use crate::steps::profile;
 
 mod seals;
 
@@ -95,6 +96,11 @@ pub async fn merge(app: &App, call: &CallId, wanted: &[ArchivedTurn], facts: &Fa
                 Some(user) => user.clone(),
                 None => app.vault.call_token(call).await?,
             });
+        }
+        if let Some(user) = &header.user
+            && before.as_ref().is_none_or(|before| before.header.user.as_ref() != Some(user))
+        {
+            profile::note_call(app, user, call, &header.day, app.clock.now()).await?;
         }
         if let Some(text) = &facts.legacy
             && header.legacy.is_none()
@@ -205,7 +211,13 @@ async fn keep_legacy(app: &App, call: &CallId, header: &mut Header, text: &str) 
     while !rest.is_empty() {
         let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE_BYTES));
         let id = format!("legacy-{attempt}-{:05}", header.legacy_pages.len());
-        let page = LegacyPage { id: id.clone(), call_connection_id: call.clone(), kind: "legacy".to_owned(), ended_at: header.ended_at, text: seals::seal(app, header, &id, "/text", piece).await? };
+        let page = LegacyPage {
+            id: id.clone(),
+            call_connection_id: call.clone(),
+            kind: "legacy".to_owned(),
+            ended_at: header.ended_at,
+            text: seals::seal(app, header, &id, "/text", piece).await?,
+        };
         app.documents.put(Container::Transcripts, &json(&page)?, Condition::Always).await?;
         header.legacy_pages.push(id);
         rest = after;

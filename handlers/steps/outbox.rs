@@ -24,7 +24,16 @@ pub fn turn_field(turn_id: &str) -> String {
 
 /// The message that tells of one turn.
 pub fn turn(call: &CallId, seq: Option<u64>, rev: u32, entry: Entry) -> TranscriptMessage {
-    TranscriptMessage::Turn(TurnMessage { call_connection_id: call.clone(), rev, seq, degraded: seq.is_none(), deferrals: 0, key: None, transcript: None, entry })
+    TranscriptMessage::Turn(TurnMessage {
+        call_connection_id: call.clone(),
+        rev,
+        seq,
+        degraded: seq.is_none(),
+        deferrals: 0,
+        key: None,
+        transcript: None,
+        entry,
+    })
 }
 
 /// The message that tells of the end of a call, from its session.

@@ -135,8 +135,7 @@ async fn anywhere_in_an_archive() {
     assert_eq!(seqs(&archived), (1..=turns as u64).map(Some).collect::<Vec<_>>());
     stack.delivered().await;
     let app = stack.handler.app();
-    let profile =
-        rtvoice::steps::profile::stored(app, archived.header.user.as_ref().expect("a user")).await;
+    let profile = rtvoice::steps::profile::stored(app, archived.header.user.as_ref().expect("a user")).await;
     let (profile, _) = profile.expect("a record").expect("a profile");
     assert_eq!((profile.calls, profile.turns), (1, turns as u64), "counted once");
     let loose = app.documents.list(Container::Transcripts, &call.id, "turn-", None, 10).await.expect("a list").documents;

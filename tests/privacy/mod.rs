@@ -2,5 +2,7 @@
 
 mod audit;
 mod envelope;
+mod keys;
 mod root_key;
+mod rotation;
 mod vault;

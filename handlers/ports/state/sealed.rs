@@ -13,8 +13,7 @@ use serde_json::{Map, Value, json};
 use super::keys::{CallKey, RedisKeyManager};
 use super::legacy::{Imported, Legacy, ScanCursor, Scanned};
 use super::{
-    Archiving, Attempt, AuthStates, Calls, Closing, Known, Lease, OutboxEntry, Pending, Persons, Slice, StageTimes, State, StateHealth, Survey,
-    Workers,
+    Archiving, Attempt, AuthStates, Calls, Closing, Known, Lease, OutboxEntry, Pending, Persons, Slice, StageTimes, State, StateHealth, Survey, Workers,
 };
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -322,7 +321,9 @@ impl Archiving for SealedState {
         let mut outer: Map<String, Value> = serde_json::from_str(&text).map_err(|_| Error::internal("a legacy section is not readable"))?;
         let Some(Value::String(sealed)) = outer.remove(SEALED) else { return Ok(Some(text)) };
         let cipher = self.existing(call).await?.ok_or_else(|| Error::internal("a legacy section without the key of its call"))?;
-        let Some(inner) = self.open_value(&cipher, CallKey::Turns, super::legacy::EXTRA, sealed)? else { return Ok(Some(json!({ "refused": true }).to_string())) };
+        let Some(inner) = self.open_value(&cipher, CallKey::Turns, super::legacy::EXTRA, sealed)? else {
+            return Ok(Some(json!({ "refused": true }).to_string()));
+        };
         let mut inner: Map<String, Value> = serde_json::from_str(&inner).map_err(|_| Error::internal("a legacy section is not readable"))?;
         inner.extend(outer);
         Ok(Some(Value::Object(inner).to_string()))

@@ -96,8 +96,15 @@ impl Bench {
 
     /// Applies a change with session fields.
     pub async fn apply_with(&self, call: &CallId, event_id: Option<&str>, effect: Effect, fields: Vec<(&'static str, String)>) -> Applied {
-        let change =
-            CallChange { call: call.clone(), event_id: event_id.map(str::to_owned), at: self.now().plus_millis(-250), now: self.now(), effect, fields, key: None };
+        let change = CallChange {
+            call: call.clone(),
+            event_id: event_id.map(str::to_owned),
+            at: self.now().plus_millis(-250),
+            now: self.now(),
+            effect,
+            fields,
+            key: None,
+        };
         self.state.apply(&change).await.expect("a change")
     }
 
@@ -202,11 +209,7 @@ pub fn entry(turn: &str) -> Entry {
     Entry {
         turn_id: turn.to_owned(),
         at: START,
-        words: Words {
-            user: Some(format!("{turn}: 1 2 {{\"ä\"}}\r\n\\ \u{1F600}")),
-            assistant: Some("understood".to_owned()),
-            ..Words::default()
-        },
+        words: Words { user: Some(format!("{turn}: 1 2 {{\"ä\"}}\r\n\\ \u{1F600}")), assistant: Some("understood".to_owned()), ..Words::default() },
         source: Some("scripted".to_owned()),
         confidence: Some(0.5),
         ..Entry::default()

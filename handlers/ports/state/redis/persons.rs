@@ -11,17 +11,8 @@ use crate::ports::state::keys::{CallKey, TtlPolicy};
 use crate::ports::state::{Calls as _, Persons};
 
 /// The keys of a call in the order of the scripts that remove them: the summary first.
-pub(super) const REMOVED: [CallKey; 9] = [
-    CallKey::Summary,
-    CallKey::Session,
-    CallKey::Events,
-    CallKey::Worker,
-    CallKey::Context,
-    CallKey::History,
-    CallKey::Turns,
-    CallKey::Outbox,
-    CallKey::Auth,
-];
+pub(super) const REMOVED: [CallKey; 9] =
+    [CallKey::Summary, CallKey::Session, CallKey::Events, CallKey::Worker, CallKey::Context, CallKey::History, CallKey::Turns, CallKey::Outbox, CallKey::Auth];
 
 #[async_trait]
 impl Persons for AsyncAzureRedisManager {

@@ -5,10 +5,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::SealedState;
-use crate::ports::state::{Caches, Spoken};
 use crate::error::{Error, Kind, Result};
 use crate::model::ids::{CallId, UserToken};
 use crate::model::time::Timestamp;
+use crate::ports::state::{Caches, Spoken};
 use crate::privacy::envelope::Place;
 
 /// What a private phrase begins with; no audio format does. The call, the wrap and the envelope follow, a line feed after
