@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::phrase::Phrase;
 use crate::ports::audit::{self, Audit};
 use crate::ports::clock::{Clock, SystemClock};
-use crate::ports::documents::{Documents, cosmos::CosmosDocuments, embedded::EmbeddedDocuments};
+use crate::ports::documents::{Documents, cosmos::CosmosDocuments, embedded::EmbeddedDocuments, retained::Retained};
 use crate::ports::embedded::Embedded;
 use crate::ports::guarded::Guarded;
 use crate::ports::http;
@@ -23,8 +23,9 @@ use crate::ports::root_key::{KeyWrapper, file::FileKeys, key_vault::KeyVault};
 use crate::ports::running;
 use crate::ports::speech::{Speech, azure::AzureSpeech, offline::OfflineSpeech};
 use crate::ports::state::redis::AsyncAzureRedisManager;
-use crate::ports::state::{State, embedded::EmbeddedState};
+use crate::ports::state::{State, embedded::EmbeddedState, sealed::SealedState};
 use crate::ports::webhook::Webhook;
+use crate::privacy::ciphers::Ciphers;
 use crate::privacy::vault::Vault;
 
 /// How long a phrase stays in the first-level cache.
@@ -60,6 +61,8 @@ pub struct Parts {
     pub replies: Arc<dyn Replies>,
     /// The keys of everything personal.
     pub vault: Arc<Vault>,
+    /// What the values of calls are sealed with.
+    pub ciphers: Ciphers,
     /// Time and ids.
     pub clock: Arc<dyn Clock>,
     /// First-level cache of spoken phrases, by phrase hash; bounded by bytes.
@@ -98,8 +101,9 @@ impl App {
                 let identity = if cosmos.key.is_none() { Some(identity()?) } else { None };
                 Arc::new(Guarded::new("Cosmos DB", CosmosDocuments::connect(cosmos, identity, !config.guarded)?))
             }
-            None => Arc::new(EmbeddedDocuments::open(embedded()?)?),
+            None => Arc::new(EmbeddedDocuments::open(embedded()?, Arc::clone(&clock))?),
         };
+        let documents: Arc<dyn Documents> = Arc::new(Retained::new(documents, config.retention, Arc::clone(&clock)));
         let vault = Arc::new(if config.privacy {
             let root: Arc<dyn KeyWrapper> = match &config.root_key {
                 RootKey::Vault { url, key } => Arc::new(Guarded::new("Key Vault", KeyVault::new(url, key, http.clone(), identity()?))),
@@ -117,6 +121,8 @@ impl App {
             }
             None => Arc::new(EmbeddedState::open(embedded()?, &config, Arc::clone(&clock))?.audited_by(audit.clone())),
         };
+        let ciphers = Ciphers::new(Arc::clone(&vault));
+        let state: Arc<dyn State> = Arc::new(SealedState::new(state, ciphers.clone(), &config));
         let (queue, embedded_queue): (Arc<dyn Queue>, _) = match &config.service_bus {
             Some(bus) => {
                 let identity = if bus.key.is_none() { Some(identity()?) } else { None };
@@ -161,6 +167,7 @@ impl App {
             speech,
             replies,
             vault,
+            ciphers,
             clock,
             audio,
             cache_takes: true.into(),

@@ -7,8 +7,11 @@ use rtvoice::error::{Error, Result};
 
 mod audit;
 mod breach;
+mod erase;
+mod keys;
 mod local;
 mod migrate;
+mod pii;
 mod serve;
 mod transcript;
 
@@ -36,6 +39,13 @@ enum Command {
     Audit(audit::Arguments),
     /// Carry a personal data breach through its states
     Breach(breach::Arguments),
+    /// Find personal values
+    #[command(subcommand)]
+    Pii(pii::PiiCommand),
+    /// Erase a person everywhere, or hold and release their data
+    EraseUser(erase::Arguments),
+    /// Rotate keys, count them, or seal anew what older ones sealed
+    Keys(rtvoice::ops::keys::KeysArgs),
     /// Print an archived call
     Transcript(transcript::Arguments),
 }
@@ -58,6 +68,9 @@ fn main() -> ExitCode {
         Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Breach(arguments) => breach::run(arguments),
+        Command::Pii(command) => pii::run(&command),
+        Command::EraseUser(arguments) => erase::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
         Command::Transcript(arguments) => transcript::run(&arguments),
     }
 }

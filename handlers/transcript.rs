@@ -6,7 +6,7 @@ use clap::Args;
 use rtvoice::app::App;
 use rtvoice::config::Config;
 use rtvoice::error::{Kind, Result};
-use rtvoice::model::ids::{CallId, UserId};
+use rtvoice::model::ids::CallId;
 use rtvoice::ports::audit::{Actor, Note};
 use rtvoice::steps::archive::{self, Archived};
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ async fn read(config: Config, call: &CallId) -> Result<Option<(Archived, Option<
     // Nobody sees it before it stands in the log that they did.
     let mut note = Note::new("transcript.read").store("documents").key("call", "transcript", call.as_str()).count(archived.union.len() as u64);
     if let Some(user) = &archived.header.user {
-        note = note.subject(app.vault.user_token(&UserId::parse(user.as_str())?).await?.as_str());
+        note = note.subject(user.as_str());
     }
     app.audit.written(note).await?;
     app.audit.close().await?;
@@ -74,7 +74,7 @@ fn view(archived: &Archived, legacy: Option<Value>) -> Value {
         .union
         .in_order()
         .into_iter()
-        .map(|t| json!({ "seq": t.seq, "turnId": t.entry.turn_id, "at": t.entry.at, "user": t.entry.user, "assistant": t.entry.assistant, "source": t.entry.source, "degraded": t.degraded }))
+        .map(|t| json!({ "seq": t.seq, "turnId": t.entry.turn_id, "at": t.entry.at, "user": t.entry.words.user, "assistant": t.entry.words.assistant, "source": t.entry.source, "degraded": t.degraded }))
         .collect();
     json!({
         "callConnectionId": header.call_connection_id,
@@ -97,10 +97,10 @@ fn show(archived: &Archived) {
     for turn in archived.union.in_order() {
         let number = turn.seq.map_or_else(|| "-".to_owned(), |seq| seq.to_string());
         println!("\n{number:>4}  {}", turn.entry.at);
-        if let Some(user) = &turn.entry.user {
+        if let Some(user) = &turn.entry.words.user {
             println!("      caller  {}", printable(user));
         }
-        if let Some(assistant) = &turn.entry.assistant {
+        if let Some(assistant) = &turn.entry.words.assistant {
             println!("      agent   {}", printable(assistant));
         }
     }

@@ -7,17 +7,16 @@ use axum::response::Response;
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::host::http::{Request, json_response};
-use crate::model::ids::UserId;
+use crate::model::ids::UserToken;
 use crate::model::profile::Profile;
 use crate::ports::audit::Note;
 use crate::steps::profile;
 
 /// Answers one request.
 pub async fn run(app: App, request: Request) -> Result<Response> {
-    let user = UserId::parse(request.param("userId"))?;
+    let user = UserToken::parse(request.param("userId"))?;
     let action = if request.method == Method::PATCH { "profile.change" } else { "profile.read" };
-    let subject = app.vault.user_token(&user).await?;
-    app.audit.note(Note::new(action).subject(subject.as_str()).store("documents").named("profiles")).await?;
+    app.audit.note(Note::new(action).subject(user.as_str()).store("documents").named("profiles")).await?;
     if request.method == Method::PATCH {
         let patch = request.object()?.into_rest();
         let if_match = request.header(header::IF_MATCH).map(str::trim).map(str::to_owned);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rtvoice::error::Kind;
+use rtvoice::ports::clock::SystemClock;
 use rtvoice::ports::documents::cosmos::CosmosDocuments;
 use rtvoice::ports::documents::embedded::EmbeddedDocuments;
 use rtvoice::ports::documents::{Condition, Container, Documents, Put};
@@ -22,7 +23,7 @@ macro_rules! on_every_backend {
             async fn $sentence() {
                 let folder = tempfile::tempdir().unwrap();
                 let file = Embedded::open(&folder.path().join("documents.db")).unwrap();
-                super::$sentence(std::sync::Arc::new(super::EmbeddedDocuments::open(file).unwrap())).await;
+                super::$sentence(std::sync::Arc::new(super::EmbeddedDocuments::open(file, std::sync::Arc::new(super::SystemClock)).unwrap())).await;
             })+
             use super::Embedded;
         }
@@ -63,14 +64,14 @@ on_every_backend! {
 
 /// A fresh account. The first client of a process asks for the machine's name, which takes seconds where nobody
 /// answers: that is waited for here, once.
-pub(super) async fn emulator() -> CosmosEmulator {
+pub async fn emulator() -> CosmosEmulator {
     static NAMED: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
     let first = async || connect(&CosmosEmulator::start().await, true).check().await.unwrap();
     NAMED.get_or_init(first).await;
     CosmosEmulator::start().await
 }
 
-pub(super) fn connect(emulator: &CosmosEmulator, create_missing: bool) -> CosmosDocuments {
+pub fn connect(emulator: &CosmosEmulator, create_missing: bool) -> CosmosDocuments {
     CosmosDocuments::connect(&emulator.config("rtvoice"), None, create_missing).unwrap()
 }
 

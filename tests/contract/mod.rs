@@ -1,7 +1,8 @@
 //! One contract suite per port, run on every backend.
 
-mod documents;
+pub mod documents;
 mod documents_cosmos;
+mod documents_expiry;
 mod http;
 mod queue;
 mod replies;

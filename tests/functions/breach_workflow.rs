@@ -215,9 +215,9 @@ async fn it_takes_the_master_key_alone() {
     let manifest = Manifest::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
     assert_eq!(manifest.function("BreachWorkflow").unwrap().auth_level(), Some(AuthLevel::Admin));
     for path in ["breaches", "breaches/b-1", "breaches/b-1/triage"] {
-        assert_eq!(manifest.by_route(path).unwrap().name, "BreachWorkflow", "{path}");
+        assert_eq!(manifest.by_route("GET", path).unwrap().name, "BreachWorkflow", "{path}");
     }
-    assert!(manifest.by_route("breaches/b-1/triage/more").is_none());
+    assert!(manifest.by_route("POST", "breaches/b-1/triage/more").is_none());
     let keys = Keys { master: Secret::new("m"), function: Secret::new("f"), event_grid: Secret::new("e") };
     let uri: Uri = "/api/breaches".parse().unwrap();
     for (key, opens) in [("m", true), ("f", false), ("e", false), ("", false)] {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rtvoice::model::ids::{CallId, UserId, WorkerId};
+use rtvoice::model::ids::{CallId, UserToken, WorkerId};
 use rtvoice::ports::audit::{Audit, Note, Parts};
 use rtvoice::ports::clock::SystemClock;
 use rtvoice::ports::documents::{Container, Documents};
@@ -40,12 +40,13 @@ async fn what_redis_counts_is_what_was_noted() {
     let server = RedisServer::single();
     let audit = audit_in(&rt.app.documents);
     let state = AsyncAzureRedisManager::new(&config_for(&server.settings()), None).unwrap().audited_by(audit.clone());
-    let (call, worker, user) = (CallId::parse("secret-call").unwrap(), WorkerId::parse("secret-worker").unwrap(), UserId::parse("secret-user").unwrap());
+    let (call, worker, user) =
+        (CallId::parse("secret-call").unwrap(), WorkerId::parse("secret-worker").unwrap(), UserToken::parse(format!("u1-{:032x}", 7)).unwrap());
     let pinged = counted(&server)["ping"];
     state.ping().await.unwrap();
     for _ in 0..5 {
         state.heartbeat(&worker, START).await.unwrap();
-        state.keep_profile(&user, Some("{\"user\":\"secret-user\"}")).await.unwrap();
+        state.keep_profile(&user, Some("{\"words\":\"secret words\"}")).await.unwrap();
         state.profile(&user).await.unwrap();
         state.holder(&call, START).await.unwrap();
         state.summary(&call).await.unwrap();

@@ -4,5 +4,7 @@ mod audit;
 mod audit_redis;
 mod breach;
 mod envelope;
+mod keys;
 mod root_key;
+mod rotation;
 mod vault;

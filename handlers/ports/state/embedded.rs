@@ -9,8 +9,10 @@ mod archiving;
 mod auth;
 mod caches;
 mod calls;
+mod inspect;
 mod legacy;
 mod outbox;
+mod persons;
 mod table;
 mod turns;
 mod workers;
@@ -28,6 +30,7 @@ use super::keys::{CallKey, RedisKeyManager, TtlPolicy};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::model::call::Session;
+use crate::model::conversation::Entry;
 use crate::model::ids::CallId;
 use crate::ports::audit::{Audit, Note};
 use crate::ports::clock::Clock;
@@ -156,6 +159,19 @@ impl Step<'_> {
 /// A value as it stands in the file.
 fn encode<T: Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(Error::internal)
+}
+
+/// An entry as it stands in the file: `{rev} {JSON}`, and after a line feed, which JSON does not hold, what is sealed.
+fn encode_entry(entry: &Entry) -> Result<String> {
+    let sealed = entry.sealed.as_ref().map(|sealed| format!("\n{sealed}")).unwrap_or_default();
+    Ok(format!("{} {}{sealed}", entry.rev, encode(entry)?))
+}
+
+/// An entry out of the file.
+fn decode_entry(text: &str) -> Result<Entry> {
+    let (rev, rest) = text.split_once(' ').ok_or_else(|| Error::internal("a stored entry has no revision"))?;
+    let (json, sealed) = rest.split_once('\n').map_or((rest, None), |(json, sealed)| (json, Some(sealed.to_owned())));
+    Ok(Entry { rev: rev.parse().map_err(Error::internal)?, sealed, ..decode(json)? })
 }
 
 /// A value out of the file.

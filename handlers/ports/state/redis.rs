@@ -1,8 +1,10 @@
 //! The Redis backend: [`AsyncAzureRedisManager`], on one multiplexed connection to a server or a cluster.
 //!
-//! Each method is one script or one pipeline on one hash slot. Values that hold a turn are frames: numbers, a space
-//! and the payload bytes, so that the scripts number and route them without reading them.
+//! Each method is one script or one pipeline on one hash slot. Values that hold a turn are frames: numbers and the
+//! payload, with a space between, so that the scripts number and route them without reading them. Envelopes, which are
+//! text everywhere else, lie here as their raw bytes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use redis::{FromRedisValue, Value};
@@ -17,6 +19,7 @@ use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
 use crate::ports::audit::Audit;
 use crate::ports::identity::Identity;
+use crate::privacy::envelope;
 
 mod archiving;
 mod auditing;
@@ -24,10 +27,12 @@ mod auth;
 mod caches;
 mod calls;
 mod health;
+mod inspect;
 mod legacy;
 mod link;
 mod nodes;
 mod outbox;
+mod persons;
 mod sending;
 mod workers;
 
@@ -58,6 +63,8 @@ struct Scripts {
     drop_claim: Named,
     import_legacy: Named,
     mark_checked: Named,
+    rekey: Named,
+    erase: Named,
 }
 
 impl Scripts {
@@ -76,6 +83,8 @@ impl Scripts {
             drop_claim: Named::new("redis.drop_claim", include_str!("redis/drop_claim.lua")),
             import_legacy: Named::new("redis.import_legacy", include_str!("redis/import_legacy.lua")),
             mark_checked: Named::new("redis.mark_checked", include_str!("redis/mark_checked.lua")),
+            rekey: Named::new("redis.rekey", include_str!("redis/rekey.lua")),
+            erase: Named::new("redis.erase", include_str!("redis/erase.lua")),
         }
     }
 }
@@ -138,22 +147,63 @@ fn parts(value: Value) -> Result<(String, Vec<Value>)> {
 }
 
 fn fields(value: Value) -> Result<BTreeMap<String, String>> {
-    read(value)
+    read::<BTreeMap<String, Vec<u8>>>(value)?.into_iter().map(|(name, value)| Ok((name, unpacked(value)?))).collect()
+}
+
+/// First byte of an envelope. No text of ours begins with it.
+const ENVELOPE: u8 = 1;
+
+/// A value as it is stored: of an envelope's text its bytes.
+fn packed(text: &str) -> Cow<'_, [u8]> {
+    match envelope::from_text(text) {
+        Some(bytes) if bytes.first() == Some(&ENVELOPE) => Cow::Owned(bytes),
+        _ => Cow::Borrowed(text.as_bytes()),
+    }
+}
+
+/// A stored value as text.
+fn unpacked(bytes: Vec<u8>) -> Result<String> {
+    if bytes.first() == Some(&ENVELOPE) {
+        return Ok(envelope::to_text(&bytes));
+    }
+    String::from_utf8(bytes).map_err(|_| Error::internal("a stored value is neither text nor an envelope"))
+}
+
+/// Splits a frame `{word} {rest}`.
+fn word(frame: &[u8]) -> Result<(&str, &[u8])> {
+    let broken = || Error::internal("a stored frame is too short");
+    let end = frame.iter().position(|b| *b == b' ').ok_or_else(broken)?;
+    Ok((std::str::from_utf8(&frame[..end]).map_err(|_| broken())?, &frame[end + 1..]))
 }
 
 /// Splits a frame `{number} {rest}`.
-fn number(frame: &str) -> Result<(u64, &str)> {
-    let broken = || Error::internal("a stored frame has no number");
-    let (number, rest) = frame.split_once(' ').ok_or_else(broken)?;
-    Ok((number.parse().map_err(|_| broken())?, rest))
+fn number(frame: &[u8]) -> Result<(u64, &[u8])> {
+    let (number, rest) = word(frame)?;
+    Ok((number.parse().map_err(|_| Error::internal("a stored frame has no number"))?, rest))
 }
 
-/// Reads a history frame: `{seq} {entry}`.
-fn entry(frame: &str) -> Result<(u64, Entry)> {
-    let (seq, json) = number(frame)?;
+/// What a frame holds of an entry: `{rev} {JSON}`, and after a line feed, which JSON does not hold, what is sealed.
+fn content(entry: &Entry) -> Result<Vec<u8>> {
+    let mut bytes = format!("{} ", entry.rev).into_bytes();
+    serde_json::to_writer(&mut bytes, entry).map_err(Error::internal)?;
+    if let Some(sealed) = &entry.sealed {
+        bytes.push(b'\n');
+        bytes.extend_from_slice(&packed(sealed));
+    }
+    Ok(bytes)
+}
+
+/// Reads a history frame: `{seq} {rev} {entry}`.
+fn entry(frame: &[u8]) -> Result<(u64, Entry)> {
+    let (seq, rest) = number(frame)?;
+    let (rev, rest) = number(rest)?;
+    let (json, sealed) = match rest.iter().position(|b| *b == b'\n') {
+        Some(end) => (&rest[..end], Some(unpacked(rest[end + 1..].to_vec())?)),
+        None => (rest, None),
+    };
     // The parser's message could quote what a caller said; its position is enough.
-    let entry = serde_json::from_str(json).map_err(|e| Error::internal(format!("a stored entry is not readable at column {}", e.column())))?;
-    Ok((seq, entry))
+    let entry: Entry = serde_json::from_slice(json).map_err(|e| Error::internal(format!("a stored entry is not readable at column {}", e.column())))?;
+    Ok((seq, Entry { rev: u32::try_from(rev).unwrap_or(u32::MAX), sealed, ..entry }))
 }
 
 fn millis(text: &str) -> Timestamp {

@@ -15,7 +15,7 @@ use crate::privacy::breach::{Action, Breach, Given};
 
 pub use reminders::tick;
 pub use scope::{Query, scope};
-pub use security::{SecurityEvent, Watch, pending, refused_values, reported, security_event};
+pub use security::{SecurityEvent, Watch, pending, reported, security_event, watch};
 
 /// Tries of a change that others keep overtaking.
 const TRIES: u32 = 10;

@@ -25,6 +25,8 @@ const PACE: Duration = Duration::from_secs(10);
 const BURST: i64 = 300_000;
 /// Tries of a change that others keep overtaking.
 const TRIES: u32 = 10;
+/// How errors call the service that holds the root key.
+const KEYS: &str = "Key Vault";
 /// Most characters of what is told of an event.
 const FACTS: usize = 200;
 
@@ -149,8 +151,15 @@ pub async fn reported(app: &App, kind: SecurityEvent, facts: &str) -> Result<Opt
     write(app, kind).await
 }
 
-/// Takes over what the vault refused since the last look.
-pub fn refused_values(app: &App) {
+/// Looks at how an invocation ended, and takes over what the vault refused since the last look.
+pub fn watch<T>(app: &App, result: &Result<T>) {
+    if let Err(e) = result
+        && e.kind == Kind::Denied
+        && e.detail.starts_with(KEYS)
+    {
+        security_event(app, SecurityEvent::KeyDenied, "the service of the root key refused us");
+    }
+
     for refusal in app.vault.refused().drain() {
         security_event(app, SecurityEvent::Envelope, &format!("a value was refused: {} {}", refusal.store, refusal.field));
     }

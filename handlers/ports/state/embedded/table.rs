@@ -114,6 +114,12 @@ impl<'a> Table<'a> {
         self.run(sql, params![self.now.millis(), PURGE]).map(drop)
     }
 
+    /// At most `limit` keys after this one, in the order of their names, with their expiries in milliseconds.
+    pub(super) fn keys_after(&self, after: &str, limit: u64) -> Result<Vec<(String, i64)>> {
+        let sql = "SELECT key, expires_at FROM state_keys WHERE key > ?1 AND expires_at > ?2 ORDER BY key LIMIT ?3";
+        self.many(sql, params![after, self.now.millis(), whole(limit)], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
     fn id(&self, key: &str) -> Result<Option<KeyId>> {
         self.look(key);
         self.one("SELECT id FROM state_keys WHERE key = ?1 AND expires_at > ?2", params![key, self.now.millis()], |row| row.get(0).map(KeyId))
@@ -192,6 +198,12 @@ impl<'a> Table<'a> {
         let sql = "INSERT INTO state_items (key_id, position, value)
             SELECT ?1, coalesce(max(position) + 1, 0), ?2 FROM state_items WHERE key_id = ?1";
         self.run(sql, params![id.0, value]).map(drop)
+    }
+
+    /// Replaces the item at one position of a list.
+    pub(super) fn replace(&self, key: &str, position: u64, value: &str) -> Result<()> {
+        let Some(id) = self.id(key)? else { return Ok(()) };
+        self.run("UPDATE state_items SET value = ?3 WHERE key_id = ?1 AND position = ?2", params![id.0, whole(position), value]).map(drop)
     }
 
     /// Items in a list. Lists only grow at their end, so the last position tells.
