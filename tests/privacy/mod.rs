@@ -3,6 +3,7 @@
 mod audit;
 mod audit_redis;
 mod breach;
+mod commands;
 mod envelope;
 mod keys;
 mod root_key;
