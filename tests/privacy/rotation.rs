@@ -128,7 +128,7 @@ async fn users_keys_rotate_while_200_calls_go_on() {
 /// A vault on a copy of these documents, with the root key that there is now.
 async fn on_a_copy(there: &TestVault, copied: &[Document]) -> (Vault, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let documents = EmbeddedDocuments::open(Embedded::open(&folder.path().join("copy.db")).unwrap()).unwrap();
+    let documents = EmbeddedDocuments::open(Embedded::open(&folder.path().join("copy.db")).unwrap(), there.clock.clone()).unwrap();
     for document in copied {
         documents.put(Container::Keys, &document.body, Condition::Always).await.unwrap();
     }
