@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::functions::{self, Face, Function};
 use crate::model::trace::is_valid;
+use crate::ports::running::{self, Running};
 
 /// Prefix of forwarded routes; a test holds host.json to it.
 pub const PREFIX: &str = "api";
@@ -177,12 +178,13 @@ async fn invoke<T: Send + 'static>(
     let span = tracing::info_span!(
         "invocation",
         function = function.name,
-        invocation_id = invocation,
+        invocation_id = invocation.as_str(),
         call_id = tracing::field::Empty,
         traceparent = traceparent.as_deref()
     );
     let deadline = function.deadline;
-    let guarded = super::trace::scope(traceparent, tokio::time::timeout(deadline, work));
+    let running = Running::new(function.name, traceparent.as_deref(), &invocation);
+    let guarded = running::scope(running, super::trace::scope(traceparent, tokio::time::timeout(deadline, work)));
     let result = match tokio::spawn(guarded.instrument(span.clone())).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Error::deadline("the function", deadline)),

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use rtvoice::error::{Error, Kind, Result};
-use rtvoice::model::call::{Applied, CallChange};
+use rtvoice::model::call::{Applied, CallChange, Session};
 use rtvoice::model::conversation::{AuthState, Committed, Loaded, TurnCommit};
-use rtvoice::model::ids::{CallId, TurnId, UserId, WorkerId};
+use rtvoice::model::ids::{CallId, TurnId, UserToken, WorkerId};
 use rtvoice::model::legacy::{LegacyCall, LegacyRaw};
 use rtvoice::model::phrase::Phrase;
 use rtvoice::model::time::Timestamp;
@@ -20,7 +20,7 @@ use rtvoice::ports::speech::Speech;
 use rtvoice::ports::state::inspect::{Held, Inspection, Unexpiring, Values};
 use rtvoice::ports::state::legacy::{Imported, Legacy, ScanCursor, Scanned};
 use rtvoice::ports::state::{
-    Archiving, Attempt, AuthStates, Caches, Calls, Closing, Known, Lease, OutboxEntry, Slice, Spoken, StageTimes, State, StateHealth, Survey, Workers,
+    Archiving, Attempt, AuthStates, Caches, Calls, Closing, Known, Lease, OutboxEntry, Persons, Slice, Spoken, StageTimes, State, StateHealth, Survey, Workers,
 };
 use serde_json::{Value, json};
 
@@ -159,8 +159,17 @@ switchable! { Archiving for dyn State {
     fn history(call: &CallId, from: u64, count: u64) -> Slice;
     fn stages(call: &CallId) -> Vec<(String, StageTimes)>;
     fn legacy_extra(call: &CallId) -> Option<String>;
+    fn facts(call: &CallId) -> Option<Session>;
     fn close(closing: &Closing) -> bool;
     fn summary(call: &CallId) -> Option<String>;
+} }
+
+switchable! { Persons for dyn State {
+    fn note_call(user: &UserToken, call: &CallId) -> ();
+    fn calls_of(user: &UserToken) -> Vec<CallId>;
+    fn rekey(call: &CallId, old: &str, new: &str) -> bool;
+    fn erase_call(call: &CallId, tombstone: &str) -> bool;
+    fn erase_user(user: &UserToken) -> ();
 } }
 
 switchable! { AuthStates for dyn State {
@@ -180,9 +189,10 @@ switchable! { Caches for dyn State {
     fn phrase(hash: &str, token: &str) -> Spoken;
     fn audio(hash: &str) -> Option<Bytes>;
     fn keep_audio(hash: &str, audio: Bytes, now: Timestamp) -> bool;
+    fn keep_private(call: &CallId, hash: &str, audio: Bytes) -> ();
     fn drop_claim(hash: &str, token: &str) -> ();
-    fn profile(user: &UserId) -> Option<String>;
-    fn keep_profile(user: &UserId, profile: Option<&str>) -> ();
+    fn profile(user: &UserToken) -> Option<String>;
+    fn keep_profile(user: &UserToken, profile: Option<&str>) -> ();
 } }
 
 switchable! { Legacy for dyn State {

@@ -8,7 +8,7 @@ mod legacy;
 mod places;
 
 use crate::config::Config;
-use crate::model::ids::{CallId, UserId, WorkerId};
+use crate::model::ids::{CallId, UserToken, WorkerId};
 
 pub use legacy::LegacyOwner;
 
@@ -83,11 +83,15 @@ pub enum TtlPolicy {
     Migrated,
     /// A synthetic value of the exposure scan: 300 s, not scaled.
     Canary,
+    /// The calls of one user: 691200 s, never shortened, not scaled.
+    UserCalls,
+    /// Audio of one call alone: 300 s.
+    PrivateAudio,
 }
 
 impl TtlPolicy {
     /// All policies.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::SessionHistory,
         Self::Ended,
         Self::ConversationContext,
@@ -101,6 +105,8 @@ impl TtlPolicy {
         Self::OpenCalls,
         Self::Migrated,
         Self::Canary,
+        Self::UserCalls,
+        Self::PrivateAudio,
     ];
 
     /// Seconds before the multiplier, and whether the multiplier applies.
@@ -119,9 +125,37 @@ impl TtlPolicy {
             Self::OpenCalls => (691_200, false),
             Self::Migrated => (86_400, false),
             Self::Canary => (300, false),
+            Self::UserCalls => (691_200, false),
+            Self::PrivateAudio => (300, true),
         }
     }
 }
+
+/// Data types and components of our keys, as the audit log names them.
+const KINDS: [&str; 22] = [
+    "call",
+    "conversation",
+    "worker",
+    "cache",
+    "system",
+    "session",
+    "events",
+    "summary",
+    "context",
+    "history",
+    "turns",
+    "outbox",
+    "auth",
+    "affinity",
+    "heartbeat",
+    "tts",
+    "profile",
+    "open",
+    "index",
+    "calls",
+    "fence",
+    "keys",
+];
 
 /// Builds every key and owns every TTL.
 #[derive(Debug, Clone)]
@@ -169,9 +203,14 @@ impl RedisKeyManager {
         format!("{}:system:tts:index", self.root)
     }
 
-    /// `cache:profile:{user}`, string.
-    pub fn profile(&self, user: &UserId) -> String {
+    /// `cache:profile:{token}`, string.
+    pub fn profile(&self, user: &UserToken) -> String {
         format!("{}:cache:profile:{user}", self.root)
+    }
+
+    /// `system:user-{token}:calls`, set: the calls of one user.
+    pub fn calls_of(&self, user: &UserToken) -> String {
+        format!("{}:system:user-{user}:calls", self.root)
     }
 
     /// `system:calls-{nn}:open`, sorted set of open calls by last activity.
@@ -196,6 +235,18 @@ impl RedisKeyManager {
             _ => 1,
         };
         seconds.max(floor)
+    }
+
+    /// What a key is: its data type, its component, and whether it holds anything of a caller. Of keys that are not ours
+    /// it says `other`, and takes them for personal.
+    pub fn kind(&self, key: &str) -> (&'static str, &'static str, bool) {
+        let known = |text: Option<&str>| KINDS.iter().find(|known| Some(**known) == text).copied().unwrap_or("other");
+        let Some(rest) = key.strip_prefix(&self.root).and_then(|rest| rest.strip_prefix(':')) else { return ("other", "other", true) };
+        let mut parts = rest.splitn(3, ':');
+        let (data_type, second, third) = (known(parts.next()), parts.next(), parts.next());
+        let component = if data_type == "cache" { known(second) } else { known(third) };
+        let impersonal = matches!((data_type, component), ("worker", _) | ("cache", "tts") | ("system", "open" | "index"));
+        (data_type, component, !impersonal)
     }
 
     /// The prefix that all keys of this app and environment share, with its closing colon.
