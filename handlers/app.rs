@@ -10,8 +10,9 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, RootKey};
 use crate::error::{Error, Kind, Result};
 use crate::model::phrase::Phrase;
+use crate::ports::audit::{self, Audit};
 use crate::ports::clock::{Clock, SystemClock};
-use crate::ports::documents::{Documents, cosmos::CosmosDocuments, embedded::EmbeddedDocuments};
+use crate::ports::documents::{Documents, cosmos::CosmosDocuments, embedded::EmbeddedDocuments, retained::Retained};
 use crate::ports::embedded::Embedded;
 use crate::ports::guarded::Guarded;
 use crate::ports::http;
@@ -19,9 +20,11 @@ use crate::ports::identity::Identity;
 use crate::ports::queue::{Queue, embedded::EmbeddedQueue, service_bus::ServiceBusQueue};
 use crate::ports::replies::{Replies, azure::AzureReplies, scripted::ScriptedAgent};
 use crate::ports::root_key::{KeyWrapper, file::FileKeys, key_vault::KeyVault};
+use crate::ports::running;
 use crate::ports::speech::{Speech, azure::AzureSpeech, offline::OfflineSpeech};
 use crate::ports::state::redis::AsyncAzureRedisManager;
-use crate::ports::state::{State, embedded::EmbeddedState};
+use crate::ports::state::{State, embedded::EmbeddedState, sealed::SealedState};
+use crate::privacy::ciphers::Ciphers;
 use crate::privacy::vault::Vault;
 
 /// How long a phrase stays in the first-level cache.
@@ -41,6 +44,8 @@ pub struct Parts {
     pub state: Arc<dyn State>,
     /// The permanent record.
     pub documents: Arc<dyn Documents>,
+    /// The audit log.
+    pub audit: Audit,
     /// The queue between call and archive.
     pub queue: Arc<dyn Queue>,
     /// The embedded queue, where it is the one in use: somebody must deliver it.
@@ -51,6 +56,8 @@ pub struct Parts {
     pub replies: Arc<dyn Replies>,
     /// The keys of everything personal.
     pub vault: Arc<Vault>,
+    /// What the values of calls are sealed with.
+    pub ciphers: Ciphers,
     /// Time and ids.
     pub clock: Arc<dyn Clock>,
     /// First-level cache of spoken phrases, by phrase hash; bounded by bytes.
@@ -84,20 +91,33 @@ impl App {
         let embedded = if config.uses_embedded() { Some(Embedded::open(&config.embedded_path)?) } else { None };
         let embedded = || embedded.clone().ok_or_else(|| Error::internal("no embedded file was opened"));
 
-        let state: Arc<dyn State> = match &config.redis {
-            Some(redis) => {
-                let entra = matches!(redis.auth, crate::config::RedisAuth::Entra { .. });
-                Arc::new(AsyncAzureRedisManager::new(&config, if entra { Some(identity()?) } else { None })?)
-            }
-            None => Arc::new(EmbeddedState::open(embedded()?, &config, Arc::clone(&clock))?),
-        };
         let documents: Arc<dyn Documents> = match &config.cosmos {
             Some(cosmos) => {
                 let identity = if cosmos.key.is_none() { Some(identity()?) } else { None };
                 Arc::new(Guarded::new("Cosmos DB", CosmosDocuments::connect(cosmos, identity, !config.guarded)?))
             }
-            None => Arc::new(EmbeddedDocuments::open(embedded()?)?),
+            None => Arc::new(EmbeddedDocuments::open(embedded()?, Arc::clone(&clock))?),
         };
+        let documents: Arc<dyn Documents> = Arc::new(Retained::new(documents, config.retention, Arc::clone(&clock)));
+        let vault = Arc::new(if config.privacy {
+            let root: Arc<dyn KeyWrapper> = match &config.root_key {
+                RootKey::Vault { url, key } => Arc::new(Guarded::new("Key Vault", KeyVault::new(url, key, http.clone(), identity()?))),
+                RootKey::File(path) => Arc::new(FileKeys::new(path.clone(), Arc::clone(&clock))),
+            };
+            Vault::new(Arc::clone(&documents), root, Arc::clone(&clock), config.environment)
+        } else {
+            Vault::off(config.guarded)?
+        });
+        let audit = audit_log(&config, &documents, &vault, &clock);
+        let state: Arc<dyn State> = match &config.redis {
+            Some(redis) => {
+                let entra = matches!(redis.auth, crate::config::RedisAuth::Entra { .. });
+                Arc::new(AsyncAzureRedisManager::new(&config, if entra { Some(identity()?) } else { None })?.audited_by(audit.clone()))
+            }
+            None => Arc::new(EmbeddedState::open(embedded()?, &config, Arc::clone(&clock))?.audited_by(audit.clone())),
+        };
+        let ciphers = Ciphers::new(Arc::clone(&vault));
+        let state: Arc<dyn State> = Arc::new(SealedState::new(state, ciphers.clone(), &config));
         let (queue, embedded_queue): (Arc<dyn Queue>, _) = match &config.service_bus {
             Some(bus) => {
                 let identity = if bus.key.is_none() { Some(identity()?) } else { None };
@@ -123,15 +143,6 @@ impl App {
             }
             None => Arc::new(scripted(&config)?),
         };
-        let vault = Arc::new(if config.privacy {
-            let root: Arc<dyn KeyWrapper> = match &config.root_key {
-                RootKey::Vault { url, key } => Arc::new(Guarded::new("Key Vault", KeyVault::new(url, key, http.clone(), identity()?))),
-                RootKey::File(path) => Arc::new(FileKeys::new(path.clone(), Arc::clone(&clock))),
-            };
-            Vault::new(Arc::clone(&documents), root, Arc::clone(&clock), config.environment)
-        } else {
-            Vault::off(config.guarded)?
-        });
         let audio = Cache::builder()
             .max_capacity(config.tts_l1_bytes)
             .weigher(|_: &String, audio: &Bytes| u32::try_from(audio.len()).unwrap_or(u32::MAX))
@@ -142,11 +153,13 @@ impl App {
             config,
             state,
             documents,
+            audit,
             queue,
             embedded_queue,
             speech,
             replies,
             vault,
+            ciphers,
             clock,
             audio,
             cache_takes: true.into(),
@@ -164,13 +177,27 @@ impl App {
     /// Runs work off the caller's path; `serve` waits for it when it ends.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         use tracing::Instrument as _;
-        self.tasks.spawn(work.instrument(tracing::Span::current()));
+        self.tasks.spawn(running::inherit(work).instrument(tracing::Span::current()));
     }
 
     /// The phrase in the voice of the settings where none is named.
     pub fn phrase(&self, text: &str, voice: Option<&str>, language: Option<&str>, format: crate::model::phrase::AudioFormat) -> Result<Phrase> {
         Phrase::new(text, voice.unwrap_or(&self.config.speech_voice), language.unwrap_or("en-US"), format)
     }
+}
+
+/// The audit log in these documents, signed with a key of the vault.
+fn audit_log(config: &Config, documents: &Arc<dyn Documents>, vault: &Arc<Vault>, clock: &Arc<dyn Clock>) -> Audit {
+    if !config.privacy {
+        return Audit::off();
+    }
+    Audit::new(audit::Parts {
+        documents: Arc::clone(documents),
+        keys: Arc::clone(vault) as _,
+        clock: Arc::clone(clock),
+        sample: config.audit_sample,
+        queue: None,
+    })
 }
 
 /// `prompts/system.md` under the app root.

@@ -7,7 +7,7 @@
 //! - [`functions`]: one story per function; a function never calls another.
 //! - [`steps`]: what several functions have in common.
 //! - [`model`]: the rules, pure.
-//! - [`privacy`]: the rules of privacy, and the vault of keys.
+//! - [`privacy`]: the rules of privacy, the vault of keys, the audit log, breaches.
 //! - [`ports`]: what the app needs from outside: contracts, and their backends beside them.
 //! - [`app`]: chooses the backends; nothing else names them.
 //! - [`config`]: reads the environment; nothing else does.

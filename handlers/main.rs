@@ -8,6 +8,7 @@ use rtvoice::error::{Error, Result};
 mod keys;
 mod local;
 mod migrate;
+mod pii;
 mod serve;
 mod transcript;
 
@@ -33,6 +34,9 @@ enum Command {
     Migrate(rtvoice::ops::migrate::MigrateArgs),
     /// Rotate keys, count them, or seal anew what older ones sealed
     Keys(rtvoice::ops::keys::KeysArgs),
+    /// Find personal values
+    #[command(subcommand)]
+    Pii(pii::PiiCommand),
     /// Print an archived call
     Transcript(transcript::Arguments),
 }
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => local::demo(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
+        Command::Pii(command) => pii::run(&command),
         Command::Transcript(arguments) => transcript::run(&arguments),
     }
 }

@@ -11,7 +11,7 @@ use rtvoice::host::deliver::{Deliverer, Target};
 use rtvoice::host::link::HandlerLink;
 use rtvoice::host::manifest::{Manifest, Trigger};
 use rtvoice::host::{router, server};
-use rtvoice::ports;
+use rtvoice::{ports, steps};
 use tokio_util::sync::CancellationToken;
 
 /// Runs until it is told to end. A setting that is missing, wrong or contradictory is one line and exit code 2.
@@ -39,6 +39,9 @@ async fn serve(config: Config) -> Result<()> {
     let with_stdin = config.exit_with_stdin;
     let app = App::new(config)?;
     server::connect(&app).await?;
+    if let Err(e) = steps::audit::settings(&app).await {
+        tracing::warn!(error = e.chain(), "whether the settings have changed was not noted");
+    }
     let listener = server::bind(port).await?;
     let stop = CancellationToken::new();
     server::stop_on_signals(stop.clone(), with_stdin)?;

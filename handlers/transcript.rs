@@ -65,7 +65,7 @@ fn view(archived: &Archived, legacy: Option<Value>) -> Value {
         .union
         .in_order()
         .into_iter()
-        .map(|t| json!({ "seq": t.seq, "turnId": t.entry.turn_id, "at": t.entry.at, "user": t.entry.user, "assistant": t.entry.assistant, "source": t.entry.source, "degraded": t.degraded }))
+        .map(|t| json!({ "seq": t.seq, "turnId": t.entry.turn_id, "at": t.entry.at, "user": t.entry.words.user, "assistant": t.entry.words.assistant, "source": t.entry.source, "degraded": t.degraded }))
         .collect();
     json!({
         "callConnectionId": header.call_connection_id,
@@ -88,10 +88,10 @@ fn show(archived: &Archived) {
     for turn in archived.union.in_order() {
         let number = turn.seq.map_or_else(|| "-".to_owned(), |seq| seq.to_string());
         println!("\n{number:>4}  {}", turn.entry.at);
-        if let Some(user) = &turn.entry.user {
+        if let Some(user) = &turn.entry.words.user {
             println!("      caller  {}", printable(user));
         }
-        if let Some(assistant) = &turn.entry.assistant {
+        if let Some(assistant) = &turn.entry.words.assistant {
             println!("      agent   {}", printable(assistant));
         }
     }

@@ -13,10 +13,14 @@ const EXPECTED: &[&str] = &[
     "CallDisconnected",
     "CallEvents",
     "CallWorker",
+    "ComplianceReport",
+    "ComplianceReports",
     "ConversationTurn",
     "Health",
     "OutboxRelay",
+    "PiiScan",
     "Ready",
+    "RetentionPurge",
     "TranscriptDeadLetter",
     "TranscriptWriter",
     "TtsCache",
@@ -109,7 +113,7 @@ fn the_manifest_reads_all_functions_sorted() {
         let expected = match function.name.as_str() {
             "CallConnected" | "CallDisconnected" => ("event", "eventGridTrigger"),
             "TranscriptWriter" | "TranscriptDeadLetter" => ("message", "serviceBusTrigger"),
-            "OutboxRelay" => ("timer", "timerTrigger"),
+            "ComplianceReport" | "OutboxRelay" | "PiiScan" | "RetentionPurge" => ("timer", "timerTrigger"),
             _ => ("req", "httpTrigger"),
         };
         assert_eq!((function.binding(), function.kind()), expected, "{}", function.name);

@@ -99,6 +99,28 @@ const WRONG: &[Case] = &[
     case(&[("WEBSITE_SITE_NAME", "contoso")], "REDIS_HOST"),
     case(&[("ENVIRONMENT", "prod"), ("REDIS_HOST", "127.0.0.1")], "COSMOS_ENDPOINT"),
     case(&[("ENVIRONMENT", "prod"), ("REDIS_HOST", "127.0.0.1"), ("COSMOS_ENDPOINT", "https://c.documents.azure.com")], "SERVICE_BUS_NAMESPACE"),
+    case(
+        &[("ENVIRONMENT", "prod"), ("REDIS_HOST", "127.0.0.1"), ("COSMOS_ENDPOINT", "https://c.documents.azure.com"), ("SERVICE_BUS_NAMESPACE", "contoso")],
+        "KEY_VAULT_URL",
+    ),
+    case(&[("PRIVACY", "none")], "PRIVACY"),
+    case(&[("PRIVACY", "off"), ("ENVIRONMENT", "prod"), ("ALLOW_EMBEDDED", "true")], "PRIVACY"),
+    case(&[("PRIVACY", "off"), ("WEBSITE_SITE_NAME", "contoso"), ("ALLOW_EMBEDDED", "true")], "PRIVACY"),
+    case(&[("STORE_PII", "clear")], "STORE_PII"),
+    case(&[("REPLY_SEES_PII", "perhaps")], "REPLY_SEES_PII"),
+    case(&[("KEY_VAULT_URL", "http://contoso.vault.azure.net")], "KEY_VAULT_URL"),
+    case(&[("KEY_VAULT_KEY", "rtvoice")], "KEY_VAULT_URL"),
+    case(&[("KEY_VAULT_URL", "https://contoso.vault.azure.net"), ("KEY_VAULT_KEY", "a/b")], "KEY_VAULT_KEY"),
+    case(&[("KEY_VAULT_URL", "https://contoso.vault.azure.net"), ("KEYS_PATH", "keys.json")], "KEYS_PATH"),
+    case(&[("KEYS_PATH", "keys.json"), ("ENVIRONMENT", "prod"), ("ALLOW_EMBEDDED", "true")], "KEY_VAULT_URL"),
+    case(&[("RETENTION_TRANSCRIPTS", "0")], "RETENTION_TRANSCRIPTS"),
+    case(&[("RETENTION_ANALYTICS", "for ever")], "RETENTION_ANALYTICS"),
+    case(&[("RETENTION_AUDIT", "36501")], "RETENTION_AUDIT"),
+    case(&[("RETENTION_PROFILES", "-1")], "RETENTION_PROFILES"),
+    case(&[("RETENTION_DEADLETTERS", "30d")], "RETENTION_DEADLETTERS"),
+    case(&[("AUDIT_SAMPLE", "1.5")], "AUDIT_SAMPLE"),
+    case(&[("AUDIT_SAMPLE", "all")], "AUDIT_SAMPLE"),
+    case(&[("BREACH_WEBHOOK_URL", "http://contoso.example/hook")], "BREACH_WEBHOOK_URL"),
     case(&[("ENVIRONMENT", "prod"), ("REDIS_HOST", "cache.example.com"), ("REDIS_SSL", "false"), ("REDIS_ACCESS_KEY", SECRET)], "REDIS_SSL"),
     case(&[("WEBSITE_SITE_NAME", "contoso"), ("ALLOW_EMBEDDED", "false")], "REDIS_HOST"),
 ];
@@ -176,6 +198,7 @@ fn a_full_set_is_taken_and_shows_no_secret() {
         ("OPENAI_ENDPOINT", "https://contoso.openai.azure.com"),
         ("OPENAI_DEPLOYMENT", "gpt-4o-mini"),
         ("OPENAI_KEY", SECRET),
+        ("KEY_VAULT_URL", "https://contoso.vault.azure.net"),
     ];
     let config = config(&settings).unwrap();
     let shown = format!("{config:?} {config:#?}");

@@ -106,7 +106,7 @@ pub struct Config {
     pub azure_client_id: Option<String>,
     /// True where the platform offers a managed identity (`IDENTITY_ENDPOINT`); else tokens come from the developer's sign-in.
     pub managed_identity: bool,
-    /// `SSL_CERT_FILE`, PEM file with certificate authorities to trust: besides the system's for HTTPS, alone for Redis.
+    /// `SSL_CERT_FILE`, PEM file with certificate authorities to trust besides the system's.
     pub ca_file: Option<PathBuf>,
     /// `PRIVACY`: masking, sealing and audit; off only for measurements, and refused where production's rules hold.
     pub privacy: bool,

@@ -63,7 +63,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("BREACH_WEBHOOK_URL", "https URL (http on loopback) for reminders of a breach's clock", ""),
     ("LOG_LEVEL", "tracing filter", "info"),
     ("AZURE_CLIENT_ID", "client id of the managed identity", ""),
-    ("SSL_CERT_FILE", "PEM file of certificate authorities to trust: besides the system's for HTTPS, alone for Redis", ""),
+    ("SSL_CERT_FILE", "PEM file of certificate authorities to trust besides the system's", ""),
     ("AUTH_MAX_ATTEMPTS", "whole number, 1 to 100", "3"),
     ("TTS_L1_BYTES", "bytes", "33554432"),
     ("TTS_MAX_BYTES", "bytes", "1073741824"),
@@ -359,23 +359,22 @@ fn store_pii(lookup: Lookup<'_>) -> Result<StorePii, SettingError> {
     }
 }
 
+/// An example of a vault's URL.
+const VAULT: &str = "https://contoso.vault.azure.net";
+
 /// A file beside the data protects nothing: it is for development, and where embedded backends are allowed by name.
 fn root_key(lookup: Lookup<'_>, guarded: bool, app_root: &Path) -> Result<RootKey, SettingError> {
-    const EXAMPLE: &str = "https://contoso.vault.azure.net";
-    let (url, key, path) = (endpoint(lookup, "KEY_VAULT_URL", EXAMPLE)?, text(lookup, "KEY_VAULT_KEY"), text(lookup, "KEYS_PATH"));
+    let (url, key, path) = (endpoint(lookup, "KEY_VAULT_URL", VAULT)?, text(lookup, "KEY_VAULT_KEY"), text(lookup, "KEYS_PATH"));
     match (url, key, path) {
-        (Some(_), _, Some(_)) => Err(wrong("KEYS_PATH", "must not be set when KEY_VAULT_URL is: there is one root key", "")),
+        (Some(_), _, Some(_)) => Err(wrong("KEYS_PATH", "must be unset where KEY_VAULT_URL is set: there is one root key", "<unset>")),
         (Some(url), key, None) => {
             let key = key.unwrap_or_else(|| "rtvoice".to_owned());
             let sound = key.len() <= 127 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
             if sound { Ok(RootKey::Vault { url, key }) } else { Err(wrong("KEY_VAULT_KEY", "must be at most 127 letters, digits and '-'", "rtvoice")) }
         }
-        (None, Some(_), _) => Err(wrong("KEY_VAULT_URL", "must be set when KEY_VAULT_KEY is", EXAMPLE)),
-        (None, None, Some(_)) if guarded => Err(wrong("KEY_VAULT_URL", "must be set in place of KEYS_PATH in prod, in staging and in Azure", EXAMPLE)),
+        (None, Some(_), _) => Err(wrong("KEY_VAULT_URL", "must be set when KEY_VAULT_KEY is", VAULT)),
+        (None, None, Some(_)) if guarded => Err(wrong("KEY_VAULT_URL", "must be set in place of KEYS_PATH in prod, in staging and in Azure", VAULT)),
         (None, None, Some(path)) => Ok(RootKey::File(app_root.join(path))),
-        (None, None, None) if guarded && !flag(lookup, "ALLOW_EMBEDDED", false)? => {
-            Err(wrong("KEY_VAULT_URL", "must be set in prod, in staging and in Azure (or ALLOW_EMBEDDED=true)", EXAMPLE))
-        }
         (None, None, None) => Ok(RootKey::File(embedded_path(lookup, app_root).with_file_name("keys.json"))),
     }
 }
@@ -444,6 +443,8 @@ fn embedded_allowed(config: &Config) -> Result<(), SettingError> {
         Err(wrong("COSMOS_ENDPOINT", NEEDS, example_of("COSMOS_ENDPOINT")))
     } else if config.service_bus.is_none() {
         Err(wrong("SERVICE_BUS_NAMESPACE", NEEDS, example_of("SERVICE_BUS_NAMESPACE")))
+    } else if matches!(config.root_key, RootKey::File(_)) {
+        Err(wrong("KEY_VAULT_URL", NEEDS, VAULT))
     } else {
         Ok(())
     }

@@ -2,7 +2,8 @@
 //!
 //! Load (one round trip), reply, commit (one round trip, one script), speech (one round trip), answer. The transcript
 //! message is sent while speech is produced; its acknowledgement follows the answer. The same turn id always gets the
-//! same answer. With the state store away the turn runs without context and is answered once the queue has it.
+//! same answer. What is kept, sent and told to the agent is masked; a value that the caller has split over turns revises the
+//! earlier ones. With the state store away the turn runs without context and is answered once the queue has it.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -10,19 +11,24 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::config::StorePii;
 use crate::error::{Error, Kind, Result};
 use crate::host::http::{Object, Request, json_response};
 use crate::model::call::CallStatus;
-use crate::model::conversation::{Committed, ContextPatch, ConversationManager, Entry, Loaded};
+use crate::model::conversation::{Committed, ContextPatch, ConversationManager, Entry, Loaded, Window, Words};
 use crate::model::ids::{CallId, TurnId};
 use crate::model::phrase::{AudioFormat, check_language};
 use crate::model::stages::StageTimes;
 use crate::ports::replies::{FALLBACK, Prompt};
+use crate::ports::state::sealed::REFUSED;
+use crate::steps::masking::{self, Heard};
 use crate::steps::speech::{Found, MAX_AUDIO};
 use crate::steps::{events, outbox, profile, speech};
 
 /// Longest text of a turn, in characters.
 const TEXT_CHARS: usize = 4000;
+/// How often a turn is committed while others revise the same earlier ones.
+const COMMITS: u32 = 4;
 
 /// The input, checked.
 struct Turn {
@@ -92,7 +98,7 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
         Err(e) => return Err(e),
     };
     if let Some(loaded) = &loaded {
-        if let Some((seq, entry)) = &loaded.saved {
+        if let Some((seq, entry)) = loaded.saved.as_ref().filter(|(_, entry)| entry.source.as_deref() != Some(REFUSED)) {
             let outcome = Outcome { seq: Some(*seq), entry: entry.clone(), degraded: false, replayed: true };
             return answer(&app, &turn, outcome, &mut stages).await;
         }
@@ -102,24 +108,22 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
     }
 
     let degraded = loaded.is_none();
-    let mut conversation = ConversationManager::load(turn.call.clone(), loaded.unwrap_or_default());
+    let conversation = ConversationManager::load(turn.call.clone(), loaded.unwrap_or_default());
+    let heard = hear(&app, conversation.window(), &turn.text);
     let began = Instant::now();
-    let (text, source) = reply(&app, &turn, &conversation).await;
+    let (text, source) = reply(&app, &turn, &heard.text, &conversation).await;
     stages.reply_ms = millis(began);
-    let entry = entry(&app, &turn, text, source);
+    let entry = entry(&app, &turn, &heard, &conversation, text, source);
     if degraded {
         return degrade(&app, &turn, entry, &mut stages).await;
     }
 
-    conversation.update_context(turn.patch.clone());
-    conversation.append_to_history(entry.clone());
-    let commit = conversation.into_commit(app.clock.now()).ok_or_else(|| Error::internal("a turn had no entry"))?;
     let began = Instant::now();
-    let committed = app.state.commit(&commit).await;
+    let (committed, revisions) = commit(&app, &turn, conversation, heard, &entry).await?;
     stages.commit_ms = millis(began);
     match committed {
         Ok(Committed::New(seq)) => {
-            let sent = send(&app, &turn, seq, entry.clone());
+            let sent = send(&app, &turn, seq, entry.clone(), revisions);
             let outcome = Outcome { seq: Some(seq), entry, degraded: false, replayed: false };
             let response = answer(&app, &turn, outcome, &mut stages).await;
             settle(&app, &turn, sent, stages);
@@ -127,13 +131,16 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
         }
         Ok(Committed::Known(seq, known)) if known == entry => {
             // Our own commit ran before its connection broke, and the second try found it: it still has to be sent.
-            let sent = send(&app, &turn, seq, entry);
+            let sent = send(&app, &turn, seq, entry, revisions);
             let response = answer(&app, &turn, Outcome { seq: Some(seq), entry: known, degraded: false, replayed: true }, &mut stages).await;
             settle(&app, &turn, sent, stages);
             response
         }
+        // What was kept of the answer is not what was kept: nobody can say it again.
+        Ok(Committed::Known(_, known)) if known.source.as_deref() == Some(REFUSED) => degrade(&app, &turn, entry, &mut stages).await,
         Ok(Committed::Known(seq, entry)) => answer(&app, &turn, Outcome { seq: Some(seq), entry, degraded: false, replayed: true }, &mut stages).await,
         Ok(Committed::Ended) => Err(call_ended()),
+        Ok(Committed::Rekey | Committed::Stale) => degrade(&app, &turn, entry, &mut stages).await,
         Ok(Committed::ContextFull) => Err(Error::input("context", "must leave the whole context at most 64 keys and 16384 bytes")),
         // It may have been committed all the same: the archive merges by turn id and keeps the committed entry.
         Err(e) if e.is_transient() => {
@@ -153,12 +160,55 @@ async fn load(app: &App, turn: &Turn) -> Result<Loaded> {
     if events::open_provisionally(app, &turn.call, app.clock.now()).await? { app.state.load(&turn.call, &turn.id).await } else { Ok(loaded) }
 }
 
-/// The reply and who gave it; the fallback line where none can be had.
-async fn reply(app: &App, turn: &Turn, conversation: &ConversationManager) -> (String, &'static str) {
-    let auth = conversation.auth().and_then(|auth| serde_json::to_value(auth).ok());
-    let profile = conversation.profile();
-    let prompt =
-        Prompt { text: &turn.text, language: turn.language.as_deref(), history: conversation.history(), auth: auth.as_ref(), profile: profile.as_ref() };
+/// What the caller said, masked; with privacy off as it is.
+fn hear(app: &App, window: &Window, text: &str) -> Heard {
+    if app.config.privacy {
+        return masking::hear(window, text, app.config.store_pii);
+    }
+    Heard { text: text.to_owned(), found: Vec::new(), revisions: Vec::new() }
+}
+
+/// Commits the turn; again where another turn has revised the same earlier ones meanwhile. With what was revised.
+async fn commit(
+    app: &App,
+    turn: &Turn,
+    mut conversation: ConversationManager,
+    mut heard: Heard,
+    entry: &Entry,
+) -> Result<(Result<Committed>, Vec<(u64, Entry)>)> {
+    let mut tries = 0;
+    loop {
+        let revisions = heard.revisions.clone();
+        conversation.update_context(turn.patch.clone());
+        conversation.revise(heard.revisions);
+        conversation.append_to_history(entry.clone());
+        let commit = conversation.into_commit(app.clock.now()).ok_or_else(|| Error::internal("a turn had no entry"))?;
+        tries += 1;
+        match app.state.commit(&commit).await {
+            Ok(Committed::Stale) if tries < COMMITS => {
+                conversation = ConversationManager::load(turn.call.clone(), app.state.load(&turn.call, &turn.id).await?);
+                heard = hear(app, conversation.window(), &turn.text);
+            }
+            committed => return Ok((committed, revisions)),
+        }
+    }
+}
+
+/// The reply and who gave it; the fallback line where none can be had. The agent is told detected values only where the
+/// settings allow it.
+async fn reply(app: &App, turn: &Turn, masked: &str, conversation: &ConversationManager) -> (String, &'static str) {
+    let sees = app.config.reply_sees_pii || !app.config.privacy;
+    let mut auth = conversation.auth().and_then(|auth| serde_json::to_value(auth).ok());
+    let mut profile = conversation.profile();
+    if !sees {
+        auth = auth.map(|mut auth| {
+            auth["subject"] = Value::Null;
+            auth
+        });
+        profile.iter_mut().for_each(masking::masked_json);
+    }
+    let text = if sees { &turn.text } else { masked };
+    let prompt = Prompt { text, language: turn.language.as_deref(), history: conversation.history(), auth: auth.as_ref(), profile: profile.as_ref() };
     match app.replies.reply(prompt).await {
         Ok(reply) => (reply.text, reply.source),
         Err(e) => {
@@ -168,18 +218,27 @@ async fn reply(app: &App, turn: &Turn, conversation: &ConversationManager) -> (S
     }
 }
 
-fn entry(app: &App, turn: &Turn, reply: String, source: &str) -> Entry {
+fn entry(app: &App, turn: &Turn, heard: &Heard, conversation: &ConversationManager, reply: String, source: &str) -> Entry {
     // A debug build may be told not to deduplicate, to show that the demo notices.
     let turn_id = if app.config.deduplicate { turn.id.to_string() } else { format!("{}-{}", turn.id, &app.clock.new_id()[..8]) };
+    let assistant = if app.config.privacy { masking::masked(&reply) } else { reply.clone() };
+    let private = app.config.privacy && (assistant != reply || quotes(conversation, &reply));
+    let said = (app.config.store_pii == StorePii::Encrypted && heard.text != turn.text).then(|| turn.text.clone());
+    let spoken = (assistant != reply).then_some(reply);
     Entry {
         turn_id,
         at: app.clock.now(),
-        user: Some(turn.text.clone()),
-        assistant: Some(reply),
+        words: Words { user: Some(heard.text.clone()), assistant: Some(assistant), said, spoken, private },
         source: Some(source.to_owned()),
         language: turn.language.clone(),
         confidence: turn.confidence,
+        ..Entry::default()
     }
+}
+
+/// Whether a reply repeats something of the caller's profile or context.
+fn quotes(conversation: &ConversationManager, reply: &str) -> bool {
+    conversation.context().values().any(|json| serde_json::from_str(json).is_ok_and(|value| masking::quotes(reply, &value)))
 }
 
 /// Without the state store: answered only once the queue has the turn.
@@ -191,8 +250,11 @@ async fn degrade(app: &App, turn: &Turn, entry: Entry, stages: &mut StageTimes) 
     answer(app, turn, Outcome { seq: None, entry, degraded: true, replayed: false }, stages).await
 }
 
-/// Sends the turn's message off the caller's path, from memory: the state store may forget.
-fn send(app: &App, turn: &Turn, seq: u64, entry: Entry) -> tokio::sync::oneshot::Receiver<bool> {
+/// Sends the turn's message, and those of what it revised, off the caller's path, from memory: the state store may forget.
+fn send(app: &App, turn: &Turn, seq: u64, entry: Entry, revisions: Vec<(u64, Entry)>) -> tokio::sync::oneshot::Receiver<bool> {
+    for (seq, entry) in revisions {
+        outbox::send_revision(app, turn.call.clone(), seq, entry);
+    }
     let (done, sent) = tokio::sync::oneshot::channel();
     let (app_, message) = (app.clone(), outbox::turn(&turn.call, Some(seq), 0, entry));
     app.spawn(crate::host::trace::scope(crate::host::trace::current(), async move {
@@ -214,14 +276,17 @@ fn settle(app: &App, turn: &Turn, sent: tokio::sync::oneshot::Receiver<bool>, st
         if sent.await.unwrap_or(false) {
             outbox::settle_turn(&app_, &call, &id, stages).await;
         }
-        if let Some(user) = user {
-            profile::attach(&app_, &call, &user).await;
+        let Some(user) = user else { return };
+        match app_.vault.user_token(&user).await {
+            Ok(token) => profile::attach(&app_, &call, &token).await,
+            Err(e) => tracing::warn!(error = e.chain(), "the user has no token yet: the call goes on without its profile"),
         }
     });
 }
 
 async fn answer(app: &App, turn: &Turn, outcome: Outcome, stages: &mut StageTimes) -> Result<Response> {
-    let text = outcome.entry.assistant.clone().unwrap_or_default();
+    let words = &outcome.entry.words;
+    let text = words.reply().to_owned();
     let mut body = json!({
         "callConnectionId": turn.call,
         "turnId": turn.id,
@@ -233,7 +298,8 @@ async fn answer(app: &App, turn: &Turn, outcome: Outcome, stages: &mut StageTime
     });
     if turn.speak {
         let began = Instant::now();
-        match spoken(app, &text, outcome.entry.language.as_deref(), stages).await {
+        let only_for = words.private.then_some(&turn.call);
+        match spoken(app, &text, outcome.entry.language.as_deref(), only_for, stages).await {
             Ok(speech) => body["speech"] = speech,
             Err(reason) => body["speechReason"] = json!(reason),
         }
@@ -243,19 +309,27 @@ async fn answer(app: &App, turn: &Turn, outcome: Outcome, stages: &mut StageTime
 }
 
 /// Where the spoken reply is; or why there is none. A voice that is away leaves the text.
-async fn spoken(app: &App, text: &str, language: Option<&str>, stages: &mut StageTimes) -> std::result::Result<Value, String> {
+async fn spoken(app: &App, text: &str, language: Option<&str>, only_for: Option<&CallId>, stages: &mut StageTimes) -> std::result::Result<Value, String> {
     let phrase = app.phrase(text, None, language, AudioFormat::default()).map_err(|e| e.detail)?;
-    let hash = phrase.hash();
-    let cache = match speech::ensure(app, &phrase, &hash).await {
+    let hash = speech::hash(app, &phrase, only_for).await.map_err(|e| e.detail)?;
+    let found = match only_for {
+        Some(call) => speech::ensure_private(app, call, &phrase, &hash).await,
+        None => speech::ensure(app, &phrase, &hash).await,
+    };
+    let cache = match found {
         Ok(Found::Hit(_)) => {
             stages.speech_hit = Some(true);
-            "hit"
+            if only_for.is_some() { "private" } else { "hit" }
         }
         Ok(Found::Made { audio, .. }) if audio.len() > MAX_AUDIO => return Err(format!("the audio is above {MAX_AUDIO} bytes and is not kept")),
         Ok(Found::Made { kept, .. }) => {
             stages.speech_hit = Some(false);
             // Audio that only this process has could not be fetched from another.
-            if kept { "miss" } else { "unavailable" }
+            match (kept, only_for) {
+                (false, _) => "unavailable",
+                (true, Some(_)) => "private",
+                (true, None) => "miss",
+            }
         }
         Err(e) => {
             tracing::warn!(error = e.chain(), "no speech could be had: the turn is text only");

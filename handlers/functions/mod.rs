@@ -17,10 +17,14 @@ pub mod call_connected;
 pub mod call_disconnected;
 pub mod call_events;
 pub mod call_worker;
+pub mod compliance_report;
+pub mod compliance_reports;
 pub mod conversation_turn;
 pub mod health;
 pub mod outbox_relay;
+pub mod pii_scan;
 pub mod ready;
+pub mod retention_purge;
 pub mod transcript_dead_letter;
 pub mod transcript_writer;
 pub mod tts_cache;
@@ -82,10 +86,14 @@ pub const ALL: &[Function] = &[
     trigger("CallDisconnected", 20, |app, envelope| Box::pin(call_disconnected::run(app, envelope))),
     http("CallEvents", 20, "calls/events", &[Method::POST, Method::OPTIONS], 1024 * KIB, |app, request| Box::pin(call_events::run(app, request))),
     http("CallWorker", 5, "calls/{callConnectionId}/worker", &[Method::GET], 16 * KIB, |app, request| Box::pin(call_worker::run(app, request))),
+    trigger("ComplianceReport", 280, |app, envelope| Box::pin(compliance_report::run(app, envelope))),
+    http("ComplianceReports", 90, "compliance/report", &[Method::GET], 16 * KIB, |app, request| Box::pin(compliance_reports::run(app, request))),
     http("ConversationTurn", 25, "calls/{callConnectionId}/turns", &[Method::POST], 64 * KIB, |app, request| Box::pin(conversation_turn::run(app, request))),
     http("Health", 10, "health", &[Method::GET], 16 * KIB, |app, request| Box::pin(health::run(app, request))),
     trigger("OutboxRelay", 55, |app, envelope| Box::pin(outbox_relay::run(app, envelope))),
+    trigger("PiiScan", 280, |app, envelope| Box::pin(pii_scan::run(app, envelope))),
     http("Ready", 10, "ready", &[Method::GET], 16 * KIB, |app, request| Box::pin(ready::run(app, request))),
+    trigger("RetentionPurge", 280, |app, envelope| Box::pin(retention_purge::run(app, envelope))),
     trigger("TranscriptDeadLetter", 60, |app, envelope| Box::pin(transcript_dead_letter::run(app, envelope))),
     trigger("TranscriptWriter", 120, |app, envelope| Box::pin(transcript_writer::run(app, envelope))),
     http("TtsCache", 12, "tts/{hash?}", &[Method::GET, Method::POST], 64 * KIB, |app, request| Box::pin(tts_cache::run(app, request))),

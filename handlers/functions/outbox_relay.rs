@@ -204,6 +204,6 @@ async fn has_turns(app: &App, call: &CallId) -> Result<bool> {
 
 async fn end(app: &App, call: CallId, at: Timestamp, reason: &str) -> Result<()> {
     let now = app.clock.now();
-    let change = CallChange { call, event_id: None, at, now, effect: Effect::End { reason: reason.to_owned() }, fields: Vec::new() };
+    let change = CallChange { call, event_id: None, at, now, effect: Effect::End { reason: reason.to_owned() }, fields: Vec::new(), key: None };
     events::apply(app, &change).await.map(drop)
 }

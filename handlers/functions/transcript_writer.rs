@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::error::{Disposition, Error, Result};
+use crate::error::{Disposition, Error, Kind, Result};
 use crate::host::envelope::Envelope;
 use crate::model::call::{CallChange, Effect, Outcome};
 use crate::model::transcript::{ArchivedTurn, StartedMessage, TranscriptMessage, TurnMessage};
@@ -36,6 +36,11 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
     let mut pause = PAUSE;
     loop {
         match bounded(write(&app, &message)).await {
+            // The person was erased: nothing of this turn may be kept, and nothing of it can be read.
+            Err(e) if e.kind == Kind::Erased => {
+                tracing::info!("a message of an erased person is dropped");
+                return Ok(());
+            }
             Err(e) if may_pass(&e, &message) => {
                 let pause_now = e.retry_after.unwrap_or(pause).max(pause);
                 if began.elapsed() + pause_now > PATIENCE {
@@ -66,7 +71,7 @@ async fn bounded(work: impl Future<Output = Result<()>>) -> Result<()> {
 }
 
 async fn write(app: &App, message: &TranscriptMessage) -> Result<()> {
-    match message {
+    match &outbox::opened(app, message.clone()).await? {
         TranscriptMessage::Turn(turn) => write_turn(app, turn).await,
         TranscriptMessage::CallStarted(started) => start(app, started).await,
         TranscriptMessage::CallEnded(ended) => archiving::archive(app, &ended.call_connection_id, Some(ended)).await,
@@ -85,10 +90,17 @@ async fn defer(app: &App, message: TranscriptMessage, reason: &Error) -> Result<
 
 /// One turn: a document of its own, or part of the archive where there is one already.
 async fn write_turn(app: &App, message: &TurnMessage) -> Result<()> {
-    let turn = ArchivedTurn { seq: message.seq, rev: message.rev, degraded: message.degraded, entry: message.entry.clone() };
+    let turn = ArchivedTurn { seq: message.seq, rev: message.rev, degraded: message.degraded, entry: message.entry.clone(), transcript: None, key: None };
     let call = &message.call_connection_id;
     archive::keep_turn(app, call, &turn).await?;
-    if archive::exists(app, call).await? || (message.seq.is_none() && open(app, message).await? == Outcome::Archived) {
+    let exists = match archive::exists(app, call).await {
+        Err(e) if e.kind == Kind::Erased => {
+            archive::drop_turn(app, call, &turn).await?;
+            return Err(e);
+        }
+        exists => exists?,
+    };
+    if exists || (message.seq.is_none() && open(app, message).await? == Outcome::Archived) {
         return archiving::archive(app, call, None).await;
     }
     Ok(())
@@ -99,7 +111,7 @@ async fn write_turn(app: &App, message: &TurnMessage) -> Result<()> {
 /// waiting here would hold up the lane for as long as the outage lasts.
 async fn open(app: &App, message: &TurnMessage) -> Result<Outcome> {
     let (call, at, now) = (message.call_connection_id.clone(), message.entry.at, app.clock.now());
-    let change = CallChange { call, event_id: None, at, now, effect: Effect::Note, fields: Vec::new() };
+    let change = CallChange { call, event_id: None, at, now, effect: Effect::Note, fields: Vec::new(), key: None };
     match events::apply(app, &change).await {
         Err(e) if e.is_transient() => defer(app, TranscriptMessage::Turn(message.clone()), &e).await.map(|()| Outcome::Applied),
         result => result,
@@ -121,6 +133,7 @@ async fn start(app: &App, started: &StartedMessage) -> Result<()> {
         now: app.clock.now(),
         effect: Effect::Connect,
         fields,
+        key: None,
     };
     events::apply(app, &change).await.map(drop)
 }

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::host::http::{Request, method_not_allowed, response};
 use crate::model::phrase::AudioFormat;
-use crate::steps::speech;
+use crate::steps::{masking, speech};
 
 /// Answers one request.
 pub async fn run(app: App, request: Request) -> Result<Response> {
@@ -29,8 +29,13 @@ async fn speak(app: &App, request: &Request) -> Result<Response> {
     body.finish()?;
     let format = format.as_deref().map_or(Ok(AudioFormat::default()), AudioFormat::parse)?;
     let phrase = app.phrase(&text, voice.as_deref(), language.as_deref(), format)?;
-    let hash = phrase.hash();
-    let (audio, hit) = speech::audio(app, &phrase, &hash).await?;
+    let hash = speech::hash(app, &phrase, None).await?;
+    // What holds something personal is spoken and kept nowhere.
+    let (audio, hit) = if app.config.privacy && masking::masked(&text) != text {
+        (app.speech.synthesise(&phrase).await?, false)
+    } else {
+        speech::audio(app, &phrase, &hash).await?
+    };
     let mut answer = wav(audio, &hash);
     answer.headers_mut().insert(HeaderName::from_static("x-cache"), HeaderValue::from_static(if hit { "HIT" } else { "MISS" }));
     Ok(answer)

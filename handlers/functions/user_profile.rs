@@ -7,13 +7,13 @@ use axum::response::Response;
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::host::http::{Request, json_response};
-use crate::model::ids::UserId;
+use crate::model::ids::UserToken;
 use crate::model::profile::Profile;
 use crate::steps::profile;
 
 /// Answers one request.
 pub async fn run(app: App, request: Request) -> Result<Response> {
-    let user = UserId::parse(request.param("userId"))?;
+    let user = UserToken::parse(request.param("userId"))?;
     if request.method == Method::PATCH {
         let patch = request.object()?.into_rest();
         let if_match = request.header(header::IF_MATCH).map(str::trim).map(str::to_owned);

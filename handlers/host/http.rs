@@ -19,6 +19,8 @@ pub struct Request {
     pub method: Method,
     /// Route parameters, percent-decoded, in the order of the route.
     pub params: Vec<(String, String)>,
+    /// What follows the `?` of the URL, as received; empty where there is none.
+    pub query: String,
     /// Headers as received.
     pub headers: HeaderMap,
     /// The whole body, within the function's limit.
@@ -29,6 +31,18 @@ impl Request {
     /// One route parameter; empty where the route leaves it out.
     pub fn param(&self, name: &str) -> &str {
         self.params.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v)
+    }
+
+    /// One parameter of the query, percent-decoded; none where it is missing. Others are the host's and intermediaries'
+    /// business. Twice is an error: nobody can tell which was meant.
+    pub fn query(&self, name: &'static str) -> Result<Option<String>> {
+        let named = |pair: &str| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if key == name { Some(percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned()) } else { None }
+        };
+        let mut values = self.query.split('&').filter_map(named);
+        let value = values.next();
+        if values.next().is_some() { Err(Error::input(name, "must stand once in the query")) } else { Ok(value) }
     }
 
     /// One header as text; none where it is missing or not text.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request as HttpRequest, StatusCode, Uri};
 use axum::response::Response;
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::functions::{self, Face, Function};
 use crate::model::trace::is_valid;
+use crate::ports::running::{self, Running};
 
 /// Prefix of forwarded routes; a test holds host.json to it.
 pub const PREFIX: &str = "api";
@@ -54,7 +56,7 @@ async fn forwarded(app: App, route: &str, request: HttpRequest<Body>) -> Result<
     let (function, params) = find(route)?;
     let (parts, body) = request.into_parts();
     let invocation = invocation_id(&parts.headers);
-    http(app, function, invocation, params, parts.method, parts.headers, Payload::Stream(body)).await
+    http(app, function, invocation, params, parts, Payload::Stream(body)).await
 }
 
 enum Payload {
@@ -62,26 +64,20 @@ enum Payload {
     Whole(Bytes),
 }
 
-async fn http(
-    app: App,
-    function: &'static Function,
-    invocation: String,
-    params: Vec<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
-    payload: Payload,
-) -> Result<Response> {
+async fn http(app: App, function: &'static Function, invocation: String, params: Vec<(String, String)>, parts: Parts, payload: Payload) -> Result<Response> {
     let Face::Http { methods, limit, run, .. } = function.face else { return Err(not_found()) };
-    if !methods.contains(&method) {
+    if !methods.contains(&parts.method) {
         return Ok(method_not_allowed(methods));
     }
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    let Parts { method, headers, .. } = parts;
     let body = match payload {
         Payload::Stream(body) => read_body(body, limit).await?,
         Payload::Whole(body) if body.len() <= limit => body,
         Payload::Whole(_) => return Err(Error::new(Kind::TooLarge, format!("must be at most {limit} bytes")).in_field("body")),
     };
     let traceparent = text(&headers, "traceparent");
-    let request = Request { method, params, headers, body };
+    let request = Request { method, params, query, headers, body };
     invoke(function, invocation, traceparent, run(app, request)).await
 }
 
@@ -118,7 +114,7 @@ async fn unwrapped(app: App, named: &'static Function, invocation: String, envel
     let (parts, body) = envelope.http(HTTP_BINDING)?.into_parts();
     let route = route_of(&parts.uri).ok_or_else(not_found)?;
     let (function, params) = find(&route).ok().filter(|(function, _)| function.name == named.name).ok_or_else(not_found)?;
-    http(app, function, invocation, params, parts.method, parts.headers, Payload::Whole(body)).await
+    http(app, function, invocation, params, parts, Payload::Whole(body)).await
 }
 
 /// A response inside an envelope.
@@ -182,12 +178,13 @@ async fn invoke<T: Send + 'static>(
     let span = tracing::info_span!(
         "invocation",
         function = function.name,
-        invocation_id = invocation,
+        invocation_id = invocation.as_str(),
         call_id = tracing::field::Empty,
         traceparent = traceparent.as_deref()
     );
     let deadline = function.deadline;
-    let guarded = super::trace::scope(traceparent, tokio::time::timeout(deadline, work));
+    let running = Running::new(function.name, traceparent.as_deref(), &invocation);
+    let guarded = running::scope(running, super::trace::scope(traceparent, tokio::time::timeout(deadline, work)));
     let result = match tokio::spawn(guarded.instrument(span.clone())).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Error::deadline("the function", deadline)),

@@ -62,6 +62,9 @@ pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> 
         let ended = server.await;
         app.tasks.close();
         app.tasks.wait().await;
+        if let Err(e) = app.audit.close().await {
+            tracing::error!(error = e.chain(), page = true, "the audit log was not closed");
+        }
         ended
     };
     match tokio::time::timeout(DRAIN, drained).await {

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::transcript::{ArchivedTurn, PAGE_BYTES};
 use crate::error::{Error, Result};
 
+/// Bytes that the seal of one turn adds besides, at most.
+const SEAL_BYTES: usize = 100;
+
 /// The union of turns by turn id.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Union {
@@ -82,12 +85,13 @@ impl Union {
         ordered
     }
 
-    /// The turns in order, cut into pages of at most [`PAGE_BYTES`] of JSON (a turn is never cut).
+    /// The turns in order, cut into pages of at most [`PAGE_BYTES`] of JSON once they are sealed (a turn is never cut).
     pub fn pages(&self) -> Result<Vec<Vec<ArchivedTurn>>> {
         let mut pages: Vec<Vec<ArchivedTurn>> = Vec::new();
         let mut room = 0;
         for turn in self.in_order() {
-            let bytes = serde_json::to_vec(turn).map_err(Error::internal)?.len() + 1;
+            // Sealed, the words become a third longer.
+            let bytes = serde_json::to_vec(turn).map_err(Error::internal)?.len() * 4 / 3 + SEAL_BYTES;
             match pages.last_mut() {
                 Some(page) if bytes <= room => {
                     page.push(turn.clone());

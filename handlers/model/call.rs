@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ids::{CallId, UserId};
+use super::ids::{CallId, UserId, UserToken};
 use super::time::Timestamp;
 
 /// Where a call stands. `Ended` is sticky: nothing leads out of it but the archive.
@@ -66,6 +66,10 @@ pub mod field {
     pub const USER: &str = "user";
     /// The user behind the first phone participant.
     pub const PHONE_USER: &str = "phoneUser";
+    /// The wrapped key that the call's values are sealed with.
+    pub const KEY: &str = "_key";
+    /// Fields of events that say nothing of a person: ids, counts and words of ours.
+    pub const CLEAR: [&str; 3] = [SERVER_CALL_ID, CORRELATION_ID, DIRECTION];
     /// Whether and how the call was looked for in the legacy layouts: `none` or `imported`.
     pub const LEGACY: &str = "_legacy";
 }
@@ -107,6 +111,11 @@ impl Session {
     pub fn user(&self) -> Option<UserId> {
         let text = self.get(field::USER).or_else(|| self.get(field::PHONE_USER))?;
         UserId::parse(text).ok()
+    }
+
+    /// The token of the user, where one is known.
+    pub fn subject(&self) -> Option<UserToken> {
+        UserToken::parse(self.user()?.as_str()).ok()
     }
 
     /// When the call began: connected, else first heard of.
@@ -158,6 +167,8 @@ pub struct CallChange {
     pub effect: Effect,
     /// Session fields it sets.
     pub fields: Vec<(&'static str, String)>,
+    /// The wrapped key of what is sealed here; none where nothing is.
+    pub key: Option<String>,
 }
 
 /// What became of a change.
@@ -171,6 +182,8 @@ pub enum Outcome {
     AlreadyEnded,
     /// The call is archived; nothing changed.
     Archived,
+    /// The call's values are sealed under another key than the change's; nothing changed.
+    Rekey,
 }
 
 /// A change's outcome with the session after it.

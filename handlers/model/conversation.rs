@@ -12,19 +12,23 @@ use crate::error::{Error, Result};
 
 /// One turn as it stands in the history: what the user said and what was answered. An entry that came from a legacy
 /// layout may have one side only.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// The client's id of the turn; `legacy-N` for a migrated one.
     pub turn_id: String,
     /// When the turn was taken.
     pub at: Timestamp,
-    /// What the user said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-    /// What was answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub assistant: Option<String>,
+    /// Its revision, 0 at first: a later turn may show that something in this one was personal. It stands beside the
+    /// entry, never in its JSON.
+    #[serde(skip)]
+    pub rev: u32,
+    /// What was said and answered.
+    #[serde(flatten)]
+    pub words: Words,
+    /// The words, sealed, as the text of an envelope; they are empty then. It stands beside the entry, never in its JSON.
+    #[serde(skip)]
+    pub sealed: Option<String>,
     /// Who answered: `openai`, `scripted`, `fallback`, `legacy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -34,6 +38,45 @@ pub struct Entry {
     /// The recogniser's confidence, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
+}
+
+/// The words of a turn: what is sealed wherever a turn rests.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Words {
+    /// What the user said, each detected value replaced by its label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// What was answered, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<String>,
+    /// What the user really said, where that differs and `STORE_PII` is `encrypted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+    /// What was really answered, where that differs: the same turn id gets the same answer again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spoken: Option<String>,
+    /// True where the answer's audio is for this call alone: it holds something personal.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
+}
+
+impl Words {
+    /// The words without what was really said, which is kept only where the settings want it.
+    #[must_use]
+    pub fn masked(self) -> Self {
+        Self { said: None, spoken: None, ..self }
+    }
+
+    /// True where nothing was said or answered.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The reply as the caller heard it.
+    pub fn reply(&self) -> &str {
+        self.spoken.as_deref().or(self.assistant.as_deref()).unwrap_or_default()
+    }
 }
 
 /// The last entries of a conversation with their numbers, oldest first.
@@ -124,6 +167,18 @@ impl ContextPatch {
     }
 }
 
+/// Whom the session names as its user from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum UserChange {
+    /// The same as before.
+    #[default]
+    Keep,
+    /// This one: an id, or the token that stands for it.
+    Set(String),
+    /// The caller behind the first phone participant.
+    Remove,
+}
+
 /// One turn to commit: decided and done in one script.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TurnCommit {
@@ -131,10 +186,28 @@ pub struct TurnCommit {
     pub call: CallId,
     /// The entry; its turn id decides whether the turn is new.
     pub entry: Entry,
+    /// Earlier entries by number that are replaced, each by its next revision; they are sent again.
+    pub revisions: Vec<(u64, Entry)>,
     /// Changes of the context.
     pub patch: ContextPatch,
+    /// Change of the session's user.
+    pub user: UserChange,
+    /// The wrapped key of what is sealed here; none where nothing is.
+    pub key: Option<String>,
     /// When it is committed.
     pub now: Timestamp,
+}
+
+impl TurnCommit {
+    /// A turn whose patch names the user, with nothing to revise and nothing sealed.
+    pub fn new(call: CallId, entry: Entry, patch: ContextPatch, now: Timestamp) -> Self {
+        let user = match patch.user() {
+            Some(user) => UserChange::Set(user.to_string()),
+            None if patch.removes_user() => UserChange::Remove,
+            None => UserChange::Keep,
+        };
+        Self { call, entry, revisions: Vec::new(), patch, user, key: None, now }
+    }
 }
 
 /// What became of a commit.
@@ -148,6 +221,10 @@ pub enum Committed {
     Ended,
     /// The context would pass its limits; nothing changed.
     ContextFull,
+    /// The call's values are sealed under another key than the turn's; nothing changed.
+    Rekey,
+    /// An entry to be revised has been revised by another turn, or is gone; nothing changed.
+    Stale,
 }
 
 /// The authentication state of a call.
@@ -180,17 +257,28 @@ pub struct ConversationManager {
     loaded: Loaded,
     patch: ContextPatch,
     entry: Option<Entry>,
+    revisions: Vec<(u64, Entry)>,
 }
 
 impl ConversationManager {
     /// Takes what the state port loaded.
     pub fn load(call: CallId, loaded: Loaded) -> Self {
-        Self { call, loaded, patch: ContextPatch::default(), entry: None }
+        Self { call, loaded, patch: ContextPatch::default(), entry: None, revisions: Vec::new() }
     }
 
     /// The entries that a reply may look back on.
     pub fn history(&self) -> &[Entry] {
         &self.loaded.window.entries
+    }
+
+    /// The same with their numbers.
+    pub fn window(&self) -> &Window {
+        &self.loaded.window
+    }
+
+    /// All that the context holds, our own keys too: one JSON text per key.
+    pub fn context(&self) -> &BTreeMap<String, String> {
+        &self.loaded.context
     }
 
     /// The authentication state.
@@ -213,8 +301,13 @@ impl ConversationManager {
         self.entry = Some(entry);
     }
 
+    /// Notes earlier entries, by number, that this turn has shown to hold something personal.
+    pub fn revise(&mut self, revisions: Vec<(u64, Entry)>) {
+        self.revisions = revisions;
+    }
+
     /// What is to be committed; none where nothing was appended.
     pub fn into_commit(self, now: Timestamp) -> Option<TurnCommit> {
-        Some(TurnCommit { call: self.call, entry: self.entry?, patch: self.patch, now })
+        Some(TurnCommit { revisions: self.revisions, ..TurnCommit::new(self.call, self.entry?, self.patch, now) })
     }
 }

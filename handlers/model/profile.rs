@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::ids::{CallId, UserId};
+use super::ids::{CallId, UserToken};
 use super::phrase::check_language;
 use super::time::Timestamp;
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ pub struct Profile {
     /// Always `profile`.
     pub id: String,
     /// The user, and the partition.
-    pub user: UserId,
+    pub user: UserToken,
     /// What the user prefers; any JSON object.
     #[serde(default)]
     pub preferences: Map<String, Value>,
@@ -61,7 +61,7 @@ pub const PROFILE_ID: &str = "profile";
 
 impl Profile {
     /// A profile with nothing in it.
-    pub fn new(user: UserId) -> Self {
+    pub fn new(user: UserToken) -> Self {
         Self {
             id: PROFILE_ID.to_owned(),
             user,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::conversation::Entry;
-use super::ids::CallId;
+use super::ids::{CallId, UserToken};
 use super::time::Timestamp;
 use crate::error::{Error, Kind, Result};
 
@@ -38,6 +38,12 @@ pub struct TurnMessage {
     /// How often the writer has put it off.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub deferrals: u32,
+    /// The wrapped key of what is sealed in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The words of the turn, sealed; they are not in the entry then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<String>,
     /// The turn.
     #[serde(flatten)]
     pub entry: Entry,
@@ -186,6 +192,12 @@ pub struct ArchivedTurn {
     /// The turn.
     #[serde(flatten)]
     pub entry: Entry,
+    /// The words of the turn, sealed; they are not in the entry then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<String>,
+    /// The wrapped key of the words, where they are sealed under the call's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// The head of an archived call; document `header` of the call's partition.
@@ -213,9 +225,12 @@ pub struct Header {
     pub ended_at: Option<Timestamp>,
     /// Why it ended.
     pub end_reason: Option<String>,
-    /// The user.
+    /// The token of the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
+    pub user: Option<UserToken>,
+    /// Under whose key its values are sealed: the user's, or for want of one the call's own token. Kept once it is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<UserToken>,
     /// UTC day of the analytics document; kept once it is set.
     pub day: String,
     /// Who took part, and the other facts of the session.
@@ -242,6 +257,9 @@ pub struct PageDocument {
     /// Always `page`.
     #[serde(rename = "type")]
     pub kind: String,
+    /// When the call ended: the page expires with the header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
     /// Its turns, in order.
     pub turns: Vec<ArchivedTurn>,
 }
@@ -257,6 +275,9 @@ pub struct LegacyPage {
     /// Always `legacy`.
     #[serde(rename = "type")]
     pub kind: String,
+    /// When the call ended: the piece expires with the header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
     /// The piece: all pieces together are one JSON text.
     pub text: String,
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::call::{Session, field};
 use crate::model::ids::CallId;
 use crate::model::legacy::{LegacyCall, LegacyRaw, Role};
@@ -165,6 +165,7 @@ impl Run<'_> {
                 outcome => (outcome, Vec::new()),
             },
             Imported::Archived => (archived(raw), Vec::new()),
+            Imported::Rekey => return Err(Error::internal("a legacy call was taken over with a key that is not its own")),
         };
         patiently(|| self.state.retire(&keys)).await?;
         Ok(outcome)

@@ -22,9 +22,21 @@ const BUNDLES: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
+const WRONG_FILE: &str = "SSL_CERT_FILE must be a PEM file with certificate authorities, for example SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt";
+
 /// The system's own certificate authorities as one PEM file; none where it has no such file.
 pub fn system_bundle() -> Option<&'static Path> {
     BUNDLES.iter().map(Path::new).find(|path| path.is_file())
+}
+
+/// The system's bundle and this PEM file as one PEM text, for clients that take nothing else. Errors: `Setting` where the
+/// file cannot be read.
+pub fn bundle_with(ca_file: &Path) -> Result<Vec<u8>> {
+    let mut bundle = system_bundle().and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+    bundle.push(b'\n');
+    let own = std::fs::read(ca_file).map_err(|e| Error::new(Kind::Setting, WRONG_FILE).because(e))?;
+    bundle.extend(own);
+    Ok(bundle)
 }
 
 /// Certificate authorities to trust: the system's and those of a PEM file. Errors: `Setting` where the file holds none.
@@ -40,11 +52,7 @@ pub fn root_store(ca_file: Option<&Path>) -> Result<RootCertStore> {
         let own = load_certs_from_paths(Some(file), None);
         if own.certs.is_empty() {
             let reason = own.errors.first().map_or_else(|| "no certificate in it".to_owned(), ToString::to_string);
-            return Err(Error::new(
-                Kind::Setting,
-                "SSL_CERT_FILE must be a PEM file with certificate authorities, for example SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt",
-            )
-            .because(reason));
+            return Err(Error::new(Kind::Setting, WRONG_FILE).because(reason));
         }
         certificates.extend(own.certs);
     }

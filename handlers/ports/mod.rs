@@ -3,6 +3,7 @@
 //! A contract has the shape of the atomic unit that the story needs. Vendor crates appear in one backend each and
 //! nowhere else.
 
+pub mod audit;
 pub mod breaker;
 pub mod clock;
 pub mod documents;
@@ -14,5 +15,6 @@ pub mod identity;
 pub mod queue;
 pub mod replies;
 pub mod root_key;
+pub mod running;
 pub mod speech;
 pub mod state;

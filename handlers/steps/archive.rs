@@ -6,17 +6,17 @@
 //! archive never shrinks.
 
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::model::archive::Union;
 use crate::model::call::{Session, field};
 use crate::model::ids::CallId;
-use crate::model::phrase::hex;
 use crate::model::time::Timestamp;
 use crate::model::transcript::{ArchivedTurn, EndedMessage, HEADER_ID, Header, INLINE_BYTES, LegacyPage, PageDocument, TURN_PREFIX, turn_document};
 use crate::ports::documents::{Condition, Container, Document, Put};
+
+mod seals;
 
 /// Most times that one archiver merges again because another was faster.
 const TRIES: u32 = 20;
@@ -51,14 +51,19 @@ pub struct Facts {
 pub async fn read(app: &App, call: &CallId) -> Result<Option<Archived>> {
     for _ in 0..TRIES {
         let Some(document) = app.documents.get(Container::Transcripts, call.as_str(), HEADER_ID).await? else { return Ok(None) };
-        let header: Header = parse(document.body)?;
+        if is_tombstone(&document.body) {
+            return Err(Error::new(Kind::Erased, "the call was erased"));
+        }
+        let header = seals::open_header(app, parse(document.body)?).await?;
         let mut union = Union::default();
         let mut whole = true;
         for id in &header.pages {
             match app.documents.get(Container::Transcripts, call.as_str(), id).await? {
-                Some(page) => parse::<PageDocument>(page.body)?.turns.into_iter().for_each(|turn| {
-                    union.add(turn);
-                }),
+                Some(page) => {
+                    for turn in parse::<PageDocument>(page.body)?.turns {
+                        union.add(seals::open_turn(app, &header, id, turn).await?);
+                    }
+                }
                 // Replaced while it was read: the header names other pages now.
                 None => whole = false,
             }
@@ -85,6 +90,12 @@ pub async fn merge(app: &App, call: &CallId, wanted: &[ArchivedTurn], facts: &Fa
             changed |= union.add(turn.clone());
         }
         let mut header = head(call, before.as_ref().map(|a| &a.header), facts, &union, app.clock.now());
+        if header.subject.is_none() {
+            header.subject = Some(match &header.user {
+                Some(user) => user.clone(),
+                None => app.vault.call_token(call).await?,
+            });
+        }
         if let Some(text) = &facts.legacy
             && header.legacy.is_none()
             && header.legacy_pages.is_empty()
@@ -117,15 +128,16 @@ async fn switch(app: &App, call: &CallId, before: Option<&Archived>, mut header:
     let mut fresh = Vec::new();
     if changed {
         for (number, turns) in union.pages()?.into_iter().enumerate() {
-            let id = format!("page-{}-{number:05}", digest(&turns)?);
-            let page = PageDocument { id: id.clone(), call_connection_id: call.clone(), kind: "page".to_owned(), turns };
+            let id = format!("page-{}-{number:05}", digest(app, &turns).await?);
+            let turns = seals::seal_turns(app, &header, &id, turns).await?;
+            let page = PageDocument { id: id.clone(), call_connection_id: call.clone(), kind: "page".to_owned(), ended_at: header.ended_at, turns };
             app.documents.put(Container::Transcripts, &json(&page)?, Condition::Always).await?;
             fresh.push(id);
         }
         header.pages = fresh;
     }
     let condition = before.map_or(Condition::Absent, |b| Condition::Matches(&b.etag));
-    let put = app.documents.put(Container::Transcripts, &json(&header)?, condition).await?;
+    let put = app.documents.put(Container::Transcripts, &json(&seals::seal_header(app, &header).await?)?, condition).await?;
     let Put::Done(etag) = put else { return Ok(None) };
     // Nobody can still want a page that only the replaced header named: an archive never goes back to what it was.
     let replaced = before.map(|b| b.header.pages.as_slice()).unwrap_or_default();
@@ -135,10 +147,11 @@ async fn switch(app: &App, call: &CallId, before: Option<&Archived>, mut header:
     Ok(Some(Archived { header, etag, union }))
 }
 
-/// The first 16 characters of the SHA-256 of some turns.
-fn digest(turns: &[ArchivedTurn]) -> Result<String> {
-    let hash = Sha256::digest(serde_json::to_vec(turns).map_err(Error::internal)?);
-    Ok(hex(&hash[..8]))
+/// The first 16 characters of a keyed fingerprint of some turns: a plain hash of what somebody said could be guessed.
+async fn digest(app: &App, turns: &[ArchivedTurn]) -> Result<String> {
+    let mut print = app.vault.fingerprint(&serde_json::to_string(turns).map_err(Error::internal)?).await?;
+    print.truncate(16);
+    Ok(print)
 }
 
 /// The header: what was there, completed by what is known now. Nothing that was known is forgotten.
@@ -171,7 +184,8 @@ fn head(call: &CallId, before: Option<&Header>, facts: &Facts, union: &Union, no
         started_at,
         ended_at,
         end_reason,
-        user: before.and_then(|h| h.user.clone()).or_else(|| session.and_then(Session::user).map(|u| u.to_string())),
+        user: before.and_then(|h| h.user.clone()).or_else(|| session.and_then(Session::subject)),
+        subject: before.and_then(|h| h.subject.clone()),
         day: before.map(|h| h.day.clone()).unwrap_or_else(|| started_at.or(ended_at).unwrap_or(now).day()),
         participant_info: participant_info(before.and_then(|h| h.participant_info.clone()), session),
         legacy: before.and_then(|h| h.legacy.clone()),
@@ -191,7 +205,13 @@ async fn keep_legacy(app: &App, call: &CallId, header: &mut Header, text: &str) 
     while !rest.is_empty() {
         let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE_BYTES));
         let id = format!("legacy-{attempt}-{:05}", header.legacy_pages.len());
-        let page = LegacyPage { id: id.clone(), call_connection_id: call.clone(), kind: "legacy".to_owned(), text: piece.to_owned() };
+        let page = LegacyPage {
+            id: id.clone(),
+            call_connection_id: call.clone(),
+            kind: "legacy".to_owned(),
+            ended_at: header.ended_at,
+            text: seals::seal(app, header, &id, "/text", piece).await?,
+        };
         app.documents.put(Container::Transcripts, &json(&page)?, Condition::Always).await?;
         header.legacy_pages.push(id);
         rest = after;
@@ -208,7 +228,7 @@ pub async fn legacy(app: &App, header: &Header) -> Result<Option<Value>> {
     for id in &header.legacy_pages {
         let page = app.documents.get(Container::Transcripts, header.call_connection_id.as_str(), id).await?;
         let page = page.ok_or_else(|| Error::internal("a piece of the legacy section is gone"))?;
-        text.push_str(&parse::<LegacyPage>(page.body)?.text);
+        text.push_str(&seals::open(app, header, id, "/text", parse::<LegacyPage>(page.body)?.text).await?);
     }
     Ok(Some(serde_json::from_str(&text).unwrap_or(Value::String(text))))
 }
@@ -248,7 +268,7 @@ async fn turn_documents(app: &App, call: &CallId) -> Result<Vec<(ArchivedTurn, D
     loop {
         let page = app.documents.list(Container::Transcripts, call.as_str(), TURN_PREFIX, from.as_deref(), LISTED).await?;
         for document in page.documents {
-            found.push((parse(document.body.clone())?, document));
+            found.push((seals::open_loose(app, call, parse(document.body.clone())?).await?, document));
         }
         match page.next {
             Some(next) => from = Some(next),
@@ -275,14 +295,31 @@ fn json<T: serde::Serialize>(document: &T) -> Result<Value> {
     serde_json::to_value(document).map_err(Error::internal)
 }
 
-/// Whether the call has an archive.
+/// Type of the header that an erasure leaves.
+const ERASED: &str = "erased";
+
+fn is_tombstone(header: &Value) -> bool {
+    header["type"] == ERASED
+}
+
+/// What stays of an erased call in the record: that there was one, and that nothing of it may be kept.
+pub async fn bury(app: &App, call: &CallId) -> Result<()> {
+    let tombstone = serde_json::json!({ "id": HEADER_ID, "callConnectionId": call, "type": ERASED, "archivedAt": app.clock.now() });
+    app.documents.put(Container::Transcripts, &tombstone, Condition::Always).await.map(drop)
+}
+
+/// Whether the call has an archive. `Erased` where it had one that was erased.
 pub async fn exists(app: &App, call: &CallId) -> Result<bool> {
-    Ok(app.documents.get(Container::Transcripts, call.as_str(), HEADER_ID).await?.is_some())
+    let header = app.documents.get(Container::Transcripts, call.as_str(), HEADER_ID).await?;
+    if header.as_ref().is_some_and(|header| is_tombstone(&header.body)) {
+        return Err(Error::new(Kind::Erased, "the call was erased"));
+    }
+    Ok(header.is_some())
 }
 
 /// Keeps one turn as a document until the call is archived. A higher revision replaces a lower one, never the reverse.
 pub async fn keep_turn(app: &App, call: &CallId, turn: &ArchivedTurn) -> Result<()> {
-    let body = turn_document(call, turn)?;
+    let body = turn_document(call, &seals::seal_loose(app, call, turn).await?)?;
     if let Put::Done(_) = app.documents.put(Container::Transcripts, &body, Condition::Absent).await? {
         return Ok(());
     }
@@ -293,7 +330,7 @@ pub async fn keep_turn(app: &App, call: &CallId, turn: &ArchivedTurn) -> Result<
             return app.documents.put(Container::Transcripts, &body, Condition::Always).await.map(drop);
         };
         let mut union = Union::default();
-        union.add(parse(stored.body)?);
+        union.add(seals::open_loose(app, call, parse(stored.body)?).await?);
         if !union.add(turn.clone()) {
             return Ok(());
         }
@@ -302,4 +339,10 @@ pub async fn keep_turn(app: &App, call: &CallId, turn: &ArchivedTurn) -> Result<
         }
     }
     Err(Error::new(Kind::Unavailable, "the turn is being written by too many at once"))
+}
+
+/// Removes the document of one turn: the call was erased.
+pub async fn drop_turn(app: &App, call: &CallId, turn: &ArchivedTurn) -> Result<()> {
+    let id = format!("{TURN_PREFIX}{}", turn.entry.turn_id);
+    app.documents.delete(Container::Transcripts, call.as_str(), &id, None).await.map(drop)
 }

@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::config::StorePii;
 use crate::error::{Error, Kind, Result};
 use crate::model::analytics;
 use crate::model::call::{CallChange, Effect};
-use crate::model::ids::{CallId, UserId};
+use crate::model::conversation::Entry;
+use crate::model::ids::CallId;
 use crate::model::transcript::{ArchivedTurn, EndedMessage};
 use crate::ports::documents::{Condition, Container};
 use crate::ports::state::{Closing, Known, MESSAGES, Pending, StageTimes, Survey};
@@ -25,7 +27,8 @@ pub async fn archive(app: &App, call: &CallId, ended: Option<&EndedMessage>) -> 
         let survey = end(app, call, ended).await?;
         let held = if survey.is_some() { held(app, call).await? } else { Held::default() };
         let legacy = if survey.is_some() { app.state.legacy_extra(call).await? } else { None };
-        let facts = Facts { session: survey.as_ref().and_then(|s| s.session.clone()), ended: ended.cloned(), legacy };
+        let session = if survey.is_some() { app.state.facts(call).await? } else { None };
+        let facts = Facts { session, ended: ended.cloned(), legacy };
         let archived = archive::merge(app, call, &held.turns, &facts).await?;
         let stages = if survey.is_some() { app.state.stages(call).await? } else { Vec::new() };
         count(app, &archived, &stages).await?;
@@ -55,6 +58,7 @@ async fn end(app: &App, call: &CallId, ended: Option<&EndedMessage>) -> Result<O
         now,
         effect: Effect::End { reason: ended.map_or_else(|| "archived".to_owned(), |e| e.reason.clone()) },
         fields: Vec::new(),
+        key: None,
     };
     app.state.apply(&change).await?;
     let mut surveys = app.state.survey(std::slice::from_ref(call)).await?;
@@ -71,6 +75,14 @@ struct Held {
     waiting: Vec<(String, String, u32)>,
 }
 
+/// The words of an entry as they may be archived.
+fn kept(app: &App, entry: Entry) -> Entry {
+    match app.config.store_pii {
+        StorePii::Masked => Entry { words: entry.words.masked(), ..entry },
+        StorePii::Encrypted => entry,
+    }
+}
+
 /// Reads the history and the outbox, both in slices.
 async fn held(app: &App, call: &CallId) -> Result<Held> {
     let Held { mut turns, entries: mut read, mut waiting } = Held::default();
@@ -78,7 +90,10 @@ async fn held(app: &App, call: &CallId) -> Result<Held> {
         let slice = app.state.history(call, read, SLICE).await?;
         read += slice.entries.len() as u64;
         let done = slice.entries.is_empty() || read >= slice.total;
-        turns.extend(slice.entries.into_iter().map(|(seq, entry)| ArchivedTurn { seq: Some(seq), rev: 0, degraded: false, entry }));
+        turns.extend(slice.entries.into_iter().map(|(seq, entry)| {
+            let (rev, entry) = (entry.rev, kept(app, entry));
+            ArchivedTurn { seq: Some(seq), rev, degraded: false, entry, transcript: None, key: None }
+        }));
         if done {
             break;
         }
@@ -87,7 +102,7 @@ async fn held(app: &App, call: &CallId) -> Result<Held> {
         for message in app.state.messages(call, slice).await? {
             if let Pending::Turn { seq, rev, entry } = message.pending {
                 waiting.push((message.field, entry.turn_id.clone(), rev));
-                turns.push(ArchivedTurn { seq: Some(seq), rev, degraded: false, entry });
+                turns.push(ArchivedTurn { seq: Some(seq), rev, degraded: false, entry: kept(app, entry), transcript: None, key: None });
             }
         }
     }
@@ -107,7 +122,7 @@ async fn count(app: &App, archived: &Archived, stages: &[(String, StageTimes)]) 
         }
     }
     app.documents.put(Container::Analytics, &document, Condition::Always).await?;
-    let Some(user) = header.user.as_ref().and_then(|user| UserId::parse(user.clone()).ok()) else { return Ok(()) };
+    let Some(user) = &header.user else { return Ok(()) };
     let mut languages: Vec<String> = Vec::new();
     for turn in archived.union.in_order() {
         if let Some(language) = &turn.entry.language
@@ -117,7 +132,7 @@ async fn count(app: &App, archived: &Archived, stages: &[(String, StageTimes)]) 
         }
     }
     let turns = archived.union.len() as u64;
-    profile::update(app, &user, None, |profile| Ok(profile.apply_call(&header.call_connection_id, turns, header.ended_at, &languages))).await.map(drop)
+    profile::update(app, user, None, |profile| Ok(profile.apply_call(&header.call_connection_id, turns, header.ended_at, &languages))).await.map(drop)
 }
 
 /// Writes the summary and lets the state go, unless something there is not in the archive.

@@ -5,7 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::acs::AcsEvent;
 use crate::model::call::{CallChange, CallStatus, Effect, Outcome, Session, field};
 use crate::model::conversation::PROFILE_KEY;
-use crate::model::ids::{CallId, TurnId, UserId};
+use crate::model::ids::{CallId, TurnId, UserToken};
 use crate::model::time::Timestamp;
 use crate::model::transcript::{EndedMessage, StartedMessage, TranscriptMessage};
 use crate::ports::state::{Known, legacy};
@@ -40,7 +40,7 @@ pub async fn take(app: &App, event: &AcsEvent) -> Result<Taken> {
     // An event from the future would make a call look longer than it was.
     let at = event.time.filter(|time| *time <= now.plus_millis(60_000)).unwrap_or(now);
     let event_id = app.config.deduplicate.then(|| event.id.clone());
-    let change = CallChange { call: event.call()?, event_id, at, now, effect, fields: event.fields() };
+    let change = CallChange { call: event.call()?, event_id, at, now, effect, fields: event.fields(), key: None };
     tracing::Span::current().record("call_id", change.call.as_str());
     match apply(app, &change).await {
         Err(e) if e.is_transient() => enqueue(app, &change, &e).await,
@@ -66,7 +66,7 @@ pub async fn apply(app: &App, change: &CallChange) -> Result<Outcome> {
     match (&change.effect, applied.outcome) {
         (Effect::End { .. }, Outcome::Applied) => outbox::send_ended(app, change.call.clone(), session),
         (Effect::Connect | Effect::Participants { .. }, Outcome::Applied | Outcome::Duplicate) => {
-            if let Some(user) = session.user() {
+            if let Some(user) = session.subject() {
                 let (app_, call, again) = (app.clone(), change.call.clone(), applied.outcome == Outcome::Duplicate);
                 app.spawn(async move { attach(&app_, &call, &user, again).await });
             }
@@ -100,7 +100,7 @@ async fn note_late(app: &App, change: &CallChange) -> Result<()> {
 }
 
 /// Keeps the user's profile in the context; where the event came `again` only if the first delivery did not get that far.
-async fn attach(app: &App, call: &CallId, user: &UserId, again: bool) {
+async fn attach(app: &App, call: &CallId, user: &UserToken, again: bool) {
     if again {
         match has_profile(app, call).await {
             Ok(false) => {}

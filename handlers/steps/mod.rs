@@ -2,9 +2,14 @@
 
 pub mod archive;
 pub mod archiving;
+pub mod audit;
+pub mod compliance;
 pub mod events;
+pub mod exposure;
 pub mod health;
+pub mod masking;
 pub mod outbox;
 pub mod parking;
 pub mod profile;
+pub mod retention;
 pub mod speech;

@@ -1,7 +1,8 @@
 //! From the outbox to the queue: composing messages, sending them, and taking what was confirmed out again.
 
 use crate::app::App;
-use crate::error::Result;
+use crate::config::StorePii;
+use crate::error::{Error, Result};
 use crate::model::call::{Session, field};
 use crate::model::conversation::Entry;
 use crate::model::ids::{CallId, TurnId};
@@ -11,6 +12,7 @@ use crate::model::transcript::{EndedMessage, TranscriptMessage, TurnMessage};
 use crate::ports::queue::Message;
 use crate::ports::state::keys::lane;
 use crate::ports::state::{OutboxEntry, Pending};
+use crate::privacy::envelope::Place;
 
 /// Name of the end of a call in the outbox.
 pub const ENDED: &str = "ended";
@@ -22,7 +24,16 @@ pub fn turn_field(turn_id: &str) -> String {
 
 /// The message that tells of one turn.
 pub fn turn(call: &CallId, seq: Option<u64>, rev: u32, entry: Entry) -> TranscriptMessage {
-    TranscriptMessage::Turn(TurnMessage { call_connection_id: call.clone(), rev, seq, degraded: seq.is_none(), deferrals: 0, entry })
+    TranscriptMessage::Turn(TurnMessage {
+        call_connection_id: call.clone(),
+        rev,
+        seq,
+        degraded: seq.is_none(),
+        deferrals: 0,
+        key: None,
+        transcript: None,
+        entry,
+    })
 }
 
 /// The message that tells of the end of a call, from its session.
@@ -38,9 +49,47 @@ pub fn ended(call: &CallId, session: &Session, fallback: Timestamp) -> Transcrip
     })
 }
 
+/// What the words of a turn are called in associated data; the revision counts, so that an older one cannot stand in.
+fn words_field(rev: u32) -> String {
+    format!("words/{rev}")
+}
+
+/// The message with its words sealed under the call's key.
+async fn sealed(app: &App, message: &TranscriptMessage) -> Result<TranscriptMessage> {
+    let TranscriptMessage::Turn(turn) = message else { return Ok(message.clone()) };
+    if app.ciphers.is_off() || turn.entry.words.is_empty() {
+        return Ok(message.clone());
+    }
+    let mut turn = turn.clone();
+    let cipher = app.ciphers.current(&turn.call_connection_id).await?;
+    let mut words = std::mem::take(&mut turn.entry.words);
+    if app.config.store_pii == StorePii::Masked {
+        words = words.masked();
+    }
+    let words = serde_json::to_vec(&words).map_err(Error::internal)?;
+    let field = words_field(turn.rev);
+    turn.transcript = Some(cipher.seal_text(&Place::message(&app.config.transcript_queue, &turn.entry.turn_id, &field), &words)?);
+    turn.key = Some(cipher.wrap().to_owned());
+    Ok(TranscriptMessage::Turn(turn))
+}
+
+/// The message as it was before it was sealed. `Erased` where the user's key is gone, `Tampered` where the words are not what
+/// was sealed for this turn.
+pub async fn opened(app: &App, message: TranscriptMessage) -> Result<TranscriptMessage> {
+    let TranscriptMessage::Turn(mut turn) = message else { return Ok(message) };
+    if let (Some(wrap), Some(sealed)) = (turn.key.take(), turn.transcript.take()) {
+        let cipher = app.vault.call(&turn.call_connection_id, &wrap).await?;
+        let field = words_field(turn.rev);
+        let words = cipher.open_text(&Place::message(&app.config.transcript_queue, &turn.entry.turn_id, &field), &sealed)?;
+        turn.entry.words = serde_json::from_slice(&words).map_err(|_| Error::internal("sealed words are not readable"))?;
+    }
+    Ok(TranscriptMessage::Turn(turn))
+}
+
 /// Hands a message to the queue, in the lane of its call; `Ok` means that the queue has it durably.
 pub async fn send(app: &App, message: &TranscriptMessage, not_before: Option<Timestamp>) -> Result<()> {
     let call = message.call();
+    let body = sealed(app, message).await?.to_json()?;
     app.queue
         .send(&Message {
             message_id: message.message_id(),
@@ -49,7 +98,7 @@ pub async fn send(app: &App, message: &TranscriptMessage, not_before: Option<Tim
             label: message.kind().to_owned(),
             traceparent: crate::host::trace::current(),
             not_before,
-            body: message.to_json()?,
+            body,
         })
         .await
 }
@@ -77,6 +126,20 @@ pub fn send_ended(app: &App, call: CallId, session: Session) {
         }
         if let Err(e) = app_.state.settle(&call, ENDED, 0, None).await {
             tracing::warn!(error = e.chain(), "callEnded was sent and stays in the outbox");
+        }
+    });
+}
+
+/// Sends a revised turn off the caller's path and takes it out of the outbox. Where it fails the outbox still has it.
+pub fn send_revision(app: &App, call: CallId, seq: u64, entry: Entry) {
+    let app_ = app.clone();
+    app.spawn(async move {
+        let (field, rev) = (turn_field(&entry.turn_id), entry.rev);
+        if let Err(e) = send(&app_, &turn(&call, Some(seq), rev, entry), None).await {
+            return tracing::warn!(error = e.chain(), "a revised turn stays in the outbox");
+        }
+        if let Err(e) = app_.state.settle(&call, &field, rev, None).await {
+            tracing::warn!(error = e.chain(), "a revised turn was sent and stays in the outbox");
         }
     });
 }

@@ -2,30 +2,54 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
-use crate::model::ids::{CallId, UserId};
+use crate::model::ids::{CallId, UserToken};
 use crate::model::profile::{PROFILE_ID, Profile};
 use crate::ports::documents::{Condition, Container, Put};
+use crate::privacy::envelope::Place;
 
 /// Longest that a call waits for its user's profile.
 const PATIENCE: Duration = Duration::from_millis(150);
 /// Tries of a write that others keep overtaking.
 const TRIES: u32 = 10;
 
+/// The field of a profile that is sealed.
+const PREFERENCES: &str = "preferences";
+
 /// The stored profile with its version.
-pub async fn stored(app: &App, user: &UserId) -> Result<Option<(Profile, String)>> {
+pub async fn stored(app: &App, user: &UserToken) -> Result<Option<(Profile, String)>> {
     let Some(document) = app.documents.get(Container::Profiles, user.as_str(), PROFILE_ID).await? else { return Ok(None) };
-    let profile = serde_json::from_value(document.body).map_err(|e| Error::internal(format!("a stored profile is not readable at column {}", e.column())))?;
+    let mut body = document.body;
+    if let Some(sealed) = body[PREFERENCES].as_str() {
+        let opened = app.vault.open(user, &place(), sealed).await?;
+        body[PREFERENCES] = serde_json::from_slice(&opened).map_err(|_| Error::internal("sealed preferences are not readable"))?;
+    }
+    let profile = serde_json::from_value(body).map_err(|e| Error::internal(format!("a stored profile is not readable at column {}", e.column())))?;
     Ok(Some((profile, document.etag)))
+}
+
+/// Where the preferences of a profile lie.
+fn place() -> Place<'static> {
+    Place::document(Container::Profiles.name(), PROFILE_ID, "/preferences")
+}
+
+/// The document of a profile: what the user prefers is sealed.
+async fn sealed(app: &App, profile: &Profile) -> Result<Value> {
+    let mut body = serde_json::to_value(profile).map_err(Error::internal)?;
+    if !profile.preferences.is_empty() {
+        let plain = serde_json::to_vec(&profile.preferences).map_err(Error::internal)?;
+        body[PREFERENCES] = app.vault.seal(&profile.user, &place(), &plain).await?.into();
+    }
+    Ok(body)
 }
 
 /// Changes a profile under its version, again where another was faster, and refreshes the cached copy. `change` says
 /// whether it changed anything; `if_match` makes a foreign version an error (`PreconditionFailed`). The profile after it
 /// with its version.
-pub async fn update<F>(app: &App, user: &UserId, if_match: Option<&str>, mut change: F) -> Result<(Profile, String)>
+pub async fn update<F>(app: &App, user: &UserToken, if_match: Option<&str>, mut change: F) -> Result<(Profile, String)>
 where
     F: FnMut(&mut Profile) -> Result<bool> + Send,
 {
@@ -43,7 +67,7 @@ where
         if !change(&mut profile)? {
             return Ok((profile, etag.unwrap_or_default()));
         }
-        let body = serde_json::to_value(&profile).map_err(Error::internal)?;
+        let body = sealed(app, &profile).await?;
         let condition = etag.as_deref().map_or(Condition::Absent, Condition::Matches);
         if let Put::Done(etag) = app.documents.put(Container::Profiles, &body, condition).await? {
             refresh(app, &profile).await;
@@ -65,7 +89,7 @@ async fn refresh(app: &App, profile: &Profile) {
 }
 
 /// The profile from the cached copy, else from the record (and then cached).
-async fn read(app: &App, user: &UserId) -> Result<Option<Profile>> {
+async fn read(app: &App, user: &UserToken) -> Result<Option<Profile>> {
     if let Ok(Some(json)) = app.state.profile(user).await
         && let Ok(profile) = serde_json::from_str(&json)
     {
@@ -78,7 +102,10 @@ async fn read(app: &App, user: &UserId) -> Result<Option<Profile>> {
 
 /// Puts the facts of the user's profile into the call's context. After 150 ms, or where the record is away, the call
 /// goes on anonymous and the context says so.
-pub async fn attach(app: &App, call: &CallId, user: &UserId) {
+pub async fn attach(app: &App, call: &CallId, user: &UserToken) {
+    if let Err(e) = bind(app, call, user).await {
+        tracing::warn!(error = e.chain(), "the key of the call is not wrapped for its user yet");
+    }
     let facts = match tokio::time::timeout(PATIENCE, read(app, user)).await {
         Ok(Ok(Some(profile))) => profile.facts(),
         Ok(Ok(None)) => json!({ "new": true }),
@@ -94,4 +121,18 @@ pub async fn attach(app: &App, call: &CallId, user: &UserId) {
     if let Err(e) = app.state.attach_profile(call, &facts.to_string()).await {
         tracing::warn!(error = e.chain(), "the profile was not kept in the context");
     }
+}
+
+/// Wraps the key of the call by its user's key, in place of the wrap for the call alone.
+async fn bind(app: &App, call: &CallId, user: &UserToken) -> Result<()> {
+    if app.ciphers.is_off() {
+        return Ok(());
+    }
+    let cipher = app.ciphers.current(call).await?;
+    if cipher.subject() == Some(user) {
+        return Ok(());
+    }
+    let bound = app.vault.rewrap(&cipher, user).await?;
+    // Where another wrap stands there, another has done it.
+    app.state.rekey(call, cipher.wrap(), bound.wrap()).await.map(drop)
 }

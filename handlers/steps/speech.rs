@@ -7,9 +7,11 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::error::Result;
-use crate::model::phrase::Phrase;
+use crate::error::{Error, Result};
+use crate::model::ids::CallId;
+use crate::model::phrase::{Phrase, hex};
 use crate::ports::state::Spoken;
+use crate::privacy::crypto::Key;
 
 /// Largest audio that is cached or offered.
 pub const MAX_AUDIO: usize = 4 << 20;
@@ -30,6 +32,35 @@ pub enum Found {
         /// Whether the shared cache took it, so that every instance can serve it.
         kept: bool,
     },
+}
+
+/// The hash of a phrase, keyed: nobody without the key can tell from it what is said. Audio for one call alone has a hash of
+/// its own, which no other call's reply can have.
+pub async fn hash(app: &App, phrase: &Phrase, only_for: Option<&CallId>) -> Result<String> {
+    let plain = phrase.hash();
+    if app.vault.is_off() {
+        return Ok(plain);
+    }
+    let key = app.vault.phrase_key().await?;
+    let call = only_for.map_or("", CallId::as_str);
+    let key = Key::from_slice(&key).ok_or_else(|| Error::internal("a key of the wrong size"))?;
+    Ok(hex(&key.mac(&[plain.as_bytes(), b" ", call.as_bytes()])))
+}
+
+/// Makes sure that audio for one call alone can be fetched by its hash. It lives for 300 s, sealed, and in no shared cache.
+pub async fn ensure_private(app: &App, call: &CallId, phrase: &Phrase, hash: &str) -> Result<Found> {
+    if let Ok(Some(audio)) = app.state.audio(hash).await {
+        return Ok(Found::Hit(Some(audio)));
+    }
+    let audio = app.speech.synthesise(phrase).await?;
+    if audio.len() > MAX_AUDIO {
+        return Ok(Found::Made { audio, kept: false });
+    }
+    let kept = app.state.keep_private(call, hash, audio.clone()).await;
+    if let Err(e) = &kept {
+        tracing::warn!(error = e.chain(), "a private phrase was not kept");
+    }
+    Ok(Found::Made { audio, kept: kept.is_ok() })
 }
 
 /// Makes sure that the phrase can be fetched by its hash, with one round trip where it is cached.
@@ -71,7 +102,7 @@ pub async fn audio(app: &App, phrase: &Phrase, hash: &str) -> Result<(Bytes, boo
             // It expired between the two looks.
             None => match make(app, phrase, hash, None).await? {
                 Found::Made { audio, .. } | Found::Hit(Some(audio)) => Ok((audio, false)),
-                Found::Hit(None) => Err(crate::error::Error::internal("synthesised audio was lost")),
+                Found::Hit(None) => Err(Error::internal("synthesised audio was lost")),
             },
         },
     }

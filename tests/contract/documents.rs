@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rtvoice::error::Kind;
+use rtvoice::ports::clock::SystemClock;
 use rtvoice::ports::documents::cosmos::CosmosDocuments;
 use rtvoice::ports::documents::embedded::EmbeddedDocuments;
 use rtvoice::ports::documents::{Condition, Container, Documents, Put};
@@ -22,7 +23,7 @@ macro_rules! on_every_backend {
             async fn $sentence() {
                 let folder = tempfile::tempdir().unwrap();
                 let file = Embedded::open(&folder.path().join("documents.db")).unwrap();
-                super::$sentence(std::sync::Arc::new(super::EmbeddedDocuments::open(file).unwrap())).await;
+                super::$sentence(std::sync::Arc::new(super::EmbeddedDocuments::open(file, std::sync::Arc::new(super::SystemClock)).unwrap())).await;
             })+
             use super::Embedded;
         }

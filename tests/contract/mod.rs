@@ -2,6 +2,7 @@
 
 pub mod documents;
 mod documents_cosmos;
+mod documents_expiry;
 mod http;
 mod queue;
 mod replies;

@@ -5,7 +5,7 @@ mod mutations;
 mod scripted;
 mod spoken;
 
-use rtvoice::model::conversation::Entry;
+use rtvoice::model::conversation::{Entry, Words};
 use rtvoice::model::time::Timestamp;
 use rtvoice::ports::replies::Prompt;
 
@@ -18,10 +18,7 @@ fn entry(user: Option<&str>, assistant: Option<&str>) -> Entry {
     Entry {
         turn_id: "t".into(),
         at: Timestamp::from_millis(0),
-        user: user.map(Into::into),
-        assistant: assistant.map(Into::into),
-        source: None,
-        language: None,
-        confidence: None,
+        words: Words { user: user.map(Into::into), assistant: assistant.map(Into::into), ..Words::default() },
+        ..Entry::default()
     }
 }

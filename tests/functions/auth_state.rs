@@ -75,15 +75,18 @@ async fn of_many_failures_at_once_the_third_locks() {
 
 #[tokio::test]
 async fn the_turn_hands_it_to_the_reply() {
-    let app = Rtvoice::start();
-    app.put(AUTH, &json!({"authenticated": true, "method": "voice", "level": "strong", "subject": "customer-7"})).await.ok();
-    app.turn("call-1", "t1", "hello").await.ok();
-    let auth = app.agent.prompts().remove(0)["auth"].clone();
-    assert_eq!(
-        (&auth["authenticated"], &auth["method"], &auth["level"], &auth["subject"]),
-        (&json!(true), &json!("voice"), &json!("strong"), &json!("customer-7"))
-    );
-    app.finish().await;
+    for (sees, subject) in [("false", serde_json::Value::Null), ("true", json!("customer-7"))] {
+        let app = Rtvoice::with(&[("REPLY_SEES_PII", sees)]);
+        app.put(AUTH, &json!({"authenticated": true, "method": "voice", "level": "strong", "subject": "customer-7"})).await.ok();
+        app.turn("call-1", "t1", "hello").await.ok();
+        let auth = app.agent.prompts().remove(0)["auth"].clone();
+        assert_eq!(
+            (&auth["authenticated"], &auth["method"], &auth["level"], &auth["subject"]),
+            (&json!(true), &json!("voice"), &json!("strong"), &subject),
+            "who it is the agent is told only where the settings allow it"
+        );
+        app.finish().await;
+    }
 }
 
 #[tokio::test]

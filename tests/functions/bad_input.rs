@@ -47,7 +47,7 @@ fn routes() -> Vec<Route> {
         ),
         route(Method::PUT, "/api/workers/worker-1/calls/call-1", json!({"leaseToken": SAID}), &[]),
         route(Method::DELETE, "/api/workers/worker-1/calls/call-1", json!({"leaseToken": SAID}), &[]),
-        route(Method::PATCH, "/api/users/user-1", json!({"preferences": {"k": SAID}, "language": "en-GB"}), &[]),
+        route(Method::PATCH, "/api/users/u1-0123456789abcdef0123456789abcdef", json!({"preferences": {"k": SAID}, "language": "en-GB"}), &[]),
     ]
 }
 
@@ -223,7 +223,7 @@ async fn four_thousand_characters_of_four_bytes_are_taken() {
     app.event("CallDisconnected", "call-1", "e1").await.ok();
     app.deliver_queue().await;
     let archived = app.archive("call-1").await.unwrap();
-    assert!(archived.union.in_order().iter().all(|t| t.entry.user.as_deref() == Some(text.as_str())));
+    assert!(archived.union.in_order().iter().all(|t| t.entry.words.user.as_deref() == Some(text.as_str())));
     app.finish().await;
 }
 
@@ -347,7 +347,7 @@ async fn envelopes_that_are_none_are_refused() {
             repeats_nothing(&answer, body);
         }
         let binding = match function.name {
-            "OutboxRelay" => "timer",
+            "ComplianceReport" | "OutboxRelay" | "PiiScan" | "RetentionPurge" => "timer",
             "TranscriptWriter" | "TranscriptDeadLetter" => "message",
             "CallConnected" | "CallDisconnected" => "event",
             _ => "req",

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use axum::http::Method;
+use rtvoice::model::ids::CallId;
 use serde_json::{Value, json};
 
 use crate::harness::app::Rtvoice;
@@ -51,7 +52,7 @@ async fn one_event_alone_is_taken_like_an_array() {
     );
     assert_eq!(batch.await.ok(), json!({}));
     assert_eq!(app.hash("call-1:session")["status"], "connected");
-    assert_eq!(app.hash("401f3500-7c21-4d0a-9b6e-5f2c8a91d301:session")["phoneUser"], "tel-14255550123");
+    assert_eq!(app.hash("401f3500-7c21-4d0a-9b6e-5f2c8a91d301:session")["phoneUser"], app.token("tel-14255550123").await.as_str());
     app.finish().await;
 }
 
@@ -68,9 +69,11 @@ async fn events_that_carry_state_update_the_session() {
     ];
     for (n, (kind, data, field, expected)) in cases.into_iter().enumerate() {
         app.post(EVENTS, &json!([app.cloud_event(kind, "call-1", &format!("s{n}"), data)])).await.ok();
-        let session = app.hash("call-1:session");
-        assert!(session[field].contains(expected), "{kind}: {session:?}");
-        assert_eq!(session["status"], "connected", "{kind}");
+        let call = CallId::parse("call-1").unwrap();
+        let session = app.app.state.facts(&call).await.unwrap().unwrap();
+        assert!(session.get(field).is_some_and(|value| value.contains(expected)), "{kind}: {session:?}");
+        assert!(app.hash("call-1:session")[field].starts_with("e1."), "{kind} rests sealed");
+        assert_eq!(session.get("status"), Some("connected"), "{kind}");
     }
     app.event("CallDisconnected", "call-1", "e2").await.ok();
     app.deliver_queue().await;
@@ -101,14 +104,14 @@ async fn the_latest_report_of_participants_counts() {
         app.post(EVENTS, &json!([app.cloud_event("ParticipantsUpdated", "call-1", id, data)])).await.ok();
     }
     let session = app.hash("call-1:session");
-    assert_eq!((session["participantsSeq"].as_str(), session["phoneUser"].as_str()), ("2", "tel-14255550123"));
+    assert_eq!((session["participantsSeq"].as_str(), session["phoneUser"].as_str()), ("2", app.token("tel-14255550123").await.as_str()));
     app.finish().await;
 }
 
 #[tokio::test]
 async fn the_profile_of_the_first_phone_participant_reaches_the_reply() {
     let app = Rtvoice::start();
-    app.patch("/api/users/tel-14255550123", &json!({"preferences": {"name": "Ada"}, "language": "de-DE"})).await.ok();
+    app.patch(&app.user_path("tel-14255550123").await, &json!({"preferences": {"name": "Ada"}, "language": "de-DE"})).await.ok();
     app.event("CallConnected", "call-1", "e1").await.ok();
     app.turn("call-1", "t1", "hello").await.ok();
     assert_eq!(app.agent.prompts()[0]["profile"], Value::Null, "until a user is known no profile is read");
@@ -123,7 +126,7 @@ async fn the_profile_of_the_first_phone_participant_reaches_the_reply() {
 #[tokio::test]
 async fn an_event_that_comes_again_brings_the_profile_that_the_first_delivery_did_not() {
     let app = Rtvoice::start();
-    app.patch("/api/users/tel-14255550123", &json!({"preferences": {"name": "Ada"}})).await.ok();
+    app.patch(&app.user_path("tel-14255550123").await, &json!({"preferences": {"name": "Ada"}})).await.ok();
     let event = json!([app.cloud_event("ParticipantsUpdated", "call-1", "p1", participants(1, &["4:+14255550123"]))]);
     // As if the handler had been killed between the event and the profile.
     app.state.fail_in("attach_profile", Fault::Away);
@@ -144,7 +147,7 @@ async fn an_event_that_comes_again_brings_the_profile_that_the_first_delivery_di
 #[tokio::test]
 async fn the_user_of_the_context_goes_before_the_phone() {
     let app = Rtvoice::start();
-    app.patch("/api/users/customer-7", &json!({"preferences": {"name": "Grace"}})).await.ok();
+    app.patch(&app.user_path("customer-7").await, &json!({"preferences": {"name": "Grace"}})).await.ok();
     app.event("CallConnected", "call-1", "e1").await.ok();
     app.post("/api/calls/call-1/turns", &json!({"turnId": "t1", "text": "it is me", "context": {"user_id": "customer-7"}})).await.ok();
     app.post(EVENTS, &json!([app.cloud_event("ParticipantsUpdated", "call-1", "p1", participants(1, &["4:+14255550123"]))])).await.ok();
@@ -154,7 +157,7 @@ async fn the_user_of_the_context_goes_before_the_phone() {
     assert_eq!(app.agent.prompts()[0]["profile"]["preferences"]["name"], "Grace");
     app.event("CallDisconnected", "call-1", "e2").await.ok();
     app.deliver_queue().await;
-    assert_eq!(app.archive("call-1").await.unwrap().header.user.as_deref(), Some("customer-7"));
+    assert_eq!(app.archive("call-1").await.unwrap().header.user, Some(app.token("customer-7").await));
     app.finish().await;
 }
 
@@ -197,7 +200,7 @@ async fn one_event_that_must_come_again_does_not_hold_up_the_others() {
     app.state.heal();
     app.post(EVENTS, &batch).await.ok();
     app.deliver_queue().await;
-    assert_eq!(app.hash("call-1:session")["phoneUser"], "tel-14255550123");
+    assert_eq!(app.hash("call-1:session")["phoneUser"], app.token("tel-14255550123").await.as_str());
     assert!(app.archive("call-2").await.is_some());
     app.finish().await;
 }
@@ -242,7 +245,7 @@ async fn participants_without_a_number_or_without_end_are_taken_as_far_as_they_g
     app.event("CallDisconnected", "call-1", "e4").await.ok();
     app.deliver_queue().await;
     let header = app.archive("call-1").await.unwrap().header;
-    assert_eq!(header.user.as_deref(), Some("tel-14255550123"));
+    assert_eq!(header.user, Some(app.token("tel-14255550123").await));
     let kept = header.participant_info.unwrap()["participants"].as_array().unwrap().len();
     assert!((100..2000).contains(&kept), "{kept} were kept");
     app.finish().await;

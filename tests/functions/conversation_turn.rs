@@ -19,7 +19,9 @@ async fn connected() -> Rtvoice {
 async fn the_answer_field_by_field() {
     let app = connected().await;
     let body = json!({"turnId": "t1", "text": "hello", "language": "en-GB", "confidence": 0.9, "context": {"topic": "order"}});
-    let hash = app.app.phrase("You said: hello", None, Some("en-GB"), Default::default()).unwrap().hash();
+    let phrase = app.app.phrase("You said: hello", None, Some("en-GB"), Default::default()).unwrap();
+    let hash = rtvoice::steps::speech::hash(&app.app, &phrase, None).await.unwrap();
+    assert_ne!(hash, phrase.hash(), "the hash is keyed");
     let expected = |cache: &str, replayed: bool| {
         json!({
             "callConnectionId": "call-1", "turnId": "t1", "seq": 1,
@@ -79,7 +81,9 @@ async fn the_context_is_patched_and_its_limits_hold() {
     let patch = |turn: &str, context: Value| app.send_turn(json!({"turnId": turn, "text": "hello", "context": context}));
     patch("t1", json!({"topic": "order", "step": 1, "nested": {"a": 1}})).await.ok();
     patch("t2", json!({"step": null, "nested": {"b": 2}})).await.ok();
-    let context = app.hash("call-1:context");
+    let stored = app.hash("call-1:context");
+    assert!(stored["topic"].starts_with("e1.") && !stored.contains_key("step"));
+    let context = app.context("call-1").await;
     assert_eq!((context["topic"].as_str(), context.get("step"), context["nested"].as_str()), ("\"order\"", None, "{\"b\":2}"));
     let many: serde_json::Map<String, Value> = (0..63).map(|n| (format!("k{n}"), json!(n))).collect();
     let before = app.hash("call-1:context");
@@ -140,6 +144,8 @@ async fn without_the_state_store_the_queue_keeps_the_turn() {
         let answer = app.turn("call-1", &turn, "hello").await.ok();
         assert_eq!((&answer["seq"], &answer["degraded"], &answer["replayed"]), (&Value::Null, &json!(true), &json!(false)), "{fault:?}");
         let (message, ..) = app.queued().pop().unwrap();
+        assert!(message["transcript"].as_str().is_some_and(|words| words.starts_with("e1.")) && message.get("user").is_none(), "{message}");
+        let message = app.opened(&message).await;
         assert_eq!((&message["turnId"], &message["seq"], &message["degraded"], &message["user"]), (&json!(turn), &Value::Null, &json!(true), &json!("hello")));
         assert_eq!(message["assistant"], answer["reply"]["text"]);
         app.state.heal();

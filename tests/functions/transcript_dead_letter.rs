@@ -34,6 +34,7 @@ async fn a_message_is_parked_with_what_is_known_of_it() {
         "id": id, "day": "2026-03-09", "type": "deadLetter", "parkedAt": app.clock_now(), "enqueuedAt": "2026-03-09T10:00:00.000Z",
         "messageId": "m-1", "reason": "MaxDeliveryCountExceeded", "description": "ten times", "callConnectionId": "call-1",
         "readable": true, "encoding": "text", "body": message, "bytes": message.len(), "truncated": false,
+        "expiresAt": app.clock_now().plus_millis(30 * 86_400_000), "ttl": 30 * 86_400,
     });
     assert_eq!(parked, expected);
     app.finish_with(0, 1).await;

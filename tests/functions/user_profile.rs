@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::harness::app::{Answer, Rtvoice, START};
 use crate::harness::faults::Fault;
 
-const USER: &str = "/api/users/customer-7";
+/// Any token: nobody has used it.
+const USER: &str = "/api/users/u1-0123456789abcdef0123456789abcdef";
 
 async fn patch_if(app: &Rtvoice, etag: &str, body: &Value) -> Answer {
     app.send(Method::PATCH, USER, &[("content-type", "application/merge-patch+json"), ("if-match", etag)], body.to_string()).await
@@ -18,7 +19,7 @@ async fn it_is_made_by_its_first_patch_and_read_back() {
     app.get(USER).await.problem(404, "not-found", "");
     let made = app.patch(USER, &json!({"preferences": {"name": "Ada", "tone": "formal"}, "language": "en-GB"})).await;
     let expected = json!({
-        "userId": "customer-7", "preferences": {"name": "Ada", "tone": "formal"}, "language": "en-GB",
+        "userId": "u1-0123456789abcdef0123456789abcdef", "preferences": {"name": "Ada", "tone": "formal"}, "language": "en-GB",
         "calls": 0, "turns": 0, "lastCallAt": null, "languages": [],
     });
     assert_eq!(made.ok(), expected);
@@ -71,6 +72,7 @@ async fn many_patches_at_once_all_count() {
 #[tokio::test]
 async fn a_call_is_counted_once() {
     let app = Rtvoice::start();
+    let user = format!("/api/users/{}", app.token("customer-7").await);
     app.event("CallConnected", "call-1", "e1").await.ok();
     let turn = json!({"turnId": "t1", "text": "it is me", "language": "de-DE", "context": {"user_id": "customer-7"}});
     app.post("/api/calls/call-1/turns", &turn).await.ok();
@@ -78,24 +80,25 @@ async fn a_call_is_counted_once() {
     app.clock.advance_millis(60_000);
     app.event("CallDisconnected", "call-1", "e2").await.ok();
     app.deliver_queue().await;
-    let counted = app.get(USER).await.ok();
+    let counted = app.get(&user).await.ok();
     assert_eq!((&counted["calls"], &counted["turns"], &counted["languages"]), (&json!(1), &json!(2), &json!(["de-DE"])));
     assert_eq!(counted["lastCallAt"], json!(START.plus_millis(60_000)));
     // The same end once more, as a second archiver would see it.
     let ended = json!({"kind": "callEnded", "callConnectionId": "call-1", "at": app.clock_now(), "reason": "CallDisconnected", "lastSeq": 2});
     app.envelope("TranscriptWriter", "message", Value::String(ended.to_string())).await.ok();
-    assert_eq!(app.get(USER).await.ok(), counted);
+    assert_eq!(app.get(&user).await.ok(), counted);
     app.finish().await;
 }
 
 #[tokio::test]
 async fn a_patch_refreshes_the_cached_copy() {
     let app = Rtvoice::start();
+    let user = format!("/api/users/{}", app.token("customer-7").await);
     let greet = |turn: &'static str| json!({"turnId": turn, "text": "hello", "context": {"user_id": "customer-7"}});
-    app.patch(USER, &json!({"preferences": {"name": "Ada"}})).await.ok();
+    app.patch(&user, &json!({"preferences": {"name": "Ada"}})).await.ok();
     app.post("/api/calls/call-1/turns", &greet("t1")).await.ok();
     app.quiesce().await;
-    app.patch(USER, &json!({"preferences": {"name": "Grace"}})).await.ok();
+    app.patch(&user, &json!({"preferences": {"name": "Grace"}})).await.ok();
     app.documents.fail(Fault::Away);
     app.post("/api/calls/call-2/turns", &greet("t1")).await.ok();
     app.quiesce().await;

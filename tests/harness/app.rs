@@ -11,15 +11,16 @@ use axum::http::{HeaderMap, Method, Request};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use rtvoice::app::{App, Parts};
-use rtvoice::config::{Config, RootKey};
+use rtvoice::config::Config;
 use rtvoice::host::compose::{self, Invocation};
 use rtvoice::host::router::router;
+use rtvoice::model::ids::{UserId, UserToken};
 use rtvoice::model::time::Timestamp;
 use rtvoice::ports::clock::{Clock, ManualClock};
+use rtvoice::ports::documents::embedded::EmbeddedDocuments;
 use rtvoice::ports::documents::{Container, Documents};
+use rtvoice::ports::embedded::Embedded;
 use rtvoice::ports::queue::embedded::{Delivery, EmbeddedQueue};
-use rtvoice::ports::root_key::file::FileKeys;
-use rtvoice::privacy::vault::Vault;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -119,22 +120,17 @@ impl Rtvoice {
         let (state, documents, queue) = (Switch::default(), Switch::default(), Switch::default());
         let (agent, voice) = (Arc::new(Agent::default()), Arc::new(Voice::default()));
         let faulty: Arc<dyn Documents> = Arc::new(Switchable { inner: Arc::clone(&plain.documents), switch: documents.clone() });
-        let vault = match &plain.config.root_key {
-            RootKey::File(path) if plain.config.privacy => {
-                let root = FileKeys::new(path.clone(), Arc::clone(&clock) as Arc<dyn Clock>);
-                Vault::new(Arc::clone(&faulty), Arc::new(root), Arc::clone(&clock) as Arc<dyn Clock>, plain.config.environment)
-            }
-            _ => Vault::off(false).unwrap(),
-        };
         let app = App::from_parts(Parts {
             config: plain.config.clone(),
             state: Arc::new(Switchable { inner: Arc::clone(&plain.state), switch: state.clone() }),
             documents: faulty,
+            audit: plain.audit.clone(),
             queue: Arc::new(Switchable { inner: Arc::clone(&plain.queue), switch: queue.clone() }),
             embedded_queue: plain.embedded_queue.clone(),
             speech: Arc::clone(&voice) as _,
             replies: Arc::clone(&agent) as _,
-            vault: Arc::new(vault),
+            vault: Arc::clone(&plain.vault),
+            ciphers: plain.ciphers.clone(),
             clock: Arc::clone(&clock) as _,
             audio: plain.audio.clone(),
             cache_takes: true.into(),
@@ -142,6 +138,16 @@ impl Rtvoice {
             health: rtvoice::steps::health::Watch::default(),
         });
         Self { app, clock, state, documents, queue, agent, voice, _folder: folder, finished: false }
+    }
+
+    /// The token of a user.
+    pub async fn token(&self, user: &str) -> UserToken {
+        self.app.vault.user_token(&UserId::parse(user).unwrap()).await.unwrap()
+    }
+
+    /// The path of a user's profile.
+    pub async fn user_path(&self, user: &str) -> String {
+        format!("/api/users/{}", self.token(user).await)
     }
 
     /// Sends one request through the router. Whatever it is, the answer has a body (but for 304), and a failure is
@@ -228,8 +234,23 @@ impl Rtvoice {
 
     /// A tick of the relay.
     pub async fn relay(&self) -> Answer {
-        let invocation = Invocation { function: "OutboxRelay", binding: "timer", now: self.clock.now(), id: &self.clock.new_id() };
-        self.post("/OutboxRelay", &compose::timer(invocation, None, false)).await
+        self.tick("OutboxRelay").await
+    }
+
+    /// A tick of a timer function.
+    pub async fn tick(&self, function: &str) -> Answer {
+        let invocation = Invocation { function, binding: "timer", now: self.clock.now(), id: &self.clock.new_id() };
+        self.post(&format!("/{function}"), &compose::timer(invocation, None, false)).await
+    }
+
+    /// The documents beneath all that stands in front of them.
+    pub fn beneath(&self) -> EmbeddedDocuments {
+        EmbeddedDocuments::open(Embedded::open(&self.app.config.embedded_path).unwrap(), Arc::clone(&self.clock) as Arc<dyn Clock>).unwrap()
+    }
+
+    /// Lets the keys that end with these parts live for ever; how many.
+    pub fn persist(&self, key_ends_with: &str) -> usize {
+        self.file().execute("UPDATE state_keys SET expires_at = ?2 WHERE key LIKE '%:' || ?1", rusqlite::params![key_ends_with, i64::MAX]).unwrap()
     }
 
     /// The time now.
@@ -317,6 +338,18 @@ impl Rtvoice {
         rows.map(|row| row.map(|(body, due, id)| (serde_json::from_str(&body).unwrap_or(Value::String(body)), due, id)).unwrap()).collect()
     }
 
+    /// A message of the queue with its words in clear.
+    pub async fn opened(&self, message: &Value) -> Value {
+        let message = serde_json::from_value(message.clone()).unwrap();
+        serde_json::to_value(rtvoice::steps::outbox::opened(&self.app, message).await.unwrap()).unwrap()
+    }
+
+    /// The context of a call in clear.
+    pub async fn context(&self, call: &str) -> std::collections::BTreeMap<String, String> {
+        let (call, turn) = (rtvoice::model::ids::CallId::parse(call).unwrap(), rtvoice::model::ids::TurnId::parse("-").unwrap());
+        self.app.state.load(&call, &turn).await.unwrap().context
+    }
+
     /// All documents of a container, in order of partition and id.
     pub fn documents_in(&self, container: Container) -> Vec<Value> {
         let file = self.file();
@@ -382,7 +415,9 @@ impl Rtvoice {
         let tables = ["state_keys", "state_fields", "state_items", "state_members", "state_values", "queue_messages", "queue_seen", "documents"];
         let mut lines = Vec::new();
         for table in tables {
-            let mut statement = file.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).unwrap();
+            // The audit log goes on by itself, and makes its key.
+            let rows = if table == "documents" { "documents WHERE container <> 'audit' AND partition <> 'index'" } else { table };
+            let mut statement = file.prepare(&format!("SELECT * FROM {rows} ORDER BY 1, 2")).unwrap();
             let columns = statement.column_count();
             let rows = statement.query_map([], |row| (0..columns).map(|c| row.get::<_, rusqlite::types::Value>(c)).collect::<Result<Vec<_>, _>>()).unwrap();
             lines.extend(rows.map(|row| format!("{table} {:?}", row.unwrap())));

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use rtvoice::error::{Error, Kind, Result};
-use rtvoice::model::call::{Applied, CallChange};
+use rtvoice::model::call::{Applied, CallChange, Session};
 use rtvoice::model::conversation::{AuthState, Committed, Loaded, TurnCommit};
-use rtvoice::model::ids::{CallId, TurnId, UserId, WorkerId};
+use rtvoice::model::ids::{CallId, TurnId, UserToken, WorkerId};
 use rtvoice::model::legacy::{LegacyCall, LegacyRaw};
 use rtvoice::model::phrase::Phrase;
 use rtvoice::model::time::Timestamp;
@@ -17,9 +17,10 @@ use rtvoice::ports::documents::{Condition, Container, Document, Documents, Page,
 use rtvoice::ports::queue::{Message, Queue};
 use rtvoice::ports::replies::{Prompt, Replies, Reply};
 use rtvoice::ports::speech::Speech;
+use rtvoice::ports::state::inspect::{Held, Inspection, Unexpiring, Values};
 use rtvoice::ports::state::legacy::{Imported, Legacy, ScanCursor, Scanned};
 use rtvoice::ports::state::{
-    Archiving, Attempt, AuthStates, Caches, Calls, Closing, Known, Lease, OutboxEntry, Slice, Spoken, StageTimes, State, StateHealth, Survey, Workers,
+    Archiving, Attempt, AuthStates, Caches, Calls, Closing, Known, Lease, OutboxEntry, Persons, Slice, Spoken, StageTimes, State, StateHealth, Survey, Workers,
 };
 use serde_json::{Value, json};
 
@@ -48,7 +49,19 @@ pub struct Switch {
 #[derive(Debug, Default)]
 struct Switched {
     faults: HashMap<&'static str, Fault>,
+    later: HashMap<&'static str, (usize, Fault)>,
     calls: Vec<&'static str>,
+}
+
+impl Switched {
+    fn due(&mut self, method: &'static str) -> Option<Fault> {
+        match self.later.get_mut(method) {
+            Some((0, fault)) => return Some(*fault),
+            Some((left, _)) => *left -= 1,
+            None => {}
+        }
+        self.faults.get(method).or_else(|| self.faults.get(ALL)).copied()
+    }
 }
 
 /// Stands for all methods of a port.
@@ -65,8 +78,14 @@ impl Switch {
         self.lock().faults.insert(method, fault);
     }
 
+    /// One method works this often, and then fails like this.
+    pub fn fail_after(&self, method: &'static str, times: usize, fault: Fault) {
+        self.lock().later.insert(method, (times, fault));
+    }
+
     /// All is well again.
     pub fn heal(&self) {
+        self.lock().later.clear();
         self.lock().faults.clear();
     }
 
@@ -83,7 +102,7 @@ impl Switch {
         let fault = {
             let mut switched = self.lock();
             switched.calls.push(method);
-            switched.faults.get(method).or_else(|| switched.faults.get(ALL)).copied()
+            switched.due(method)
         };
         match fault {
             None => call.await,
@@ -140,8 +159,17 @@ switchable! { Archiving for dyn State {
     fn history(call: &CallId, from: u64, count: u64) -> Slice;
     fn stages(call: &CallId) -> Vec<(String, StageTimes)>;
     fn legacy_extra(call: &CallId) -> Option<String>;
+    fn facts(call: &CallId) -> Option<Session>;
     fn close(closing: &Closing) -> bool;
     fn summary(call: &CallId) -> Option<String>;
+} }
+
+switchable! { Persons for dyn State {
+    fn note_call(user: &UserToken, call: &CallId) -> ();
+    fn calls_of(user: &UserToken) -> Vec<CallId>;
+    fn rekey(call: &CallId, old: &str, new: &str) -> bool;
+    fn erase_call(call: &CallId, tombstone: &str) -> bool;
+    fn erase_user(user: &UserToken) -> ();
 } }
 
 switchable! { AuthStates for dyn State {
@@ -161,9 +189,10 @@ switchable! { Caches for dyn State {
     fn phrase(hash: &str, token: &str) -> Spoken;
     fn audio(hash: &str) -> Option<Bytes>;
     fn keep_audio(hash: &str, audio: Bytes, now: Timestamp) -> bool;
+    fn keep_private(call: &CallId, hash: &str, audio: Bytes) -> ();
     fn drop_claim(hash: &str, token: &str) -> ();
-    fn profile(user: &UserId) -> Option<String>;
-    fn keep_profile(user: &UserId, profile: Option<&str>) -> ();
+    fn profile(user: &UserToken) -> Option<String>;
+    fn keep_profile(user: &UserToken, profile: Option<&str>) -> ();
 } }
 
 switchable! { Legacy for dyn State {
@@ -172,6 +201,14 @@ switchable! { Legacy for dyn State {
     fn mark_checked(call: &CallId) -> ();
     fn retire(keys: &[String]) -> ();
     fn scan(cursor: ScanCursor) -> Scanned;
+} }
+
+switchable! { Inspection for dyn State {
+    fn unexpiring(cursor: ScanCursor) -> Unexpiring;
+    fn values(cursor: ScanCursor) -> Values;
+    fn plant(id: &str, text: &str) -> ();
+    fn planted(id: &str) -> Option<Held>;
+    fn uproot(id: &str) -> ();
 } }
 
 switchable! { StateHealth for dyn State {

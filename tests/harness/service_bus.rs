@@ -76,7 +76,7 @@ pub struct Accepted {
 #[derive(Default)]
 struct Record {
     accepted: Vec<Accepted>,
-    duplicates: usize,
+    duplicates: Vec<Accepted>,
     probes: usize,
     refused: Vec<String>,
     faulted: usize,
@@ -127,7 +127,12 @@ impl ServiceBus {
 
     /// How many messages were dropped because their id was known.
     pub fn duplicates(&self) -> usize {
-        self.record().duplicates
+        self.record().duplicates.len()
+    }
+
+    /// How many of them had this label.
+    pub fn duplicates_of(&self, label: &str) -> usize {
+        self.record().duplicates.iter().filter(|m| m.label == label).count()
     }
 
     /// How many empty batches came.
@@ -192,7 +197,7 @@ impl Record {
     fn take(&mut self, message: Option<Accepted>) {
         match message {
             None => self.probes += 1,
-            Some(message) if self.accepted.iter().any(|m| m.message_id == message.message_id) => self.duplicates += 1,
+            Some(message) if self.accepted.iter().any(|m| m.message_id == message.message_id) => self.duplicates.push(message),
             Some(message) => self.accepted.push(message),
         }
     }

@@ -1,7 +1,7 @@
 //! The longest call that there may be: 2,000 turns of 4,000 characters of four bytes.
 
 use rtvoice::app::App;
-use rtvoice::model::conversation::Entry;
+use rtvoice::model::conversation::{Entry, Words};
 use rtvoice::model::ids::CallId;
 use rtvoice::model::time::Timestamp;
 use rtvoice::model::transcript::ArchivedTurn;
@@ -18,15 +18,15 @@ fn turns() -> Vec<ArchivedTurn> {
     let turn = |seq: u64| ArchivedTurn {
         seq: Some(seq),
         rev: 0,
+        transcript: None,
+        key: None,
         degraded: false,
         entry: Entry {
             turn_id: format!("turn-{seq}"),
             at: Timestamp::from_millis(1_768_471_200_000 + i64::try_from(seq).expect("small")),
-            user: Some(text.clone()),
-            assistant: Some("Noted.".to_owned()),
+            words: Words { user: Some(text.clone()), assistant: Some("Noted.".to_owned()), ..Words::default() },
             source: Some("scripted".to_owned()),
-            language: None,
-            confidence: None,
+            ..Entry::default()
         },
     };
     (1..=TURNS).map(turn).collect()

@@ -38,7 +38,7 @@ async fn fifty_copies(handler: &Arc<Handler>) {
     let archived = call.archived(3).await;
     assert_eq!(turn_ids(&archived)[0], "many");
     assert_eq!(seqs(&archived), [Some(1), Some(2), Some(3)]);
-    assert_eq!(json!(archived.union.in_order()[0].entry.assistant), reply["text"]);
+    assert_eq!(json!(archived.union.in_order()[0].entry.words.assistant), reply["text"]);
     assert!(archived.header.complete && unheard.archived(1).await.header.complete);
 }
 

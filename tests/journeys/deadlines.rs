@@ -63,8 +63,8 @@ async fn a_commit_that_ran_without_an_answer_is_one_turn() {
     call.connect().await;
     assert_eq!(call.said("first", "the script is known now").await, 1);
     stack.delivered().await;
-    // The load ends before it; the commit is sent with the words in it.
-    proxy.lose_answers_from("words of the lost one");
+    // The load ends before it; the commit is sent with the entry in it.
+    proxy.lose_answers_from("\"turnId\":\"lost\"");
     let lost = call.say("lost", "words of the lost one").await;
     assert!(proxy.is_losing());
     assert_eq!((lost.status, &lost.body["seq"], &lost.body["degraded"]), (200, &json!(null), &json!(true)), "{lost:?}");

@@ -44,8 +44,8 @@ async fn two_instances_share_turns_events_and_phrases() {
     assert_eq!(turn_ids(&archived)[0], "many");
     stack.delivered().await;
     let sent: Vec<_> = stack.bus.accepted().into_iter().filter(|m| m.label == "callEnded").collect();
-    assert_eq!((sent.len(), stack.bus.duplicates()), (1, 0), "the end was sent once, not dropped as a duplicate");
-    let user = rtvoice::model::ids::UserId::parse(archived.header.user.expect("a user")).expect("a user");
+    assert_eq!((sent.len(), stack.bus.duplicates_of("callEnded")), (1, 0), "the end was sent once, not dropped as a duplicate");
+    let user = archived.header.user.expect("a user");
     let counted = async || rtvoice::steps::profile::stored(stack.handler.app(), &user).await.ok()?;
     let (profile, _) = eventually("a profile", || stack.handler.output(), counted).await;
     assert_eq!((profile.calls, profile.turns), (1, 13));

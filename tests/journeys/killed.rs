@@ -93,7 +93,7 @@ async fn at_any_moment_of_its_turns() {
     let kept: BTreeMap<_, _> = archived.union.in_order().into_iter().map(|t| (t.entry.turn_id.clone(), t)).collect();
     assert_eq!(kept.keys().collect::<Vec<_>>(), answered.keys().collect::<Vec<_>>());
     for (turn, (seq, reply)) in &answered {
-        assert_eq!(kept[turn].entry.assistant.as_ref(), Some(reply), "{turn}");
+        assert_eq!(kept[turn].entry.words.assistant.as_ref(), Some(reply), "{turn}");
         assert!(seq.is_none() || kept[turn].seq == *seq, "{turn} was answered as number {seq:?} and kept as {:?}", kept[turn].seq);
     }
     assert!(archived.header.complete, "{:?}", archived.header);
@@ -135,8 +135,7 @@ async fn anywhere_in_an_archive() {
     assert_eq!(seqs(&archived), (1..=turns as u64).map(Some).collect::<Vec<_>>());
     stack.delivered().await;
     let app = stack.handler.app();
-    let profile =
-        rtvoice::steps::profile::stored(app, &archived.header.user.clone().and_then(|u| rtvoice::model::ids::UserId::parse(u).ok()).expect("a user")).await;
+    let profile = rtvoice::steps::profile::stored(app, archived.header.user.as_ref().expect("a user")).await;
     let (profile, _) = profile.expect("a record").expect("a profile");
     assert_eq!((profile.calls, profile.turns), (1, turns as u64), "counted once");
     let loose = app.documents.list(Container::Transcripts, &call.id, "turn-", None, 10).await.expect("a list").documents;

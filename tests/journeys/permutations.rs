@@ -119,7 +119,7 @@ async fn play(handler: Arc<Handler>, order: [Part; 4], way: u64) {
     assert_eq!(seqs(&archived), answered.keys().map(|seq| Some(*seq)).collect::<Vec<_>>(), "{plan:?}");
     assert!(archived.header.complete, "{plan:?}");
     for (turn, (_, reply)) in archived.union.in_order().into_iter().zip(answered.values()) {
-        assert_eq!(json!(turn.entry.assistant), reply["text"], "{plan:?}");
+        assert_eq!(json!(turn.entry.words.assistant), reply["text"], "{plan:?}");
     }
     for late in PARTS {
         assert_eq!(deliver(&call, late).await, None, "{plan:?}: {late:?} came late");

@@ -1,6 +1,6 @@
 //! A whole call from CallConnected to the archive, on everything that production has and on nothing but a file.
 
-use rtvoice::model::ids::{CallId, UserId};
+use rtvoice::model::ids::CallId;
 use rtvoice::ports::documents::Container;
 use rtvoice::steps::archive::Archived;
 use serde_json::{Value, json};
@@ -19,6 +19,17 @@ const SAID: [&str; 7] = [
     "Where is order four seven one one?",
     "<speak>I & you</speak> \u{1f600}",
     "My PIN is zero eight one five",
+    "Auf Wiedersehen, mein Schatz",
+    "Thank you, bye",
+];
+
+/// What is kept of it.
+const KEPT: [&str; 7] = [
+    "Hello, my name is [PERSON_NAME]",
+    "Where is order four seven one one?",
+    "Where is order four seven one one?",
+    "<speak>I & you</speak> \u{1f600}",
+    "My PIN is [PIN]",
     "Auf Wiedersehen, mein Schatz",
     "Thank you, bye",
 ];
@@ -49,9 +60,9 @@ async fn play(call: &Call) -> Archived {
     let archived = call.archived(SAID.len()).await;
     assert_eq!(turn_ids(&archived), (0..SAID.len()).map(|n| format!("turn-{n}")).collect::<Vec<_>>());
     assert_eq!(seqs(&archived), (1..=SAID.len() as u64).map(Some).collect::<Vec<_>>());
-    for (turn, said) in archived.union.in_order().into_iter().zip(SAID) {
-        assert_eq!((turn.entry.user.as_deref(), turn.degraded), (Some(said), false));
-        assert!(turn.entry.assistant.as_deref().is_some_and(|reply| !reply.is_empty()));
+    for (turn, kept) in archived.union.in_order().into_iter().zip(KEPT) {
+        assert_eq!((turn.entry.words.user.as_deref(), turn.degraded), (Some(kept), false));
+        assert!(turn.entry.words.assistant.as_deref().is_some_and(|reply| !reply.is_empty()));
     }
     archived
 }
@@ -72,7 +83,7 @@ async fn check_record(call: &Call, archived: &Archived) {
     assert!(analytics["stagesMs"]["load"]["p95"].as_f64().is_some_and(|ms| ms >= 0.0), "{analytics}");
     let speech = &analytics["speech"];
     assert_eq!(speech["hits"].as_u64().unwrap() + speech["misses"].as_u64().unwrap(), SAID.len() as u64, "{analytics}");
-    let profile = read(Container::Profiles, UserId::parse(user).expect("a user").to_string(), "profile".into()).await.expect("a profile").body;
+    let profile = read(Container::Profiles, user.to_string(), "profile".into()).await.expect("a profile").body;
     assert_eq!((&profile["calls"], &profile["turns"], &profile["languages"]), (&json!(1), &json!(SAID.len()), &json!(["en-US"])));
     let loose = app.documents.list(Container::Transcripts, &call.id, "turn-", None, 10).await.expect("a list");
     assert!(loose.documents.is_empty());
@@ -149,15 +160,17 @@ async fn is_printed_by_the_command() {
     let archived = play(&call).await;
     let print = |id: &str| {
         let path = handler.app().config.embedded_path.clone();
+        // Values are bound to their environment.
+        let environment = handler.app().config.environment.as_str();
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rtvoice"));
-        command.args(["transcript", id, "--json"]).env_clear().env("EMBEDDED_PATH", path).output().expect("it runs")
+        command.args(["transcript", id, "--json"]).env_clear().env("EMBEDDED_PATH", path).env("ENVIRONMENT", environment).output().expect("it runs")
     };
     let printed = print(&call.id);
     assert!(printed.status.success());
     let printed: Value = serde_json::from_slice(&printed.stdout).expect("one JSON object");
     assert_eq!((&printed["callConnectionId"], &printed["complete"]), (&json!(call.id), &json!(true)));
     let users: Vec<&str> = printed["turns"].as_array().expect("turns").iter().filter_map(|t| t["user"].as_str()).collect();
-    assert_eq!(users, SAID);
+    assert_eq!(users, KEPT);
     assert_eq!(printed["startedAt"], json!(archived.header.started_at));
     let missing = print("nobody");
     assert_eq!((missing.status.code(), missing.stdout.len()), (Some(1), 0));

@@ -2,7 +2,7 @@
 
 use futures::StreamExt as _;
 use rtvoice::app::App;
-use rtvoice::model::conversation::{Committed, ContextPatch, Entry, TurnCommit};
+use rtvoice::model::conversation::{Committed, ContextPatch, Entry, TurnCommit, Words};
 use rtvoice::model::ids::CallId;
 use rtvoice::ports::clock::{Clock as _, SystemClock};
 use serde_json::json;
@@ -19,13 +19,11 @@ async fn fill(app: &App, call: &str, from: u64, to: u64) {
         let entry = Entry {
             turn_id: format!("turn-{number:05}"),
             at: SystemClock.now(),
-            user: Some(TEXT.to_owned()),
-            assistant: Some(crate::harness::openai::ANSWER.to_owned()),
+            words: Words { user: Some(TEXT.to_owned()), assistant: Some(crate::harness::openai::ANSWER.to_owned()), ..Words::default() },
             source: Some("openai".to_owned()),
-            language: None,
-            confidence: None,
+            ..Entry::default()
         };
-        let commit = TurnCommit { call: CallId::parse(call).expect("an id"), entry, patch: ContextPatch::default(), now: SystemClock.now() };
+        let commit = TurnCommit::new(CallId::parse(call).expect("an id"), entry, ContextPatch::default(), SystemClock.now());
         assert!(matches!(app.state.commit(&commit).await, Ok(Committed::New(_))));
     });
     futures::stream::iter(turns).buffer_unordered(16).collect::<Vec<()>>().await;

@@ -64,7 +64,7 @@ fn told(steps: &[Step]) -> Vec<(Option<String>, Option<String>)> {
 }
 
 fn turns(legacy: &LegacyCall) -> Vec<(Option<String>, Option<String>)> {
-    legacy.entries.iter().map(|entry| (entry.user.clone(), entry.assistant.clone())).collect()
+    legacy.entries.iter().map(|entry| (entry.words.user.clone(), entry.words.assistant.clone())).collect()
 }
 
 fn counts(words: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
@@ -74,7 +74,7 @@ fn counts(words: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
 }
 
 fn words(legacy: &LegacyCall) -> BTreeMap<String, usize> {
-    counts(legacy.entries.iter().flat_map(|entry| [entry.user.clone(), entry.assistant.clone()]).flatten())
+    counts(legacy.entries.iter().flat_map(|entry| [entry.words.user.clone(), entry.words.assistant.clone()]).flatten())
 }
 
 fn list(messages: &[Value]) -> Content {

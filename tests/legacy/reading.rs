@@ -13,7 +13,7 @@ fn said(legacy: &LegacyCall) -> Vec<Said<'_>> {
         assert_eq!(entry.source.as_deref(), Some("legacy"));
     }
     assert!(legacy.entries.windows(2).all(|pair| pair[0].at < pair[1].at), "times rise");
-    legacy.entries.iter().map(|entry| (entry.user.as_deref(), entry.assistant.as_deref())).collect()
+    legacy.entries.iter().map(|entry| (entry.words.user.as_deref(), entry.words.assistant.as_deref())).collect()
 }
 
 fn fact<'a>(legacy: &'a LegacyCall, name: &str) -> Option<&'a str> {

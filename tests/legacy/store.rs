@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rtvoice::config::Config;
 use rtvoice::model::call::{CallStatus, field};
-use rtvoice::model::conversation::{Entry, TurnCommit};
+use rtvoice::model::conversation::{Entry, TurnCommit, Words};
 use rtvoice::model::ids::{CallId, TurnId};
 use rtvoice::model::legacy::{LegacyCall, Role};
 use rtvoice::ports::clock::SystemClock;
@@ -71,7 +71,7 @@ pub(super) fn ours(config: &Config, wire: &mut Wire) -> Vec<(String, i64)> {
 
 async fn history(state: &dyn State, id: &CallId) -> Vec<(u64, Option<String>, Option<String>)> {
     let slice = state.history(id, 0, 100).await.expect("a history");
-    slice.entries.into_iter().map(|(seq, entry)| (seq, entry.user, entry.assistant)).collect()
+    slice.entries.into_iter().map(|(seq, entry)| (seq, entry.words.user, entry.words.assistant)).collect()
 }
 
 #[tokio::test]
@@ -149,8 +149,8 @@ async fn turns_that_were_taken_before_keep_their_numbers() {
     let state = manager(&config);
     // One of them has the very id that a legacy turn would get.
     for turn in ["legacy-1", "t2"] {
-        let entry = Entry { turn_id: turn.to_owned(), at: NOW, user: Some(turn.to_owned()), assistant: None, source: None, language: None, confidence: None };
-        state.commit(&TurnCommit { call: id.clone(), entry, patch: Default::default(), now: NOW }).await.unwrap();
+        let entry = Entry { turn_id: turn.to_owned(), at: NOW, words: Words { user: Some(turn.to_owned()), ..Words::default() }, ..Entry::default() };
+        state.commit(&TurnCommit::new(id.clone(), entry, Default::default(), NOW)).await.unwrap();
     }
     let session = RedisKeyManager::new(&config).call(&id, rtvoice::ports::state::keys::CallKey::Session);
     wire.command(&["HDEL", &session, "_legacy"]);

@@ -1,5 +1,6 @@
 //! Privacy: sealing, keys and what follows from them.
 
+mod audit;
 mod envelope;
 mod keys;
 mod root_key;

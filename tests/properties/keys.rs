@@ -1,7 +1,7 @@
 //! Keys: whatever an identifier looks like, it is refused or yields sound keys of one slot.
 
 use proptest::prelude::*;
-use rtvoice::model::ids::{CallId, TurnId, UserId, WorkerId};
+use rtvoice::model::ids::{CallId, TurnId, UserId, UserToken, WorkerId};
 use rtvoice::ports::state::PARTITIONS;
 use rtvoice::ports::state::keys::{CallKey, RedisKeyManager, TtlPolicy, lane};
 
@@ -53,7 +53,7 @@ proptest! {
 
     #[test]
     fn every_key_has_five_parts(text in "[A-Za-z0-9_.-]{1,128}") {
-        let (call, user, worker) = (CallId::parse(text.as_str()).unwrap(), UserId::parse(text.as_str()).unwrap(), WorkerId::parse(text.as_str()).unwrap());
+        let (call, worker) = (CallId::parse(text.as_str()).unwrap(), WorkerId::parse(text.as_str()).unwrap());
         for cluster in [false, true] {
             let keys = keys(cluster);
             let mut all: Vec<String> = CallKey::ALL.into_iter().map(|key| keys.call(&call, key)).collect();
@@ -67,7 +67,9 @@ proptest! {
                 prop_assert!(["call", "conversation", "worker", "system"].contains(&parts[2]));
                 prop_assert!(key.starts_with(&keys.root()) && !key.contains(['*', '?', '[', ' ']));
             }
-            prop_assert_eq!(keys.profile(&user), format!("app-1:test:cache:profile:{text}"));
+            let user = UserToken::parse("u1-0123456789abcdef0123456789abcdef").unwrap();
+            prop_assert_eq!(keys.profile(&user), format!("app-1:test:cache:profile:{user}"));
+            prop_assert_eq!(keys.calls_of(&user), format!("app-1:test:system:user-{user}:calls"));
         }
     }
 

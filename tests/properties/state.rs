@@ -65,7 +65,7 @@ async fn take(b: &Bench, n: usize, call: &mut Call, step: &Step) {
                     Answer::Known(seq)
                 }
                 Committed::Ended => Answer::Ended,
-                Committed::ContextFull => panic!("three keys are not too many"),
+                other => panic!("nothing is full, sealed or revised here: {other:?}"),
             };
             assert_eq!(answer, call.commit(*turn, *change));
         }

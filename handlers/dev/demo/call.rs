@@ -189,8 +189,8 @@ async fn report(app: &App, call: &CallId, archived: Archived, mut played: Played
 
     let analytics = app.documents.get(Container::Analytics, &header.day, call.as_str()).await?.map(|d| d.body).unwrap_or_default();
     played.expect(analytics["turns"] == json!(ordered.len()), || "the analytics document counts other turns".to_owned());
-    let user = header.user.clone().unwrap_or_default();
-    let profile = app.documents.get(Container::Profiles, &user, crate::model::profile::PROFILE_ID).await?.map(|d| d.body).unwrap_or_default();
+    let user = header.user.as_ref().map_or("", |user| user.as_str());
+    let profile = app.documents.get(Container::Profiles, user, crate::model::profile::PROFILE_ID).await?.map(|d| d.body).unwrap_or_default();
     let counted_once = profile["calls"] == 1 && profile["turns"] == json!(ordered.len());
     // The call was connected and ended twice; it is one call with one beginning and one end.
     played.absorbed += if counted_once && header.end_reason.as_deref() == Some("CallDisconnected") { 2 } else { 0 };
@@ -213,7 +213,7 @@ async fn report(app: &App, call: &CallId, archived: Archived, mut played: Played
     let line = |text: &Option<String>| text.clone().unwrap_or_default();
     let conversation = ordered.iter().map(|t| {
         let cache = played.caches.get(&t.entry.turn_id).cloned().unwrap_or_default();
-        (t.seq.map_or_else(|| "-".to_owned(), |seq| seq.to_string()), line(&t.entry.user), line(&t.entry.assistant), cache)
+        (t.seq.map_or_else(|| "-".to_owned(), |seq| seq.to_string()), line(&t.entry.words.user), line(&t.entry.words.assistant), cache)
     });
     let places = vec![
         ("transcript".to_owned(), format!("container transcripts, partition {call}: header and {} page(s)", header.pages.len())),

@@ -160,6 +160,8 @@ pub struct LegacyCall {
     pub direction: Option<String>,
     /// The user that the facts name, where they do.
     pub user: Option<UserId>,
+    /// The wrapped key of what is sealed here; none where nothing is.
+    pub key: Option<String>,
     /// The user behind the call's phone number.
     pub phone_user: Option<UserId>,
     /// True where the call was marked disconnected.
@@ -197,6 +199,7 @@ impl LegacyCall {
             context: facts.context,
             direction: facts.direction,
             user: facts.user,
+            key: None,
             phone_user: facts.phone_user,
             ended: facts.ended,
             extra,

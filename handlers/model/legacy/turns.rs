@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use super::message::Message;
-use crate::model::conversation::Entry;
+use crate::model::conversation::{Entry, Words};
 use crate::model::time::Timestamp;
 
 /// Who answered a migrated turn.
@@ -97,11 +97,9 @@ fn number(drafts: Vec<Draft>, now: Timestamp) -> Vec<Entry> {
         entries.push(Entry {
             turn_id: format!("legacy-{}", index + 1),
             at,
-            user: draft.user,
-            assistant: draft.assistant,
+            words: Words { user: draft.user, assistant: draft.assistant, ..Words::default() },
             source: Some(SOURCE.to_owned()),
-            language: None,
-            confidence: None,
+            ..Entry::default()
         });
     }
     entries

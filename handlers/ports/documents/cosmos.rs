@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_data_cosmos::feed::{ContinuationToken, FeedScope};
-use azure_data_cosmos::models::{ContainerProperties, ItemResponse};
+use azure_data_cosmos::models::{ContainerProperties, ItemResponse, TimeToLive};
 use azure_data_cosmos::options::{
     BinaryEncodingOptions, ConnectionPoolOptions, FeedOptions, ItemWriteOptions, MaxItemCountHint, OperationOptions, OperationOptionsBuilder, Precondition,
     QueryOptions, ThrottlingRetryOptionsBuilder,
@@ -28,6 +28,7 @@ use super::body::{self, Sound};
 use super::{Condition, Container, Document, Documents, Page, Put};
 use crate::config::CosmosConfig;
 use crate::error::{Error, Kind, Result};
+use crate::model::time::Timestamp;
 use crate::ports::identity::Identity;
 
 const WHAT: &str = "Cosmos DB";
@@ -112,7 +113,7 @@ impl CosmosDocuments {
         let existing = |e: CosmosError| if e.status().is_conflict() { Ok(()) } else { Err(Fault::Sdk(e)) };
         let client = self.client().await?;
         client.create_database(&self.database, None).await.map(drop).or_else(existing)?;
-        let properties = ContainerProperties::new(container.name(), format!("/{}", container.partition_field()).into());
+        let properties = ContainerProperties::new(container.name(), format!("/{}", container.partition_field()).into()).with_default_ttl(TimeToLive::NoDefault);
         client.database_client(self.database.clone()).create_container(properties, None).await.map(drop).or_else(existing)
     }
 
@@ -246,8 +247,13 @@ impl Documents for CosmosDocuments {
 impl CosmosDocuments {
     /// Asks the account for a container: its handle alone may come from memory.
     async fn look(&self, container: Container) -> std::result::Result<(), Fault> {
-        let found = self.container(container).await?.read(None).await;
-        found.map(drop).map_err(|e| self.missing(container, e))
+        let found = self.container(container).await?.read(None).await.map_err(|e| self.missing(container, e))?;
+        let properties = found.into_model()?;
+        // Without it every document's own `ttl` means nothing, and nothing would ever be removed on time.
+        if container.has_expiry() && !self.create_missing && properties.default_ttl.is_forever() {
+            return Err(Fault::Ours(no_expiry(container)));
+        }
+        Ok(())
     }
 
     async fn write(&self, container: Container, sound: &Sound, condition: Condition<'_>) -> std::result::Result<ItemResponse, Fault> {
@@ -344,6 +350,14 @@ fn no_container(container: Container) -> Error {
     Error::new(Kind::Setting, needs)
 }
 
+fn no_expiry(container: Container) -> Error {
+    let name = container.name();
+    let needs = format!(
+        "COSMOS_DATABASE must name a database whose container {name} has time to live switched on without a default, for example az cosmosdb sql container update --ttl -1"
+    );
+    Error::new(Kind::Setting, needs)
+}
+
 /// Begins the start of the SDK's client.
 fn begin(account: AccountReference) -> Starting {
     let task = tokio::spawn(start(account));
@@ -398,7 +412,9 @@ fn etag_of(written: &ItemResponse) -> Result<String> {
 
 fn document(body: Value) -> Result<Document> {
     let etag = body.get("_etag").and_then(Value::as_str).ok_or_else(|| Error::internal("a document came without a version"))?.to_owned();
-    Ok(Document { body: body::without_system_fields(body), etag })
+    // Whole seconds since 1970 (learn.microsoft.com/rest/api/cosmos-db/documents).
+    let written = body.get("_ts").and_then(Value::as_i64).ok_or_else(|| Error::internal("a document came without the time of its writing"))?;
+    Ok(Document { body: body::without_system_fields(body), etag, written_at: Timestamp::from_millis(written.saturating_mul(1000)) })
 }
 
 /// Sub-status of a 404 for a document whose container or database is gone.

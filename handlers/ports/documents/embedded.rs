@@ -1,8 +1,11 @@
 //! Documents in the embedded SQLite file.
 //!
 //! Owns the tables `documents` and `documents_version`. Each method is one transaction; a version is never given
-//! twice, also not to a document that was removed and written again. Fails with `BadInput` like every backend, and
+//! twice, also not to a document that was removed and written again. What has outlived its `ttl` is treated as absent
+//! everywhere and removed in small batches by whoever writes next. Fails with `BadInput` like every backend, and
 //! with `Unavailable` where the file itself fails.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, Transaction, params};
@@ -11,6 +14,8 @@ use serde_json::Value;
 use super::body::{self, Sound};
 use super::{Condition, Container, Document, Documents, Page, Put};
 use crate::error::{Error, Result};
+use crate::model::time::Timestamp;
+use crate::ports::clock::Clock;
 use crate::ports::embedded::{Embedded, failure};
 
 /// SQLite compares TEXT bytewise by default, which is the order that the contract asks for.
@@ -21,43 +26,68 @@ CREATE TABLE IF NOT EXISTS documents (
     id TEXT NOT NULL,
     body TEXT NOT NULL,
     etag TEXT NOT NULL,
+    written_at INTEGER NOT NULL DEFAULT 0,
+    expires_at INTEGER,
     PRIMARY KEY (container, partition, id)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS documents_version (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL) STRICT;
 INSERT OR IGNORE INTO documents_version (one, last) VALUES (1, 0);
 ";
 
+/// What a file of before needs, whose table has no expiry.
+const UPGRADE: &str = "
+ALTER TABLE documents ADD COLUMN written_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE documents ADD COLUMN expires_at INTEGER;
+";
+
+const INDEX: &str = "CREATE INDEX IF NOT EXISTS documents_by_expiry ON documents (expires_at) WHERE expires_at IS NOT NULL;";
+
+/// Expired documents that one write removes at most.
+const PURGE: i64 = 8;
+
 /// Documents in the embedded file; clones share it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct EmbeddedDocuments {
     file: Embedded,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for EmbeddedDocuments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EmbeddedDocuments")
+    }
 }
 
 impl EmbeddedDocuments {
     /// Opens the documents of a file, creating their tables where needed.
-    pub fn open(embedded: Embedded) -> Result<Self> {
+    pub fn open(embedded: Embedded, clock: Arc<dyn Clock>) -> Result<Self> {
         embedded.prepare(SCHEMA)?;
-        Ok(Self { file: embedded })
+        if embedded.prepare("SELECT expires_at FROM documents LIMIT 0").is_err() {
+            embedded.prepare(UPGRADE)?;
+        }
+        embedded.prepare(INDEX)?;
+        Ok(Self { file: embedded, clock })
     }
 }
 
 #[async_trait]
 impl Documents for EmbeddedDocuments {
     async fn get(&self, container: Container, partition: &str, id: &str) -> Result<Option<Document>> {
-        let (partition, id) = (partition.to_owned(), id.to_owned());
+        let (partition, id, now) = (partition.to_owned(), id.to_owned(), self.clock.now().millis());
         let row = self
             .file
             .read(move |tx| {
                 tx.query_row(
-                    "SELECT body, etag FROM documents WHERE container = ?1 AND partition = ?2 AND id = ?3",
-                    params![container.name(), partition, id],
-                    |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
+                    "SELECT body, etag, written_at FROM documents
+                     WHERE container = ?1 AND partition = ?2 AND id = ?3 AND (expires_at IS NULL OR expires_at > ?4)",
+                    params![container.name(), partition, id, now],
+                    |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?)),
                 )
                 .optional()
                 .map_err(failure)
             })
             .await?;
-        row.map(|(text, etag)| document(&text, etag)).transpose()
+        row.map(|(text, etag, written)| document(&text, etag, written)).transpose()
     }
 
     async fn put(&self, container: Container, body: &Value, condition: Condition<'_>) -> Result<Put> {
@@ -67,17 +97,28 @@ impl Documents for EmbeddedDocuments {
             Condition::Absent => Expected::Nothing,
             Condition::Matches(etag) => Expected::Version(etag.to_owned()),
         };
-        self.file.write(move |tx| put(tx, container, &sound, &expected)).await
+        let clock = Arc::clone(&self.clock);
+        self.file
+            .write(move |tx| {
+                // The time is taken inside: the write may have waited for another one.
+                let now = clock.now();
+                purge(tx, now)?;
+                put(tx, container, &sound, &expected, now)
+            })
+            .await
     }
 
     async fn delete(&self, container: Container, partition: &str, id: &str, etag: Option<&str>) -> Result<bool> {
         let (partition, id, etag) = (partition.to_owned(), id.to_owned(), etag.map(str::to_owned));
+        let clock = Arc::clone(&self.clock);
         self.file
             .write(move |tx| {
+                purge(tx, clock.now())?;
                 let removed = tx
                     .execute(
-                        "DELETE FROM documents WHERE container = ?1 AND partition = ?2 AND id = ?3 AND (?4 IS NULL OR etag = ?4)",
-                        params![container.name(), partition, id, etag],
+                        "DELETE FROM documents
+                         WHERE container = ?1 AND partition = ?2 AND id = ?3 AND (?4 IS NULL OR etag = ?4) AND (expires_at IS NULL OR expires_at > ?5)",
+                        params![container.name(), partition, id, etag, clock.now().millis()],
                     )
                     .map_err(failure)?;
                 Ok(removed == 1)
@@ -88,7 +129,8 @@ impl Documents for EmbeddedDocuments {
     async fn list(&self, container: Container, partition: &str, id_prefix: &str, from: Option<&str>, limit: usize) -> Result<Page> {
         body::check_limit(limit)?;
         let (partition, prefix, after) = (partition.to_owned(), id_prefix.to_owned(), from.unwrap_or_default().to_owned());
-        self.file.read(move |tx| list(tx, container, &partition, &prefix, &after, limit)).await
+        let now = self.clock.now();
+        self.file.read(move |tx| list(tx, container, &partition, &prefix, &after, limit, now)).await
     }
 
     async fn scan(&self, container: Container, from: Option<&str>, limit: usize) -> Result<Page> {
@@ -97,7 +139,8 @@ impl Documents for EmbeddedDocuments {
             Some(cursor) => Some(serde_json::from_str::<(String, String)>(cursor).map_err(|_| body::no_cursor())?),
             None => None,
         };
-        self.file.read(move |tx| scan(tx, container, after, limit)).await
+        let now = self.clock.now();
+        self.file.read(move |tx| scan(tx, container, after, limit, now)).await
     }
 
     async fn check(&self) -> Result<()> {
@@ -112,10 +155,22 @@ enum Expected {
     Version(String),
 }
 
-fn put(tx: &Transaction<'_>, container: Container, sound: &Sound, expected: &Expected) -> Result<Put> {
-    let key = params![container.name(), sound.partition, sound.id];
-    let stored: Option<String> =
-        tx.query_row("SELECT etag FROM documents WHERE container = ?1 AND partition = ?2 AND id = ?3", key, |row| row.get(0)).optional().map_err(failure)?;
+/// Removes a few expired documents.
+fn purge(tx: &Transaction<'_>, now: Timestamp) -> Result<()> {
+    let sql = "DELETE FROM documents WHERE rowid IN (SELECT rowid FROM documents WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
+    tx.execute(sql, params![now.millis(), PURGE]).map(drop).map_err(failure)
+}
+
+/// When a body that is written now is gone, in milliseconds.
+fn expires_at(body: &Value, now: Timestamp) -> Option<i64> {
+    let ttl = body.get("ttl").and_then(Value::as_i64).filter(|ttl| *ttl > 0)?;
+    Some(now.plus_millis(ttl.saturating_mul(1000)).millis())
+}
+
+fn put(tx: &Transaction<'_>, container: Container, sound: &Sound, expected: &Expected, now: Timestamp) -> Result<Put> {
+    let key = params![container.name(), sound.partition, sound.id, now.millis()];
+    let sql = "SELECT etag FROM documents WHERE container = ?1 AND partition = ?2 AND id = ?3 AND (expires_at IS NULL OR expires_at > ?4)";
+    let stored: Option<String> = tx.query_row(sql, key, |row| row.get(0)).optional().map_err(failure)?;
     let holds = match expected {
         Expected::Anything => true,
         Expected::Nothing => stored.is_none(),
@@ -128,20 +183,24 @@ fn put(tx: &Transaction<'_>, container: Container, sound: &Sound, expected: &Exp
     // Quoted as Cosmos DB does it, so that a version can stand in an ETag header as it is.
     let etag = format!("\"{version:016x}\"");
     tx.execute(
-        "INSERT INTO documents (container, partition, id, body, etag) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (container, partition, id) DO UPDATE SET body = excluded.body, etag = excluded.etag",
-        params![container.name(), sound.partition, sound.id, sound.text, etag],
+        "INSERT INTO documents (container, partition, id, body, etag, written_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (container, partition, id) DO UPDATE
+         SET body = excluded.body, etag = excluded.etag, written_at = excluded.written_at, expires_at = excluded.expires_at",
+        params![container.name(), sound.partition, sound.id, sound.text, etag, now.millis(), expires_at(&sound.body, now)],
     )
     .map_err(failure)?;
     Ok(Put::Done(etag))
 }
 
-fn list(tx: &Transaction<'_>, container: Container, partition: &str, prefix: &str, after: &str, limit: usize) -> Result<Page> {
+fn list(tx: &Transaction<'_>, container: Container, partition: &str, prefix: &str, after: &str, limit: usize, now: Timestamp) -> Result<Page> {
     // Ids with one prefix stand together in bytewise order: the walk starts at the prefix and ends behind it.
     let mut statement = tx
-        .prepare_cached("SELECT id, body, etag FROM documents WHERE container = ?1 AND partition = ?2 AND id >= ?3 AND id > ?4 ORDER BY id")
+        .prepare_cached(
+            "SELECT id, body, etag, written_at FROM documents
+             WHERE container = ?1 AND partition = ?2 AND id >= ?3 AND id > ?4 AND (expires_at IS NULL OR expires_at > ?5) ORDER BY id",
+        )
         .map_err(failure)?;
-    let mut rows = statement.query(params![container.name(), partition, prefix, after]).map_err(failure)?;
+    let mut rows = statement.query(params![container.name(), partition, prefix, after, now.millis()]).map_err(failure)?;
     let (mut documents, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next().map_err(failure)? {
         let id: String = row.get(0).map_err(failure)?;
@@ -153,21 +212,22 @@ fn list(tx: &Transaction<'_>, container: Container, partition: &str, prefix: &st
         }
         let text: String = row.get(1).map_err(failure)?;
         bytes += text.len();
-        documents.push(document(&text, row.get(2).map_err(failure)?)?);
+        documents.push(document(&text, row.get(2).map_err(failure)?, row.get(3).map_err(failure)?)?);
     }
     Ok(Page { documents, next: None })
 }
 
-fn scan(tx: &Transaction<'_>, container: Container, after: Option<(String, String)>, limit: usize) -> Result<Page> {
+fn scan(tx: &Transaction<'_>, container: Container, after: Option<(String, String)>, limit: usize, now: Timestamp) -> Result<Page> {
     let begins = after.is_none();
     let (partition, id) = after.unwrap_or_default();
     let mut statement = tx
         .prepare_cached(
-            "SELECT partition, id, body, etag FROM documents WHERE container = ?1 AND (?2 OR (partition, id) > (?3, ?4)) ORDER BY partition, id LIMIT ?5",
+            "SELECT partition, id, body, etag, written_at FROM documents
+             WHERE container = ?1 AND (?2 OR (partition, id) > (?3, ?4)) AND (expires_at IS NULL OR expires_at > ?6) ORDER BY partition, id LIMIT ?5",
         )
         .map_err(failure)?;
     // One more than asked for shows whether more follow; the limit is at most 1000.
-    let mut rows = statement.query(params![container.name(), begins, partition, id, limit as i64 + 1]).map_err(failure)?;
+    let mut rows = statement.query(params![container.name(), begins, partition, id, limit as i64 + 1, now.millis()]).map_err(failure)?;
     let (mut documents, mut bytes, mut last) = (Vec::new(), 0, None);
     while let Some(row) = rows.next().map_err(failure)? {
         if documents.len() == limit || bytes >= body::PAGE_BYTES {
@@ -176,13 +236,13 @@ fn scan(tx: &Transaction<'_>, container: Container, after: Option<(String, Strin
         }
         let text: String = row.get(2).map_err(failure)?;
         bytes += text.len();
-        documents.push(document(&text, row.get(3).map_err(failure)?)?);
+        documents.push(document(&text, row.get(3).map_err(failure)?, row.get(4).map_err(failure)?)?);
         last = Some((row.get::<_, String>(0).map_err(failure)?, row.get::<_, String>(1).map_err(failure)?));
     }
     Ok(Page { documents, next: None })
 }
 
-fn document(text: &str, etag: String) -> Result<Document> {
+fn document(text: &str, etag: String, written_at: i64) -> Result<Document> {
     let body = serde_json::from_str(text).map_err(Error::internal)?;
-    Ok(Document { body, etag })
+    Ok(Document { body, etag, written_at: Timestamp::from_millis(written_at) })
 }

@@ -8,10 +8,12 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::error::Result;
+use crate::model::time::Timestamp;
 
 mod body;
 pub mod cosmos;
 pub mod embedded;
+pub mod retained;
 
 /// The containers of the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,6 +54,11 @@ impl Container {
         }
     }
 
+    /// Whether its documents expire, so that the container must let them.
+    pub const fn has_expiry(self) -> bool {
+        !matches!(self, Self::Erasures | Self::Breaches)
+    }
+
     /// The document field that holds the partition key.
     pub const fn partition_field(self) -> &'static str {
         match self {
@@ -71,6 +78,8 @@ pub struct Document {
     pub body: Value,
     /// Opaque version; changes with every write.
     pub etag: String,
+    /// When this version was written, by the store's clock, to the second; its `ttl` counts from then.
+    pub written_at: Timestamp,
 }
 
 /// When a write may happen.
@@ -102,7 +111,8 @@ pub struct Page {
     pub next: Option<String>,
 }
 
-/// A store of documents. Every method has a deadline of 2 s per request inside and answers `Unavailable`,
+/// A store of documents. A document with a whole number above 0 as `ttl` is gone that many seconds after it was written:
+/// it is not read, listed or in the way of a write any more (the emulator of the vendor's SDK keeps it). Every method has a deadline of 2 s per request inside and answers `Unavailable`,
 /// `Throttled` (with `retry_after`) or `Denied` where the store does not serve.
 #[async_trait]
 pub trait Documents: Send + Sync + 'static {

@@ -117,7 +117,7 @@ fn messages<'a>(system_prompt: &'a str, prompt: Prompt<'a>) -> Vec<Message<'a>> 
     let mut messages = vec![Message { role: "system", content: system_prompt.into() }];
     messages.extend(facts(prompt).map(|content| Message { role: "system", content: content.into() }));
     for entry in prompt.history {
-        let sides = [("user", &entry.user), ("assistant", &entry.assistant)];
+        let sides = [("user", &entry.words.user), ("assistant", &entry.words.assistant)];
         let said = sides.into_iter().filter_map(|(role, text)| Some((role, text.as_deref()?))).filter(|(_, text)| !text.trim().is_empty());
         messages.extend(said.map(|(role, text)| Message { role, content: text.into() }));
     }

@@ -9,25 +9,30 @@ mod archiving;
 mod auth;
 mod caches;
 mod calls;
+mod inspect;
 mod legacy;
 mod outbox;
+mod persons;
 mod table;
 mod turns;
 mod workers;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
-use self::table::{Life, Table};
+use self::table::{Life, Table, Watch};
 use super::StateHealth;
 use super::keys::{CallKey, RedisKeyManager, TtlPolicy};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::model::call::Session;
+use crate::model::conversation::Entry;
 use crate::model::ids::CallId;
+use crate::ports::audit::{Audit, Note};
 use crate::ports::clock::Clock;
 use crate::ports::embedded::{Embedded, failure};
 
@@ -43,6 +48,7 @@ struct Rules {
 #[derive(Clone)]
 pub struct EmbeddedState {
     file: Embedded,
+    audit: Audit,
     rules: Arc<Rules>,
 }
 
@@ -57,7 +63,30 @@ impl EmbeddedState {
     pub fn open(embedded: Embedded, config: &Config, clock: Arc<dyn Clock>) -> Result<Self> {
         embedded.prepare(table::SCHEMA)?;
         let rules = Rules { keys: RedisKeyManager::new(config), history_window: config.history_window, tts_max_bytes: config.tts_max_bytes, clock };
-        Ok(Self { file: embedded, rules: Arc::new(rules) })
+        Ok(Self { file: embedded, audit: Audit::off(), rules: Arc::new(rules) })
+    }
+
+    /// Notes every transaction in this log.
+    #[must_use]
+    pub fn audited_by(mut self, audit: Audit) -> Self {
+        self.audit = audit;
+        self
+    }
+
+    /// Notes a transaction under the first key that it touched. Which one that is, only the transaction itself can tell: room
+    /// is made for something personal.
+    async fn audited<T>(&self, action: &'static str, watch: &Watch, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let room = self.audit.room(true).await?;
+        let began = Instant::now();
+        let result = work.await;
+        let seen = std::mem::take(&mut *watch.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut note = Note::new(action).store("embedded").count(seen.looks).result(&result).took(began.elapsed());
+        if let Some(key) = seen.first {
+            let (data_type, component, _) = self.rules.keys.kind(&key);
+            note = note.key(data_type, component, key);
+        }
+        room.note(note);
+        result
     }
 
     /// Runs `work` in one transaction that may change anything.
@@ -67,13 +96,15 @@ impl EmbeddedState {
         F: FnOnce(&Step<'_>) -> Result<T> + Send + 'static,
     {
         let rules = Arc::clone(&self.rules);
+        let seen = Watch::default();
+        let watch = Arc::clone(&seen);
         let job = move |tx: &rusqlite::Transaction<'_>| {
             // The time is taken inside: the write may have waited for another one.
-            let step = Step { table: Table::new(tx, rules.clock.now()), rules: &rules };
+            let step = Step { table: Table::new(tx, rules.clock.now(), &watch), rules: &rules };
             step.table.purge()?;
             work(&step)
         };
-        self.file.write(job).await
+        self.audited("embedded.write", &seen, self.file.write(job)).await
     }
 
     /// Runs `work`, which only reads, on one snapshot.
@@ -83,7 +114,10 @@ impl EmbeddedState {
         F: FnOnce(&Step<'_>) -> Result<T> + Send + 'static,
     {
         let rules = Arc::clone(&self.rules);
-        self.file.read(move |tx| work(&Step { table: Table::new(tx, rules.clock.now()), rules: &rules })).await
+        let seen = Watch::default();
+        let watch = Arc::clone(&seen);
+        let job = move |tx: &rusqlite::Transaction<'_>| work(&Step { table: Table::new(tx, rules.clock.now(), &watch), rules: &rules });
+        self.audited("embedded.read", &seen, self.file.read(job)).await
     }
 }
 
@@ -125,6 +159,19 @@ impl Step<'_> {
 /// A value as it stands in the file.
 fn encode<T: Serialize>(value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(Error::internal)
+}
+
+/// An entry as it stands in the file: `{rev} {JSON}`, and after a line feed, which JSON does not hold, what is sealed.
+fn encode_entry(entry: &Entry) -> Result<String> {
+    let sealed = entry.sealed.as_ref().map(|sealed| format!("\n{sealed}")).unwrap_or_default();
+    Ok(format!("{} {}{sealed}", entry.rev, encode(entry)?))
+}
+
+/// An entry out of the file.
+fn decode_entry(text: &str) -> Result<Entry> {
+    let (rev, rest) = text.split_once(' ').ok_or_else(|| Error::internal("a stored entry has no revision"))?;
+    let (json, sealed) = rest.split_once('\n').map_or((rest, None), |(json, sealed)| (json, Some(sealed.to_owned())));
+    Ok(Entry { rev: rev.parse().map_err(Error::internal)?, sealed, ..decode(json)? })
 }
 
 /// A value out of the file.

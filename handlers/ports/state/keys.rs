@@ -5,9 +5,10 @@
 //! keys of one call share a hash slot.
 
 mod legacy;
+mod places;
 
 use crate::config::Config;
-use crate::model::ids::{CallId, UserId, WorkerId};
+use crate::model::ids::{CallId, UserToken, WorkerId};
 
 pub use legacy::LegacyOwner;
 
@@ -80,11 +81,17 @@ pub enum TtlPolicy {
     OpenCalls,
     /// Legacy keys once they are migrated: 86400 s, not scaled.
     Migrated,
+    /// The calls of one user: 691200 s, never shortened, not scaled.
+    UserCalls,
+    /// Audio of one call alone: 300 s.
+    PrivateAudio,
+    /// A synthetic value of the exposure scan: 300 s, not scaled.
+    Canary,
 }
 
 impl TtlPolicy {
     /// All policies.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::SessionHistory,
         Self::Ended,
         Self::ConversationContext,
@@ -97,6 +104,9 @@ impl TtlPolicy {
         Self::ProfileCache,
         Self::OpenCalls,
         Self::Migrated,
+        Self::UserCalls,
+        Self::PrivateAudio,
+        Self::Canary,
     ];
 
     /// Seconds before the multiplier, and whether the multiplier applies.
@@ -114,9 +124,38 @@ impl TtlPolicy {
             Self::ProfileCache => (900, true),
             Self::OpenCalls => (691_200, false),
             Self::Migrated => (86_400, false),
+            Self::UserCalls => (691_200, false),
+            Self::PrivateAudio => (300, true),
+            Self::Canary => (300, false),
         }
     }
 }
+
+/// Data types and components of our keys, as the audit log names them.
+const KINDS: [&str; 22] = [
+    "call",
+    "conversation",
+    "worker",
+    "cache",
+    "system",
+    "session",
+    "events",
+    "summary",
+    "context",
+    "history",
+    "turns",
+    "outbox",
+    "auth",
+    "affinity",
+    "heartbeat",
+    "tts",
+    "profile",
+    "open",
+    "index",
+    "calls",
+    "fence",
+    "keys",
+];
 
 /// Builds every key and owns every TTL.
 #[derive(Debug, Clone)]
@@ -164,9 +203,14 @@ impl RedisKeyManager {
         format!("{}:system:tts:index", self.root)
     }
 
-    /// `cache:profile:{user}`, string.
-    pub fn profile(&self, user: &UserId) -> String {
+    /// `cache:profile:{token}`, string.
+    pub fn profile(&self, user: &UserToken) -> String {
         format!("{}:cache:profile:{user}", self.root)
+    }
+
+    /// `system:user-{token}:calls`, set: the calls of one user.
+    pub fn calls_of(&self, user: &UserToken) -> String {
+        format!("{}:system:user-{user}:calls", self.root)
     }
 
     /// `system:calls-{nn}:open`, sorted set of open calls by last activity.
@@ -191,6 +235,18 @@ impl RedisKeyManager {
             _ => 1,
         };
         seconds.max(floor)
+    }
+
+    /// What a key is: its data type, its component, and whether it holds anything of a caller. Of keys that are not ours
+    /// it says `other`, and takes them for personal.
+    pub fn kind(&self, key: &str) -> (&'static str, &'static str, bool) {
+        let known = |text: Option<&str>| KINDS.iter().find(|known| Some(**known) == text).copied().unwrap_or("other");
+        let Some(rest) = key.strip_prefix(&self.root).and_then(|rest| rest.strip_prefix(':')) else { return ("other", "other", true) };
+        let mut parts = rest.splitn(3, ':');
+        let (data_type, second, third) = (known(parts.next()), parts.next(), parts.next());
+        let component = if data_type == "cache" { known(second) } else { known(third) };
+        let impersonal = matches!((data_type, component), ("worker", _) | ("cache", "tts") | ("system", "open" | "index"));
+        (data_type, component, !impersonal)
     }
 
     /// The prefix that all keys of this app and environment share, with its closing colon.

@@ -31,6 +31,8 @@ pub enum Imported {
     Before(Session),
     /// The call is archived; nothing changed.
     Archived,
+    /// The call's values are sealed under another key than these; nothing changed.
+    Rekey,
 }
 
 /// Where a scan stands; the default is its beginning. Good for one run: an interrupted scan begins anew.
@@ -110,5 +112,6 @@ pub async fn adopt(state: &dyn State, call: &CallId, known: &Known, now: Timesta
         }
         Imported::Before(session) => Ok(Some(session)),
         Imported::Archived => Ok(None),
+        Imported::Rekey => Err(crate::error::Error::internal("a legacy call was taken over with a key that is not its own")),
     }
 }

@@ -10,15 +10,17 @@ use bytes::Bytes;
 use crate::error::Result;
 use crate::model::call::{Applied, CallChange, Session};
 use crate::model::conversation::{AuthState, Committed, Entry, Loaded, TurnCommit};
-use crate::model::ids::{CallId, TurnId, UserId, WorkerId};
+use crate::model::ids::{CallId, TurnId, UserToken, WorkerId};
 use crate::model::time::Timestamp;
 
 pub use crate::model::stages::StageTimes;
 
 pub mod embedded;
+pub mod inspect;
 pub mod keys;
 pub mod legacy;
 pub mod redis;
+pub mod sealed;
 
 /// Number of partitions of the open set.
 pub const PARTITIONS: u8 = 16;
@@ -61,6 +63,8 @@ pub enum Pending {
 pub struct OutboxEntry {
     /// Its name in the outbox: `t:{turnId}` or `ended`.
     pub field: String,
+    /// The wrapped key of what is sealed in it.
+    pub key: Option<String>,
     /// Since when it waits.
     pub since: Timestamp,
     /// What it says.
@@ -162,8 +166,31 @@ pub trait Archiving: Send + Sync + 'static {
     /// `archived_entries`, writes the summary and removes the call's state: true. Else changes nothing: false.
     async fn close(&self, closing: &Closing) -> Result<bool>;
 
+    /// The session with all its fields, also those that are sealed.
+    async fn facts(&self, call: &CallId) -> Result<Option<Session>>;
+
     /// The summary of an archived call.
     async fn summary(&self, call: &CallId) -> Result<Option<String>>;
+}
+
+/// What is known of one person, and what an erasure removes.
+#[async_trait]
+pub trait Persons: Send + Sync + 'static {
+    /// Notes that a call is this user's, before anything of them is kept for it.
+    async fn note_call(&self, user: &UserToken, call: &CallId) -> Result<()>;
+
+    /// The calls that were noted of this user in the last eight days.
+    async fn calls_of(&self, user: &UserToken) -> Result<Vec<CallId>>;
+
+    /// Replaces the wrap of a call's key, where it still is `old`: true. False where another wrap stands there.
+    async fn rekey(&self, call: &CallId, old: &str, new: &str) -> Result<bool>;
+
+    /// Removes everything of a call but a tombstone without content (the JSON `tombstone`), whatever its state; true
+    /// where there was something. Its place in the open set goes too.
+    async fn erase_call(&self, call: &CallId, tombstone: &str) -> Result<bool>;
+
+    /// Removes the user's cached profile and the list of their calls.
+    async fn erase_user(&self, user: &UserToken) -> Result<()>;
 }
 
 /// What became of an authentication attempt.
@@ -252,15 +279,19 @@ pub trait Caches: Send + Sync + 'static {
     /// `TTS_MAX_BYTES`), and then any claim is given up.
     async fn keep_audio(&self, hash: &str, audio: Bytes, now: Timestamp) -> Result<bool>;
 
+    /// Keeps audio of one call alone for 300 s (before the multiplier): it is no part of the shared cache, and no claim is
+    /// made on it.
+    async fn keep_private(&self, call: &CallId, hash: &str, audio: Bytes) -> Result<()>;
+
     /// Gives a claim up, so that waiters need not wait for its expiry. Nothing happens where the token is not the
     /// claim's.
     async fn drop_claim(&self, hash: &str, token: &str) -> Result<()>;
 
     /// The cached copy of a user's profile, JSON.
-    async fn profile(&self, user: &UserId) -> Result<Option<String>>;
+    async fn profile(&self, user: &UserToken) -> Result<Option<String>>;
 
     /// Replaces the cached copy, or removes it with `None`.
-    async fn keep_profile(&self, user: &UserId, profile: Option<&str>) -> Result<()>;
+    async fn keep_profile(&self, user: &UserToken, profile: Option<&str>) -> Result<()>;
 }
 
 /// Whether the store serves.
@@ -274,9 +305,9 @@ pub trait StateHealth: Send + Sync + 'static {
 }
 
 /// Everything the state port does, for the one place that chooses a backend.
-pub trait State: Calls + Archiving + AuthStates + Workers + Caches + StateHealth + legacy::Legacy {}
+pub trait State: Calls + Archiving + Persons + AuthStates + Workers + Caches + StateHealth + inspect::Inspection + legacy::Legacy {}
 
-impl<T: Calls + Archiving + AuthStates + Workers + Caches + StateHealth + legacy::Legacy> State for T {}
+impl<T: Calls + Archiving + Persons + AuthStates + Workers + Caches + StateHealth + inspect::Inspection + legacy::Legacy> State for T {}
 
 /// The turn that a message in an outbox is about; none for the end of the call.
 fn turn_of(field: &str) -> Option<&str> {

@@ -1,11 +1,15 @@
 //! The Redis backend: [`AsyncAzureRedisManager`], on one multiplexed connection to a server or a cluster.
 //!
-//! Each method is one script or one pipeline on one hash slot. Values that hold a turn are frames: numbers, a space
-//! and the payload bytes, so that the scripts number and route them without reading them.
+//! Each method is one script or one pipeline on one hash slot. Values that hold a turn are frames: numbers and the
+//! payload, with a space between, so that the scripts number and route them without reading them. Envelopes, which are
+//! text everywhere else, lie here as their raw bytes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use redis::{FromRedisValue, Script, ScriptInvocation, Value};
+use redis::{FromRedisValue, Value};
+
+use self::auditing::{Invocation, Named};
 
 use super::keys::{CallKey, RedisKeyManager, TtlPolicy};
 use crate::config::Config;
@@ -13,17 +17,22 @@ use crate::error::{Error, Kind, Result};
 use crate::model::conversation::Entry;
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
+use crate::ports::audit::Audit;
 use crate::ports::identity::Identity;
+use crate::privacy::envelope;
 
 mod archiving;
+mod auditing;
 mod auth;
 mod caches;
 mod calls;
 mod health;
+mod inspect;
 mod legacy;
 mod link;
 mod nodes;
 mod outbox;
+mod persons;
 mod sending;
 mod workers;
 
@@ -32,6 +41,7 @@ pub use link::install_tls13;
 /// Redis as the state store.
 pub struct AsyncAzureRedisManager {
     link: link::Link,
+    audit: Audit,
     keys: RedisKeyManager,
     scripts: Scripts,
     history_window: isize,
@@ -40,37 +50,41 @@ pub struct AsyncAzureRedisManager {
 }
 
 struct Scripts {
-    apply: Script,
-    commit: Script,
-    settle: Script,
-    attach_profile: Script,
-    close: Script,
-    attempt_auth: Script,
-    clear_auth: Script,
-    claim: Script,
-    release: Script,
-    index_audio: Script,
-    drop_claim: Script,
-    import_legacy: Script,
-    mark_checked: Script,
+    apply: Named,
+    commit: Named,
+    settle: Named,
+    attach_profile: Named,
+    close: Named,
+    attempt_auth: Named,
+    clear_auth: Named,
+    claim: Named,
+    release: Named,
+    index_audio: Named,
+    drop_claim: Named,
+    import_legacy: Named,
+    mark_checked: Named,
+    rekey: Named,
+    erase: Named,
 }
 
 impl Scripts {
     fn new() -> Self {
         Self {
-            apply: Script::new(include_str!("redis/apply.lua")),
-            commit: Script::new(include_str!("redis/commit.lua")),
-            settle: Script::new(include_str!("redis/settle.lua")),
-            attach_profile: Script::new(include_str!("redis/attach_profile.lua")),
-            close: Script::new(include_str!("redis/close.lua")),
-            attempt_auth: Script::new(include_str!("redis/attempt_auth.lua")),
-            clear_auth: Script::new(include_str!("redis/clear_auth.lua")),
-            claim: Script::new(include_str!("redis/claim.lua")),
-            release: Script::new(include_str!("redis/release.lua")),
-            index_audio: Script::new(include_str!("redis/index_audio.lua")),
-            drop_claim: Script::new(include_str!("redis/drop_claim.lua")),
-            import_legacy: Script::new(include_str!("redis/import_legacy.lua")),
-            mark_checked: Script::new(include_str!("redis/mark_checked.lua")),
+            apply: Named::new("redis.apply", include_str!("redis/apply.lua")),
+            commit: Named::new("redis.commit", include_str!("redis/commit.lua")),
+            settle: Named::new("redis.settle", include_str!("redis/settle.lua")),
+            attach_profile: Named::new("redis.attach_profile", include_str!("redis/attach_profile.lua")),
+            close: Named::new("redis.close", include_str!("redis/close.lua")),
+            attempt_auth: Named::new("redis.attempt_auth", include_str!("redis/attempt_auth.lua")),
+            clear_auth: Named::new("redis.clear_auth", include_str!("redis/clear_auth.lua")),
+            claim: Named::new("redis.claim", include_str!("redis/claim.lua")),
+            release: Named::new("redis.release", include_str!("redis/release.lua")),
+            index_audio: Named::new("redis.index_audio", include_str!("redis/index_audio.lua")),
+            drop_claim: Named::new("redis.drop_claim", include_str!("redis/drop_claim.lua")),
+            import_legacy: Named::new("redis.import_legacy", include_str!("redis/import_legacy.lua")),
+            mark_checked: Named::new("redis.mark_checked", include_str!("redis/mark_checked.lua")),
+            rekey: Named::new("redis.rekey", include_str!("redis/rekey.lua")),
+            erase: Named::new("redis.erase", include_str!("redis/erase.lua")),
         }
     }
 }
@@ -82,6 +96,7 @@ impl AsyncAzureRedisManager {
         let redis = config.redis.as_ref().ok_or_else(|| Error::new(Kind::Setting, "REDIS_HOST must be set, for example REDIS_HOST=localhost"))?;
         Ok(Self {
             link: link::Link::new(redis, config.ca_file.as_deref(), identity)?,
+            audit: Audit::off(),
             keys: RedisKeyManager::new(config),
             scripts: Scripts::new(),
             // At most 200 by the settings.
@@ -89,6 +104,13 @@ impl AsyncAzureRedisManager {
             tts_max_bytes: config.tts_max_bytes,
             memory: caches::MemoryGauge::default(),
         })
+    }
+
+    /// Notes every operation in this log.
+    #[must_use]
+    pub fn audited_by(mut self, audit: Audit) -> Self {
+        self.audit = audit;
+        self
     }
 
     fn key(&self, call: &CallId, key: CallKey) -> String {
@@ -100,7 +122,7 @@ impl AsyncAzureRedisManager {
     }
 
     /// The keys that the scripts on calls and turns take, in their order.
-    fn turn_keys<'a>(&self, script: &'a Script, call: &CallId) -> ScriptInvocation<'a> {
+    fn turn_keys<'a>(&self, script: &'a Named, call: &CallId) -> Invocation<'a> {
         let mut invocation = script.prepare_invoke();
         for key in [CallKey::Session, CallKey::Events, CallKey::Summary, CallKey::Context, CallKey::History, CallKey::Turns, CallKey::Outbox] {
             invocation.key(self.key(call, key));
@@ -125,22 +147,63 @@ fn parts(value: Value) -> Result<(String, Vec<Value>)> {
 }
 
 fn fields(value: Value) -> Result<BTreeMap<String, String>> {
-    read(value)
+    read::<BTreeMap<String, Vec<u8>>>(value)?.into_iter().map(|(name, value)| Ok((name, unpacked(value)?))).collect()
+}
+
+/// First byte of an envelope. No text of ours begins with it.
+const ENVELOPE: u8 = 1;
+
+/// A value as it is stored: of an envelope's text its bytes.
+fn packed(text: &str) -> Cow<'_, [u8]> {
+    match envelope::from_text(text) {
+        Some(bytes) if bytes.first() == Some(&ENVELOPE) => Cow::Owned(bytes),
+        _ => Cow::Borrowed(text.as_bytes()),
+    }
+}
+
+/// A stored value as text.
+fn unpacked(bytes: Vec<u8>) -> Result<String> {
+    if bytes.first() == Some(&ENVELOPE) {
+        return Ok(envelope::to_text(&bytes));
+    }
+    String::from_utf8(bytes).map_err(|_| Error::internal("a stored value is neither text nor an envelope"))
+}
+
+/// Splits a frame `{word} {rest}`.
+fn word(frame: &[u8]) -> Result<(&str, &[u8])> {
+    let broken = || Error::internal("a stored frame is too short");
+    let end = frame.iter().position(|b| *b == b' ').ok_or_else(broken)?;
+    Ok((std::str::from_utf8(&frame[..end]).map_err(|_| broken())?, &frame[end + 1..]))
 }
 
 /// Splits a frame `{number} {rest}`.
-fn number(frame: &str) -> Result<(u64, &str)> {
-    let broken = || Error::internal("a stored frame has no number");
-    let (number, rest) = frame.split_once(' ').ok_or_else(broken)?;
-    Ok((number.parse().map_err(|_| broken())?, rest))
+fn number(frame: &[u8]) -> Result<(u64, &[u8])> {
+    let (number, rest) = word(frame)?;
+    Ok((number.parse().map_err(|_| Error::internal("a stored frame has no number"))?, rest))
 }
 
-/// Reads a history frame: `{seq} {entry}`.
-fn entry(frame: &str) -> Result<(u64, Entry)> {
-    let (seq, json) = number(frame)?;
+/// What a frame holds of an entry: `{rev} {JSON}`, and after a line feed, which JSON does not hold, what is sealed.
+fn content(entry: &Entry) -> Result<Vec<u8>> {
+    let mut bytes = format!("{} ", entry.rev).into_bytes();
+    serde_json::to_writer(&mut bytes, entry).map_err(Error::internal)?;
+    if let Some(sealed) = &entry.sealed {
+        bytes.push(b'\n');
+        bytes.extend_from_slice(&packed(sealed));
+    }
+    Ok(bytes)
+}
+
+/// Reads a history frame: `{seq} {rev} {entry}`.
+fn entry(frame: &[u8]) -> Result<(u64, Entry)> {
+    let (seq, rest) = number(frame)?;
+    let (rev, rest) = number(rest)?;
+    let (json, sealed) = match rest.iter().position(|b| *b == b'\n') {
+        Some(end) => (&rest[..end], Some(unpacked(rest[end + 1..].to_vec())?)),
+        None => (rest, None),
+    };
     // The parser's message could quote what a caller said; its position is enough.
-    let entry = serde_json::from_str(json).map_err(|e| Error::internal(format!("a stored entry is not readable at column {}", e.column())))?;
-    Ok((seq, entry))
+    let entry: Entry = serde_json::from_slice(json).map_err(|e| Error::internal(format!("a stored entry is not readable at column {}", e.column())))?;
+    Ok((seq, Entry { rev: u32::try_from(rev).unwrap_or(u32::MAX), sealed, ..entry }))
 }
 
 fn millis(text: &str) -> Timestamp {

@@ -170,6 +170,12 @@ impl Vault {
         Ok(Zeroizing::new(key.bytes().to_vec()))
     }
 
+    /// The secret of the audit log: 32 bytes.
+    pub async fn audit_key(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let key = self.index_key().await?.derive(&[], b"rtvoice/1 audit")?;
+        Ok(Zeroizing::new(key.bytes().to_vec()))
+    }
+
     /// A keyed fingerprint, 32 lower-case hexadecimal digits: equal for equal texts, and saying nothing of them.
     pub async fn fingerprint(&self, text: &str) -> Result<String> {
         Ok(index::token(&self.index_key().await?, "fingerprint", text))

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rtvoice::config::Config;
 use rtvoice::model::call::{Applied, CallChange, Effect, Session};
-use rtvoice::model::conversation::{Committed, ContextPatch, Entry, Loaded, TurnCommit};
-use rtvoice::model::ids::{CallId, TurnId, UserId, WorkerId};
+use rtvoice::model::conversation::{Committed, ContextPatch, Entry, Loaded, TurnCommit, Words};
+use rtvoice::model::ids::{CallId, TurnId, UserId, UserToken, WorkerId};
 use rtvoice::model::time::Timestamp;
 use rtvoice::ports::clock::{Clock as _, ManualClock};
 use rtvoice::ports::state::keys::{CallKey, RedisKeyManager, TtlPolicy};
@@ -35,6 +35,8 @@ pub trait Beneath: Send + Sync {
     fn expire(&self, key: &str);
     /// Gives a key a life of these seconds.
     fn set_life(&self, key: &str, seconds: i64);
+    /// Lets a key live for ever.
+    fn persist(&self, key: &str);
 }
 
 /// One test's state.
@@ -94,8 +96,15 @@ impl Bench {
 
     /// Applies a change with session fields.
     pub async fn apply_with(&self, call: &CallId, event_id: Option<&str>, effect: Effect, fields: Vec<(&'static str, String)>) -> Applied {
-        let change =
-            CallChange { call: call.clone(), event_id: event_id.map(str::to_owned), at: self.now().plus_millis(-250), now: self.now(), effect, fields };
+        let change = CallChange {
+            call: call.clone(),
+            event_id: event_id.map(str::to_owned),
+            at: self.now().plus_millis(-250),
+            now: self.now(),
+            effect,
+            fields,
+            key: None,
+        };
         self.state.apply(&change).await.expect("a change")
     }
 
@@ -106,7 +115,7 @@ impl Bench {
 
     /// Commits a turn.
     pub async fn turn_with(&self, call: &CallId, id: &str, patch: ContextPatch) -> Committed {
-        let turn = TurnCommit { call: call.clone(), entry: entry(id), patch, now: self.now() };
+        let turn = TurnCommit::new(call.clone(), entry(id), patch, self.now());
         self.state.commit(&turn).await.expect("a commit")
     }
 
@@ -164,6 +173,7 @@ impl Bench {
             ["cache", "tts", _] | ["system", "tts", "index"] => TtlPolicy::TtsCache,
             ["cache", "profile", _] => TtlPolicy::ProfileCache,
             ["system", partition, "open"] if partition.starts_with("calls-") => TtlPolicy::OpenCalls,
+            ["system", canary, "canary"] if canary.starts_with("canary-") => TtlPolicy::Canary,
             _ => panic!("{key} is of no known kind"),
         }
     }
@@ -185,6 +195,11 @@ pub fn user_id(text: &str) -> UserId {
     UserId::parse(text).expect("a user id")
 }
 
+/// A token of somebody of this name.
+pub fn token(name: &str) -> UserToken {
+    UserToken::parse(format!("u1-{:032x}", name.bytes().fold(7_u128, |sum, b| sum.wrapping_mul(131).wrapping_add(u128::from(b))))).expect("a token")
+}
+
 pub fn worker_id(text: &str) -> WorkerId {
     WorkerId::parse(text).expect("a worker id")
 }
@@ -194,11 +209,10 @@ pub fn entry(turn: &str) -> Entry {
     Entry {
         turn_id: turn.to_owned(),
         at: START,
-        user: Some(format!("{turn}: 1 2 {{\"ä\"}}\r\n\\ \u{1F600}")),
-        assistant: Some("understood".to_owned()),
+        words: Words { user: Some(format!("{turn}: 1 2 {{\"ä\"}}\r\n\\ \u{1F600}")), assistant: Some("understood".to_owned()), ..Words::default() },
         source: Some("scripted".to_owned()),
-        language: None,
         confidence: Some(0.5),
+        ..Entry::default()
     }
 }
 

@@ -8,7 +8,7 @@ use rtvoice::config::Config;
 use rtvoice::ports::state::Spoken;
 use rtvoice::ports::state::keys::TtlPolicy;
 
-use super::bench::{Bench, START, user_id};
+use super::bench::{Bench, START, token};
 
 const HASH: &str = "00aa11bb22cc33dd44ee55ff66007711882299330044aa55bb66cc77dd88ee99";
 
@@ -83,14 +83,14 @@ pub async fn a_full_cache_takes_nothing_more(b: &Bench) {
 }
 
 pub async fn a_profile_is_replaced_and_removed(b: &Bench) {
-    let user = user_id("ada");
+    let user = token("ada");
     assert_eq!(b.state.profile(&user).await.unwrap(), None);
     for copy in [r#"{"language":"de"}"#, r#"{"language":"fr"}"#] {
         b.state.keep_profile(&user, Some(copy)).await.unwrap();
         assert_eq!(b.state.profile(&user).await.unwrap().as_deref(), Some(copy));
     }
     b.assert_life(&b.keys.profile(&user), TtlPolicy::ProfileCache);
-    assert_eq!(b.state.profile(&user_id("grace")).await.unwrap(), None);
+    assert_eq!(b.state.profile(&token("grace")).await.unwrap(), None);
     for _ in 0..2 {
         b.state.keep_profile(&user, None).await.unwrap();
         assert_eq!(b.state.profile(&user).await.unwrap(), None);

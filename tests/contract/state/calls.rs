@@ -95,7 +95,7 @@ pub async fn changes_without_an_event_id_are_all_taken(b: &Bench) {
 }
 
 pub async fn one_of_many_concurrent_copies_is_taken(b: &Bench) {
-    let change = CallChange { call: call_id("c1"), event_id: Some("e1".to_owned()), at: START, now: START, effect: end("gone"), fields: Vec::new() };
+    let change = CallChange { call: call_id("c1"), event_id: Some("e1".to_owned()), at: START, now: START, effect: end("gone"), fields: Vec::new(), key: None };
     let copies = (0..20).map(|_| {
         let (state, change) = (Arc::clone(&b.state), change.clone());
         tokio::spawn(async move { state.apply(&change).await.unwrap().outcome })

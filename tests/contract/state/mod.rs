@@ -8,6 +8,7 @@ pub mod auth;
 pub mod bench;
 pub mod caches;
 pub mod calls;
+pub mod inspect;
 pub mod on_embedded;
 pub mod on_redis;
 pub mod open_set;
@@ -107,6 +108,11 @@ macro_rules! state_contract {
             a_full_cache_takes_nothing_more,
             a_profile_is_replaced_and_removed,
             the_store_answers_and_is_checked,
+        ]);
+        $crate::contract::state::state_contract!(@group $backend, inspect, [
+            keys_without_a_ttl_are_found_by_their_kind,
+            values_of_every_type_are_read_with_their_kind,
+            a_canary_is_planted_read_and_uprooted,
         ]);
     };
     (@group $backend:ty, $group:ident, [$($test:ident),* $(,)?]) => {

@@ -15,7 +15,7 @@ use rtvoice::ports::state::{Pending, Spoken, State};
 use rusqlite::params;
 use tempfile::TempDir;
 
-use super::bench::{Backend, Bench, Beneath, START, call_id, end, entry, user_id, worker_id};
+use super::bench::{Backend, Bench, Beneath, START, call_id, end, entry, token, worker_id};
 use crate::harness::redis::config_for;
 
 super::state_contract!(super::OnFile);
@@ -74,6 +74,11 @@ impl Beneath for OnFile {
         let at = self.now() + seconds * 1000;
         assert_eq!(self.connection().execute("UPDATE state_keys SET expires_at = ?2 WHERE key = ?1", params![key, at]).unwrap(), 1, "{key}");
     }
+
+    fn persist(&self, key: &str) {
+        let changed = self.connection().execute("UPDATE state_keys SET expires_at = ?2 WHERE key = ?1", params![key, i64::MAX]).unwrap();
+        assert_eq!(changed, 1, "{key}");
+    }
 }
 
 fn bench() -> Bench {
@@ -109,7 +114,7 @@ async fn a_call_expires_by_the_clock_and_its_outbox_stays() {
 #[tokio::test]
 async fn everything_else_expires_by_the_clock() {
     let b = bench();
-    let (call, user, worker) = (call_id("c1"), user_id("ada"), worker_id("w1"));
+    let (call, user, worker) = (call_id("c1"), token("ada"), worker_id("w1"));
     b.state.keep_profile(&user, Some("{}")).await.unwrap();
     b.state.keep_audio("aa", "RIFF".into(), b.now()).await.unwrap();
     b.state.phrase("bb", "t").await.unwrap();
@@ -146,7 +151,7 @@ async fn an_ended_call_waits_for_the_archive() {
 async fn expired_rows_are_removed_in_batches() {
     let (b, path) = bench_and_file();
     for n in 0..30 {
-        b.state.keep_profile(&user_id(&format!("u{n}")), Some("{}")).await.unwrap();
+        b.state.keep_profile(&token(&format!("u{n}")), Some("{}")).await.unwrap();
     }
     b.clock.advance_millis(seconds(&b, TtlPolicy::ProfileCache));
     let rows = || {
@@ -184,7 +189,7 @@ async fn two_processes_share_the_file() {
     let other = b.beneath.open(&b.config, Arc::clone(&b.clock));
     let tasks = (0..40).map(|n| {
         let state = Arc::clone(if n % 2 == 0 { &b.state } else { &other });
-        let turn = TurnCommit { call: call_id("c1"), entry: entry(&format!("t{}", n / 2)), patch: ContextPatch::default(), now: START };
+        let turn = TurnCommit::new(call_id("c1"), entry(&format!("t{}", n / 2)), ContextPatch::default(), START);
         tokio::spawn(async move { state.commit(&turn).await.unwrap() })
     });
     let answers: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();

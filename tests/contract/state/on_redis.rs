@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rtvoice::config::Config;
 use rtvoice::error::Kind;
-use rtvoice::model::conversation::{AuthState, ContextPatch, Entry, TurnCommit};
+use rtvoice::model::conversation::{AuthState, ContextPatch, Entry, TurnCommit, Words};
 use rtvoice::ports::clock::ManualClock;
 use rtvoice::ports::state::redis::AsyncAzureRedisManager;
 use rtvoice::ports::state::{Archiving as _, Attempt, AuthStates as _, Calls as _, Known, MESSAGES, State, StateHealth as _, Workers as _};
@@ -43,8 +43,8 @@ async fn outboxes_go_over_the_wire_in_slices() {
     let state = AsyncAzureRedisManager::new(&config_for(&settings), None).unwrap();
     let call = call_id("c1");
     for n in 0..2 * MESSAGES {
-        let said = Entry { user: Some("x".repeat(4000)), ..entry(&format!("t{n}")) };
-        state.commit(&TurnCommit { call: call.clone(), entry: said, patch: ContextPatch::default(), now: START }).await.unwrap();
+        let said = Entry { words: Words { user: Some("x".repeat(4000)), ..Words::default() }, ..entry(&format!("t{n}")) };
+        state.commit(&TurnCommit::new(call.clone(), said, ContextPatch::default(), START)).await.unwrap();
     }
     let received = || proxy.exchanges().iter().map(|exchange| exchange.received).sum::<usize>();
     proxy.clear();
@@ -59,7 +59,7 @@ async fn outboxes_go_over_the_wire_in_slices() {
 /// Errors of a server that raises them inside a script, as Redis 6 words them.
 #[tokio::test]
 async fn errors_raised_inside_a_script_are_the_servers_own() {
-    let turn = TurnCommit { call: call_id("c1"), entry: entry("t1"), patch: ContextPatch::default(), now: START };
+    let turn = TurnCommit::new(call_id("c1"), entry("t1"), ContextPatch::default(), START);
     for (code, kind) in [
         ("OOM command not allowed when used memory > 'maxmemory'.", Kind::Unavailable),
         ("READONLY You can't write against a read only replica.", Kind::Unavailable),
@@ -195,5 +195,9 @@ impl Beneath for Nodes {
 
     fn set_life(&self, key: &str, seconds: i64) {
         self.change(&["EXPIRE", key, &seconds.to_string()]);
+    }
+
+    fn persist(&self, key: &str) {
+        self.change(&["PERSIST", key]);
     }
 }

@@ -35,7 +35,7 @@ pub async fn turns_are_numbered_and_remembered(b: &Bench) {
 async fn at_once(b: &Bench, ids: Vec<String>) -> Vec<Committed> {
     let tasks = ids.into_iter().map(|id| {
         let state = Arc::clone(&b.state);
-        let turn = TurnCommit { call: call_id("c1"), entry: entry(&id), patch: ContextPatch::default(), now: START };
+        let turn = TurnCommit::new(call_id("c1"), entry(&id), ContextPatch::default(), START);
         tokio::spawn(async move { state.commit(&turn).await.unwrap() })
     });
     join_all(tasks).await.into_iter().map(Result::unwrap).collect()
@@ -67,8 +67,8 @@ pub async fn a_known_turn_gets_the_first_answer(b: &Bench) {
     let before = b.load(&call).await;
     b.clock.advance_millis(1000);
     let mut other = entry("t1");
-    other.user = Some("something else".to_owned());
-    let again = TurnCommit { call: call.clone(), entry: other, patch: patch(&json!({"a": 1})), now: b.now() };
+    other.words.user = Some("something else".to_owned());
+    let again = TurnCommit::new(call.clone(), other, patch(&json!({"a": 1})), b.now());
     assert_eq!(b.state.commit(&again).await.unwrap(), Committed::Known(1, entry("t1")));
     assert_eq!(b.load(&call).await, before, "nothing changed");
     assert_eq!(b.outbox(&call).await.len(), 1);

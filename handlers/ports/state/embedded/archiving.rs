@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::{EmbeddedState, Step};
 use crate::error::{Error, Result};
+use crate::model::call::Session;
 use crate::model::ids::CallId;
 use crate::ports::state::keys::{CallKey, TtlPolicy};
 use crate::ports::state::legacy::EXTRA;
@@ -39,6 +40,11 @@ impl Archiving for EmbeddedState {
     async fn close(&self, closing: &Closing) -> Result<bool> {
         let closing = closing.clone();
         self.write(move |step| step.close(&closing)).await
+    }
+
+    async fn facts(&self, call: &CallId) -> Result<Option<Session>> {
+        let call = call.clone();
+        self.read(move |step| step.session(&call)).await
     }
 
     async fn summary(&self, call: &CallId) -> Result<Option<String>> {

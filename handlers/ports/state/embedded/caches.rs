@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::table::Life;
 use super::{EmbeddedState, Step};
 use crate::error::{Error, Result};
-use crate::model::ids::UserId;
+use crate::model::ids::{CallId, UserToken};
 use crate::model::time::Timestamp;
 use crate::ports::state::keys::TtlPolicy;
 use crate::ports::state::{Caches, Spoken};
@@ -53,6 +53,11 @@ impl Caches for EmbeddedState {
         self.write(move |step| step.keep_audio(&hash, &audio, now)).await
     }
 
+    async fn keep_private(&self, _call: &CallId, hash: &str, audio: Bytes) -> Result<()> {
+        let hash = hash.to_owned();
+        self.write(move |step| step.table.set_value(&step.rules.keys.audio(&hash), &audio, step.anew(TtlPolicy::PrivateAudio))).await
+    }
+
     async fn drop_claim(&self, hash: &str, token: &str) -> Result<()> {
         let (hash, token) = (hash.to_owned(), token.to_owned());
         self.write(move |step| {
@@ -62,7 +67,7 @@ impl Caches for EmbeddedState {
         .await
     }
 
-    async fn profile(&self, user: &UserId) -> Result<Option<String>> {
+    async fn profile(&self, user: &UserToken) -> Result<Option<String>> {
         let user = user.clone();
         self.read(move |step| {
             let bytes = step.table.value(&step.rules.keys.profile(&user))?;
@@ -71,7 +76,7 @@ impl Caches for EmbeddedState {
         .await
     }
 
-    async fn keep_profile(&self, user: &UserId, profile: Option<&str>) -> Result<()> {
+    async fn keep_profile(&self, user: &UserToken, profile: Option<&str>) -> Result<()> {
         let (user, profile) = (user.clone(), profile.map(str::to_owned));
         self.write(move |step| {
             let key = step.rules.keys.profile(&user);

@@ -115,6 +115,9 @@ impl Step<'_> {
         {
             return Ok(Applied { outcome: Outcome::Duplicate, session: before });
         }
+        if super::turns::foreign(before.as_ref(), change.key.as_deref()) {
+            return Ok(Applied { outcome: Outcome::Rekey, session: None });
+        }
         let ended = before.as_ref().is_some_and(|session| session.status() == CallStatus::Ended);
         let policy = if ended || matches!(change.effect, Effect::End { .. }) { TtlPolicy::Ended } else { TtlPolicy::SessionHistory };
         if let Some(event) = &change.event_id {
@@ -122,6 +125,9 @@ impl Step<'_> {
             self.table.add(events, event, 0)?;
         }
         let session = self.open_session(call, policy, change.now)?;
+        if let Some(key) = &change.key {
+            self.table.set_new(session, field::KEY, key)?;
+        }
         self.table.touch(&self.key(call, CallKey::Context), self.anew(TtlPolicy::ConversationContext))?;
         self.table.touch(&self.key(call, CallKey::Outbox), self.at_least(TtlPolicy::Outbox))?;
         if ended {

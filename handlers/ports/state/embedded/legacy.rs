@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use super::{EmbeddedState, Step, encode};
+use super::{EmbeddedState, Step, encode, encode_entry};
 use crate::error::{Error, Kind, Result};
 use crate::model::call::{CallStatus, Session, field};
 use crate::model::ids::CallId;
@@ -53,6 +53,9 @@ impl Step<'_> {
         if let Some(session) = before.as_ref().filter(|session| session.legacy_checked()) {
             return Ok(Imported::Before(session.clone()));
         }
+        if super::turns::foreign(before.as_ref(), legacy.key.as_deref()) {
+            return Ok(Imported::Rekey);
+        }
         let last = before.as_ref().map_or(0, Session::last_seq);
         let was_ended = before.as_ref().is_some_and(|session| session.status() == CallStatus::Ended);
         let policy = if was_ended || legacy.ended { TtlPolicy::Ended } else { TtlPolicy::SessionHistory };
@@ -76,6 +79,7 @@ impl Step<'_> {
         self.table.set_new(session, field::LEGACY, IMPORTED)?;
         self.table.set(session, field::LAST_SEQ, &(last + legacy.entries.len() as u64).to_string())?;
         let facts = [
+            (field::KEY, legacy.key.as_deref()),
             (field::DIRECTION, legacy.direction.as_deref()),
             (field::USER, legacy.user.as_ref().map(|user| user.as_str())),
             (field::PHONE_USER, legacy.phone_user.as_ref().map(|user| user.as_str())),
@@ -100,7 +104,7 @@ impl Step<'_> {
         self.table.set(turns, EXTRA, &encode(&extra)?)?;
         for (seq, entry) in (last + 1..).zip(&legacy.entries) {
             let history = self.table.open(&self.key(call, CallKey::History), self.anew(policy))?;
-            self.table.append(history, &encode(entry)?)?;
+            self.table.append(history, &encode_entry(entry)?)?;
             if !self.table.set_new(turns, &entry.turn_id, &seq.to_string())? {
                 return Err(Error::new(Kind::Conflict, "the turn ids of the legacy call are taken"));
             }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Step, decode, encode};
+use super::{Step, decode, decode_entry, encode, encode_entry};
 use crate::error::Result;
 use crate::model::conversation::Entry;
 use crate::model::ids::CallId;
@@ -24,19 +24,22 @@ struct Waiting {
     #[serde(default)]
     rev: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    entry: Option<Entry>,
+    key: Option<String>,
+    /// As [`encode_entry`] writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    entry: Option<String>,
 }
 
 impl Step<'_> {
     /// Puts a turn into the outbox.
-    pub(super) fn push_turn(&self, call: &CallId, seq: u64, entry: &Entry, since: Timestamp) -> Result<()> {
-        let waiting = Waiting { since: since.millis(), seq, rev: 0, entry: Some(entry.clone()) };
+    pub(super) fn push_turn(&self, call: &CallId, seq: u64, entry: &Entry, key: Option<&str>, since: Timestamp) -> Result<()> {
+        let waiting = Waiting { since: since.millis(), seq, rev: entry.rev, key: key.map(str::to_owned), entry: Some(encode_entry(entry)?) };
         self.push(call, &turn_field(&entry.turn_id), &waiting)
     }
 
     /// Puts the call's end into the outbox.
     pub(super) fn push_end(&self, call: &CallId, since: Timestamp) -> Result<()> {
-        self.push(call, ENDED, &Waiting { since: since.millis(), seq: 0, rev: 0, entry: None })
+        self.push(call, ENDED, &Waiting { since: since.millis(), seq: 0, rev: 0, key: None, entry: None })
     }
 
     fn push(&self, call: &CallId, field: &str, waiting: &Waiting) -> Result<()> {
@@ -75,9 +78,10 @@ impl Step<'_> {
         let mut entries = Vec::new();
         for field in names {
             let Some(text) = self.table.field(&key, &field)? else { continue };
-            let Waiting { since, seq, rev, entry } = decode(&text)?;
+            let Waiting { since, seq, rev, key, entry } = decode(&text)?;
+            let entry = entry.map(|entry| decode_entry(&entry)).transpose()?;
             let pending = entry.map_or(Pending::Ended, |entry| Pending::Turn { seq, rev, entry });
-            entries.push(OutboxEntry { field, since: Timestamp::from_millis(since), pending });
+            entries.push(OutboxEntry { field, key, since: Timestamp::from_millis(since), pending });
         }
         Ok(entries)
     }

@@ -4,6 +4,7 @@
 //! its last field or member goes with it, as in Redis. Fails with `Unavailable` where the file fails.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{OptionalExtension as _, Params, Row, Transaction, params};
 
@@ -60,15 +61,34 @@ pub(super) enum Life {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeyId(i64);
 
+/// What a transaction touched.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// The first key.
+    pub first: Option<Box<str>>,
+    /// How often a key was looked for.
+    pub looks: u64,
+}
+
+/// What a transaction touched, told to whoever runs it.
+pub(super) type Watch = Arc<Mutex<Seen>>;
+
 /// The tables within one transaction, at one moment.
 pub(super) struct Table<'a> {
     tx: &'a Transaction<'a>,
     now: Timestamp,
+    seen: &'a Watch,
 }
 
 impl<'a> Table<'a> {
-    pub(super) const fn new(tx: &'a Transaction<'a>, now: Timestamp) -> Self {
-        Self { tx, now }
+    pub(super) const fn new(tx: &'a Transaction<'a>, now: Timestamp, seen: &'a Watch) -> Self {
+        Self { tx, now, seen }
+    }
+
+    fn look(&self, key: &str) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.looks += 1;
+        seen.first.get_or_insert_with(|| key.into());
     }
 
     /// The moment at which expiry is judged.
@@ -94,7 +114,14 @@ impl<'a> Table<'a> {
         self.run(sql, params![self.now.millis(), PURGE]).map(drop)
     }
 
+    /// At most `limit` keys after this one, in the order of their names, with their expiries in milliseconds.
+    pub(super) fn keys_after(&self, after: &str, limit: u64) -> Result<Vec<(String, i64)>> {
+        let sql = "SELECT key, expires_at FROM state_keys WHERE key > ?1 AND expires_at > ?2 ORDER BY key LIMIT ?3";
+        self.many(sql, params![after, self.now.millis(), whole(limit)], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
     fn id(&self, key: &str) -> Result<Option<KeyId>> {
+        self.look(key);
         self.one("SELECT id FROM state_keys WHERE key = ?1 AND expires_at > ?2", params![key, self.now.millis()], |row| row.get(0).map(KeyId))
     }
 
@@ -104,6 +131,7 @@ impl<'a> Table<'a> {
 
     /// Seconds that the key has left, rounded up.
     pub(super) fn seconds_left(&self, key: &str) -> Result<Option<u64>> {
+        self.look(key);
         let at =
             self.one("SELECT expires_at FROM state_keys WHERE key = ?1 AND expires_at > ?2", params![key, self.now.millis()], |row| row.get::<_, i64>(0))?;
         Ok(at.map(|at| u64::try_from(Timestamp::from_millis(at).since(self.now)).unwrap_or(0).div_ceil(1000)))
@@ -111,6 +139,7 @@ impl<'a> Table<'a> {
 
     /// Finds or creates a key and gives it this life. Something must be put under a new one.
     pub(super) fn open(&self, key: &str, life: Life) -> Result<KeyId> {
+        self.look(key);
         let (millis, keep) = parts(life);
         self.run("DELETE FROM state_keys WHERE key = ?1 AND expires_at <= ?2", params![key, self.now.millis()])?;
         let sql = "INSERT INTO state_keys (key, expires_at) VALUES (?1, ?2)
@@ -126,6 +155,7 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn remove(&self, key: &str) -> Result<()> {
+        self.look(key);
         self.run("DELETE FROM state_keys WHERE key = ?1", [key]).map(drop)
     }
 
@@ -168,6 +198,12 @@ impl<'a> Table<'a> {
         let sql = "INSERT INTO state_items (key_id, position, value)
             SELECT ?1, coalesce(max(position) + 1, 0), ?2 FROM state_items WHERE key_id = ?1";
         self.run(sql, params![id.0, value]).map(drop)
+    }
+
+    /// Replaces the item at one position of a list.
+    pub(super) fn replace(&self, key: &str, position: u64, value: &str) -> Result<()> {
+        let Some(id) = self.id(key)? else { return Ok(()) };
+        self.run("UPDATE state_items SET value = ?3 WHERE key_id = ?1 AND position = ?2", params![id.0, whole(position), value]).map(drop)
     }
 
     /// Items in a list. Lists only grow at their end, so the last position tells.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Step, decode, encode};
+use super::{Step, decode, decode_entry, encode, encode_entry};
 use crate::error::{Error, Result};
 use crate::model::call::{CallStatus, Session, field};
-use crate::model::conversation::{CONTEXT_BYTES, CONTEXT_KEYS, Committed, ContextPatch, Entry, Loaded, TurnCommit, Window};
+use crate::model::conversation::{CONTEXT_BYTES, CONTEXT_KEYS, Committed, ContextPatch, Entry, Loaded, TurnCommit, UserChange, Window};
 use crate::model::ids::{CallId, TurnId};
 use crate::ports::state::keys::{CallKey, TtlPolicy};
 use crate::ports::state::{Slice, StageTimes};
+use crate::privacy::envelope;
 
 /// Stage times stand beside the turn ids, behind a character that no turn id has.
 const STAGES: char = ':';
@@ -44,18 +45,26 @@ impl Step<'_> {
     pub(super) fn history(&self, call: &CallId, from: u64, count: u64) -> Result<Slice> {
         let key = self.key(call, CallKey::History);
         let items = self.table.items(&key, from, count)?;
-        let entries = items.iter().map(|(position, text)| Ok((position + 1, decode(text)?))).collect::<Result<_>>()?;
+        let entries = items.iter().map(|(position, text)| Ok((position + 1, decode_entry(text)?))).collect::<Result<_>>()?;
         Ok(Slice { entries, total: self.table.length(&key)? })
     }
 
     pub(super) fn commit(&self, turn: &TurnCommit) -> Result<Committed> {
         let call = &turn.call;
+        let before = self.session(call)?;
+        if foreign(before.as_ref(), turn.key.as_deref()) {
+            return Ok(Committed::Rekey);
+        }
         if let Some((seq, entry)) = self.saved(call, &turn.entry.turn_id)? {
             return Ok(Committed::Known(seq, entry));
         }
-        let before = self.session(call)?;
         if self.is_archived(call)? || before.as_ref().is_some_and(|session| session.status() == CallStatus::Ended) {
             return Ok(Committed::Ended);
+        }
+        for (seq, entry) in &turn.revisions {
+            if self.saved(call, &entry.turn_id)?.is_none_or(|(stands, before)| stands != *seq || before.rev + 1 != entry.rev) {
+                return Ok(Committed::Stale);
+            }
         }
         if !fits(self.table.fields(&self.key(call, CallKey::Context))?, &turn.patch) {
             return Ok(Committed::ContextFull);
@@ -64,7 +73,11 @@ impl Step<'_> {
         let seq = last + 1;
         self.append(turn, seq)?;
         self.patch_context(turn, last)?;
-        self.push_turn(call, seq, &turn.entry, turn.now)?;
+        self.push_turn(call, seq, &turn.entry, turn.key.as_deref(), turn.now)?;
+        for (seq, entry) in &turn.revisions {
+            self.table.replace(&self.key(call, CallKey::History), seq - 1, &encode_entry(entry)?)?;
+            self.push_turn(call, *seq, entry, turn.key.as_deref(), turn.now)?;
+        }
         Ok(Committed::New(seq))
     }
 
@@ -72,13 +85,16 @@ impl Step<'_> {
         let life = self.anew(TtlPolicy::SessionHistory);
         let session = self.open_session(&turn.call, TtlPolicy::SessionHistory, turn.now)?;
         self.table.set(session, field::LAST_SEQ, &seq.to_string())?;
-        if let Some(user) = turn.patch.user() {
-            self.table.set(session, field::USER, user.as_str())?;
-        } else if turn.patch.removes_user() {
-            self.table.unset(&self.key(&turn.call, CallKey::Session), field::USER)?;
+        if let Some(key) = &turn.key {
+            self.table.set_new(session, field::KEY, key)?;
+        }
+        match &turn.user {
+            UserChange::Keep => {}
+            UserChange::Set(user) => self.table.set(session, field::USER, user)?,
+            UserChange::Remove => self.table.unset(&self.key(&turn.call, CallKey::Session), field::USER)?,
         }
         let history = self.table.open(&self.key(&turn.call, CallKey::History), life)?;
-        self.table.append(history, &encode(&turn.entry)?)?;
+        self.table.append(history, &encode_entry(&turn.entry)?)?;
         let turns = self.table.open(&self.key(&turn.call, CallKey::Turns), life)?;
         self.table.set(turns, &turn.entry.turn_id, &seq.to_string())
     }
@@ -118,6 +134,17 @@ impl Step<'_> {
     }
 }
 
+/// Whether the call's values are sealed under another key than this one.
+pub(super) fn foreign(session: Option<&Session>, key: Option<&str>) -> bool {
+    let stands = session.and_then(|session| session.get(field::KEY));
+    key.is_some() && stands.is_some() && stands != key
+}
+
+/// Bytes of a value; what sealing adds to it does not count.
+fn size(value: &str) -> usize {
+    envelope::from_text(value).map_or(value.len(), |bytes| bytes.len().saturating_sub(envelope::OVERHEAD))
+}
+
 /// Whether the context stays within its limits; our own keys do not count.
 fn fits(mut context: BTreeMap<String, String>, patch: &ContextPatch) -> bool {
     context.extend(patch.set.iter().cloned());
@@ -125,6 +152,6 @@ fn fits(mut context: BTreeMap<String, String>, patch: &ContextPatch) -> bool {
         context.remove(name);
     }
     context.retain(|name, _| !name.starts_with('_'));
-    let bytes: usize = context.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let bytes: usize = context.iter().map(|(name, value)| name.len() + size(value)).sum();
     context.len() <= CONTEXT_KEYS && bytes <= CONTEXT_BYTES
 }

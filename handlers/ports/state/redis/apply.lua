@@ -1,19 +1,26 @@
 -- One event on one call. KEYS: session, events, summary, context, history, turns, outbox.
 -- ARGV: event id or '', effect, at, now, TTLs (session, ended, context, outbox), argument, participants, phone user,
--- then pairs of session fields.
+-- wrapped key or '', then pairs of session fields.
 -- The argument is the end reason for 'end' and the sequence number for 'participants'.
 local session, events, summary, context, history, turns, outbox = unpack(KEYS)
 local event, effect, at, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if redis.call('EXISTS', summary) == 1 then
   return { 'archived' }
 end
+local status, key = unpack(redis.call('HMGET', session, 'status', '_key'))
+local wrap = ARGV[12]
+if wrap ~= '' and key and key ~= wrap then
+  return { 'rekey' }
+end
 if event ~= '' and redis.call('SADD', events, event) == 0 then
   return { 'duplicate', redis.call('HGETALL', session) }
 end
-local status = redis.call('HGET', session, 'status')
 local ended = status == 'ended'
 if not status then
   redis.call('HSET', session, 'status', 'provisional', 'openedAt', now, '_legacy', 'none')
+end
+if wrap ~= '' and not key then
+  redis.call('HSET', session, '_key', wrap)
 end
 if effect == 'connect' then
   redis.call('HSETNX', session, 'connectedAt', at)
@@ -28,7 +35,7 @@ elseif effect == 'end' then
   if not ended then
     redis.call('HSET', session, 'status', 'ended', 'endedAt', at)
     redis.call('HSETNX', session, 'endReason', ARGV[9])
-    redis.call('HSET', outbox, 'ended', now .. ' 0 0 ')
+    redis.call('HSET', outbox, 'ended', now .. ' 0 - 0 0 ')
   end
 elseif effect == 'participants' then
   local taken = redis.call('HGET', session, 'participantsSeq')
@@ -40,7 +47,7 @@ elseif effect == 'participants' then
   end
 end
 local write = (ended and effect ~= 'note') and 'HSETNX' or 'HSET'
-for i = 12, #ARGV, 2 do
+for i = 13, #ARGV, 2 do
   redis.call(write, session, ARGV[i], ARGV[i + 1])
 end
 redis.call('HSET', session, 'lastActivity', now)

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use redis::{Value, pipe};
 
 use super::calls::{exact, stage_times};
-use super::{AsyncAzureRedisManager, entry, fields, read};
+use super::{AsyncAzureRedisManager, entry, fields, packed, read, unpacked};
 use crate::error::Result;
+use crate::model::call::Session;
 use crate::model::ids::CallId;
 use crate::ports::state::keys::{CallKey, TtlPolicy};
 use crate::ports::state::legacy::EXTRA;
@@ -28,7 +29,7 @@ impl Archiving for AsyncAzureRedisManager {
         let (first, last) = if count == 0 { (1, 0) } else { (from, from.saturating_add(count - 1)) };
         look.cmd("LRANGE").arg(&key).arg(first).arg(last).llen(&key);
         let [frames, total]: [Value; 2] = exact(self.pipeline(&look).await?)?;
-        let entries = read::<Vec<String>>(frames)?.iter().map(|frame| entry(frame)).collect::<Result<_>>()?;
+        let entries = read::<Vec<Vec<u8>>>(frames)?.iter().map(|frame| entry(frame)).collect::<Result<_>>()?;
         Ok(Slice { entries, total: read(total)? })
     }
 
@@ -49,31 +50,27 @@ impl Archiving for AsyncAzureRedisManager {
 
     async fn close(&self, closing: &Closing) -> Result<bool> {
         let mut invocation = self.scripts.close.prepare_invoke();
-        let order = [
-            CallKey::Summary,
-            CallKey::Session,
-            CallKey::Events,
-            CallKey::Worker,
-            CallKey::Context,
-            CallKey::History,
-            CallKey::Turns,
-            CallKey::Outbox,
-            CallKey::Auth,
-        ];
-        for key in order {
+        for key in super::persons::REMOVED {
             invocation.key(self.key(&closing.call, key));
         }
-        invocation.arg(&closing.summary).arg(self.ttl(TtlPolicy::CallSummary)).arg(closing.archived_entries);
+        invocation.arg(&packed(&closing.summary)[..]).arg(self.ttl(TtlPolicy::CallSummary)).arg(closing.archived_entries);
         for field in &closing.archived_fields {
             invocation.arg(field);
         }
         read(self.script(&invocation).await?)
     }
 
+    async fn facts(&self, call: &CallId) -> Result<Option<Session>> {
+        let mut look = pipe();
+        look.hgetall(self.key(call, CallKey::Session));
+        let [session]: [Value; 1] = exact(self.pipeline(&look).await?)?;
+        Ok(Session::from_fields(fields(session)?))
+    }
+
     async fn summary(&self, call: &CallId) -> Result<Option<String>> {
         let mut look = pipe();
         look.get(self.key(call, CallKey::Summary));
         let [summary]: [Value; 1] = exact(self.pipeline(&look).await?)?;
-        read(summary)
+        read::<Option<Vec<u8>>>(summary)?.map(unpacked).transpose()
     }
 }

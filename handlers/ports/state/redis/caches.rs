@@ -12,10 +12,11 @@ use bytes::Bytes;
 use redis::{InfoDict, Value, cmd, pipe};
 use tokio::time::Instant;
 
+use super::auditing::Operation;
 use super::calls::{exact, seconds};
-use super::{AsyncAzureRedisManager, read};
+use super::{AsyncAzureRedisManager, packed, read, unpacked};
 use crate::error::Result;
-use crate::model::ids::UserId;
+use crate::model::ids::{CallId, UserToken};
 use crate::model::time::Timestamp;
 use crate::ports::state::keys::TtlPolicy;
 use crate::ports::state::{Caches, Spoken};
@@ -52,7 +53,8 @@ impl AsyncAzureRedisManager {
         let mut command = cmd("INFO");
         command.arg(section);
         let command = &command;
-        let answer: Value = self.link.idempotent(|mut connection| async move { command.query_async(&mut connection).await }).await?;
+        let work = self.link.idempotent(|mut connection| async move { command.query_async(&mut connection).await });
+        let answer: Value = self.audited(|| Operation::of(std::iter::once(command)), work).await?;
         let mut texts = Vec::new();
         collect(&answer, &mut texts);
         Ok(texts.iter().map(|text| InfoDict::new(text)).collect())
@@ -118,24 +120,30 @@ impl Caches for AsyncAzureRedisManager {
         Ok(fits)
     }
 
+    async fn keep_private(&self, _call: &CallId, hash: &str, audio: Bytes) -> Result<()> {
+        let mut change = pipe();
+        change.set_ex(self.keys.audio(hash), &audio[..], self.ttl(TtlPolicy::PrivateAudio)).ignore();
+        self.pipeline(&change).await.map(drop)
+    }
+
     async fn drop_claim(&self, hash: &str, token: &str) -> Result<()> {
         let mut invocation = self.scripts.drop_claim.prepare_invoke();
         invocation.key(self.keys.audio(hash)).arg(format!("{CLAIM}{token}")).arg("own");
         self.script(&invocation).await.map(drop)
     }
 
-    async fn profile(&self, user: &UserId) -> Result<Option<String>> {
+    async fn profile(&self, user: &UserToken) -> Result<Option<String>> {
         let mut look = pipe();
         look.get(self.keys.profile(user));
         let [stored]: [Value; 1] = exact(self.pipeline(&look).await?)?;
-        read(stored)
+        read::<Option<Vec<u8>>>(stored)?.map(unpacked).transpose()
     }
 
-    async fn keep_profile(&self, user: &UserId, profile: Option<&str>) -> Result<()> {
+    async fn keep_profile(&self, user: &UserToken, profile: Option<&str>) -> Result<()> {
         let key = self.keys.profile(user);
         let mut change = pipe();
         match profile {
-            Some(json) => change.set_ex(&key, json, self.ttl(TtlPolicy::ProfileCache)).ignore(),
+            Some(json) => change.set_ex(&key, &packed(json)[..], self.ttl(TtlPolicy::ProfileCache)).ignore(),
             None => change.unlink(&key).ignore(),
         };
         self.pipeline(&change).await.map(drop)

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use redis::{Pipeline, Value, pipe};
 
-use super::{AsyncAzureRedisManager, entry, fields, millis, parts, read};
+use super::{AsyncAzureRedisManager, content, entry, fields, millis, packed, parts, read};
 use crate::error::{Error, Result};
 use crate::model::call::{Applied, CallChange, Effect, Outcome, Session};
-use crate::model::conversation::{CONTEXT_BYTES, CONTEXT_KEYS, Committed, Entry, Loaded, PROFILE_KEY, TurnCommit, Window};
+use crate::model::conversation::{CONTEXT_BYTES, CONTEXT_KEYS, Committed, Entry, Loaded, PROFILE_KEY, TurnCommit, UserChange, Window};
 use crate::model::ids::{CallId, TurnId};
 use crate::model::time::Timestamp;
 use crate::ports::clock::{Clock as _, SystemClock};
@@ -19,7 +19,7 @@ impl AsyncAzureRedisManager {
         let mut look = pipe();
         look.cmd("LINDEX").arg(self.key(call, CallKey::History)).arg(seq.saturating_sub(1));
         let [frame]: [Value; 1] = exact(self.pipeline(&look).await?)?;
-        read::<Option<String>>(frame)?.map(|frame| entry(&frame)).transpose()
+        read::<Option<Vec<u8>>>(frame)?.map(|frame| entry(&frame)).transpose()
     }
 
     fn look_at(&self, call: &CallId) -> Pipeline {
@@ -74,10 +74,6 @@ pub(super) fn stage_times(text: &str) -> Option<StageTimes> {
     })
 }
 
-fn json(entry: &Entry) -> Result<String> {
-    serde_json::to_string(entry).map_err(Error::internal)
-}
-
 #[async_trait]
 impl Calls for AsyncAzureRedisManager {
     async fn register(&self, call: &CallId, now: Timestamp) -> Result<Known> {
@@ -107,17 +103,19 @@ impl Calls for AsyncAzureRedisManager {
         for policy in [TtlPolicy::SessionHistory, TtlPolicy::Ended, TtlPolicy::ConversationContext, TtlPolicy::Outbox] {
             invocation.arg(self.ttl(policy));
         }
-        invocation.arg(argument).arg(participants).arg(phone);
+        invocation.arg(argument).arg(&packed(participants)[..]).arg(phone).arg(change.key.as_deref().unwrap_or(""));
         for (name, value) in &change.fields {
-            invocation.arg(*name).arg(value);
+            invocation.arg(*name).arg(&packed(value)[..]);
         }
         let (word, rest) = parts(self.script(&invocation).await?)?;
         let outcome = match word.as_str() {
             "applied" => Outcome::Applied,
             "duplicate" => Outcome::Duplicate,
             "ended" => Outcome::AlreadyEnded,
+            "rekey" => Outcome::Rekey,
             _ => Outcome::Archived,
         };
+        let rest = if outcome == Outcome::Rekey { Vec::new() } else { rest };
         let session = rest.into_iter().next().map(fields).transpose()?.and_then(Session::from_fields);
         Ok(Applied { outcome, session })
     }
@@ -132,7 +130,7 @@ impl Calls for AsyncAzureRedisManager {
             .hgetall(self.key(call, CallKey::Auth));
         let [session, archived, context, history, saved, auth]: [Value; 6] = exact(self.pipeline(&look).await?)?;
         let mut window = Window::default();
-        for frame in read::<Vec<String>>(history)? {
+        for frame in read::<Vec<Vec<u8>>>(history)? {
             let (seq, entry) = entry(&frame)?;
             window.seqs.push(seq);
             window.entries.push(entry);
@@ -156,17 +154,21 @@ impl Calls for AsyncAzureRedisManager {
 
     async fn commit(&self, turn: &TurnCommit) -> Result<Committed> {
         let mut invocation = self.turn_keys(&self.scripts.commit, &turn.call);
-        invocation.arg(&turn.entry.turn_id).arg(turn.now.millis()).arg(json(&turn.entry)?);
+        invocation.arg(&turn.entry.turn_id).arg(turn.now.millis()).arg(content(&turn.entry)?);
         for policy in [TtlPolicy::SessionHistory, TtlPolicy::ConversationContext, TtlPolicy::Outbox] {
             invocation.arg(self.ttl(policy));
         }
-        match turn.patch.user() {
-            Some(user) => invocation.arg("set").arg(user.as_str()),
-            None => invocation.arg(if turn.patch.removes_user() { "remove" } else { "keep" }).arg(""),
+        match &turn.user {
+            UserChange::Set(user) => invocation.arg("set").arg(user),
+            UserChange::Remove => invocation.arg("remove").arg(""),
+            UserChange::Keep => invocation.arg("keep").arg(""),
         };
-        invocation.arg(CONTEXT_KEYS).arg(CONTEXT_BYTES).arg(turn.patch.set.len());
+        invocation.arg(CONTEXT_KEYS).arg(CONTEXT_BYTES).arg(turn.key.as_deref().unwrap_or("")).arg(turn.patch.set.len()).arg(turn.revisions.len());
         for (key, value) in &turn.patch.set {
-            invocation.arg(key).arg(value);
+            invocation.arg(key).arg(&packed(value)[..]);
+        }
+        for (seq, entry) in &turn.revisions {
+            invocation.arg(*seq).arg(&entry.turn_id).arg(content(entry)?);
         }
         for key in &turn.patch.delete {
             invocation.arg(key);
@@ -175,12 +177,14 @@ impl Calls for AsyncAzureRedisManager {
         match (word.as_str(), rest.into_iter().next()) {
             ("new", Some(seq)) => Ok(Committed::New(read(seq)?)),
             ("known", Some(frame)) => {
-                let frame: String = read(frame)?;
+                let frame: Vec<u8> = read(frame)?;
                 let (seq, entry) = entry(&frame)?;
                 Ok(Committed::Known(seq, entry))
             }
             ("ended", _) => Ok(Committed::Ended),
             ("full", _) => Ok(Committed::ContextFull),
+            ("stale", _) => Ok(Committed::Stale),
+            ("rekey", _) => Ok(Committed::Rekey),
             _ => Err(Error::internal("the commit script answered something unknown")),
         }
     }
@@ -198,7 +202,7 @@ impl Calls for AsyncAzureRedisManager {
     async fn attach_profile(&self, call: &CallId, facts: &str) -> Result<()> {
         let mut invocation = self.scripts.attach_profile.prepare_invoke();
         invocation.key(self.key(call, CallKey::Session)).key(self.key(call, CallKey::Context));
-        invocation.arg(facts).arg(self.ttl(TtlPolicy::ConversationContext)).arg(SystemClock.now().millis());
+        invocation.arg(&packed(facts)[..]).arg(self.ttl(TtlPolicy::ConversationContext)).arg(SystemClock.now().millis());
         debug_assert_eq!(PROFILE_KEY, "_profile", "the script names the key");
         self.script(&invocation).await.map(drop)
     }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use redis::cmd;
 
 use super::AsyncAzureRedisManager;
+use super::auditing::Operation;
 use crate::error::{Error, Kind, Result};
 use crate::ports::state::StateHealth;
 
@@ -14,14 +15,23 @@ const START: Duration = Duration::from_secs(4);
 /// Time for a sign of life.
 const PING: Duration = Duration::from_millis(500);
 
+impl AsyncAzureRedisManager {
+    async fn sign_of_life(&self, limit: Duration) -> Result<()> {
+        let ping = cmd("PING");
+        let command = &ping;
+        let work = self.link.probe(limit, |mut connection| async move { command.exec_async(&mut connection).await });
+        self.audited(|| Operation::of(std::iter::once(command)), work).await
+    }
+}
+
 #[async_trait]
 impl StateHealth for AsyncAzureRedisManager {
     async fn ping(&self) -> Result<()> {
-        self.link.probe(PING, |mut connection| async move { cmd("PING").exec_async(&mut connection).await }).await
+        self.sign_of_life(PING).await
     }
 
     async fn check(&self) -> Result<()> {
-        self.link.probe(START, |mut connection| async move { cmd("PING").exec_async(&mut connection).await }).await?;
+        self.sign_of_life(START).await?;
         let policies = self.info("memory").await?;
         let evicting = policies.iter().filter_map(|info| info.get::<String>("maxmemory_policy")).find(|policy| policy != "noeviction");
         match evicting {

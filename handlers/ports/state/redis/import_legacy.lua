@@ -1,7 +1,7 @@
 -- A legacy call, taken over once. KEYS: session, events, summary, context, history, turns, outbox.
 -- ARGV: now, when it began, TTLs (session, ended, context, outbox), '1' where it was disconnected, what else it held as
--- a JSON object without its closing brace, number of turns, number of session fields, then pairs of turn id and entry,
--- pairs of session fields, pairs of context.
+-- a JSON object without its closing brace, number of turns, number of session fields, wrapped key or '', then pairs of turn
+-- id and entry, pairs of session fields, pairs of context.
 -- What stands in session and context already stays; turns that were taken before keep their numbers.
 local session, events, summary, context, history, turns, outbox = unpack(KEYS)
 local now, entries, fields = ARGV[1], tonumber(ARGV[9]), tonumber(ARGV[10])
@@ -11,7 +11,7 @@ end
 if redis.call('HEXISTS', session, '_legacy') == 1 then
   return { 'before', redis.call('HGETALL', session) }
 end
-local first_entry = 11
+local first_entry = 12
 local first_field = first_entry + 2 * entries
 local first_fact = first_field + 2 * fields
 for i = first_entry, first_field - 1, 2 do
@@ -19,9 +19,15 @@ for i = first_entry, first_field - 1, 2 do
     return { 'taken' }
   end
 end
-local status = redis.call('HGET', session, 'status')
+local status, key = unpack(redis.call('HMGET', session, 'status', '_key'))
+if ARGV[11] ~= '' and key and key ~= ARGV[11] then
+  return { 'rekey' }
+end
 if not status then
   redis.call('HSET', session, 'status', 'provisional', 'openedAt', ARGV[2])
+end
+if ARGV[11] ~= '' then
+  redis.call('HSET', session, '_key', ARGV[11])
 end
 local last = tonumber(redis.call('HGET', session, 'lastSeq') or '0')
 local extra = ARGV[8] .. ',"firstSeq":' .. (last + 1) .. '}'
@@ -50,7 +56,7 @@ if ARGV[7] == '1' and not ended then
   redis.call('HSETNX', session, 'endReason', 'CallDisconnected')
 end
 if ended then
-  redis.call('HSETNX', outbox, 'ended', now .. ' 0 0 ')
+  redis.call('HSETNX', outbox, 'ended', now .. ' 0 - 0 0 ')
 end
 local ttl = ended and ARGV[4] or ARGV[3]
 for _, key in ipairs({ session, events, history, turns }) do

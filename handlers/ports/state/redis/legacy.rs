@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use redis::{Cmd, Value, cmd, pipe};
 
 use super::calls::seconds;
-use super::{AsyncAzureRedisManager, fields, parts, read};
+use super::{AsyncAzureRedisManager, content as entry_content, fields, packed, parts, read};
 use crate::error::{Error, Kind, Result};
 use crate::model::call::{Session, field};
 use crate::model::ids::CallId;
@@ -63,16 +63,17 @@ impl AsyncAzureRedisManager {
             invocation.arg(self.ttl(policy));
         }
         invocation.arg(if legacy.ended { "1" } else { "" }).arg(open_extra).arg(legacy.entries.len()).arg(session.len());
+        invocation.arg(legacy.key.as_deref().unwrap_or(""));
         for entry in &legacy.entries {
             let mut entry = entry.clone();
             entry.turn_id.push_str(suffix);
-            invocation.arg(&entry.turn_id).arg(serde_json::to_string(&entry).map_err(Error::internal)?);
+            invocation.arg(&entry.turn_id).arg(entry_content(&entry)?);
         }
         for (name, value) in session {
             invocation.arg(name).arg(value);
         }
         for (name, value) in &legacy.context {
-            invocation.arg(name).arg(value);
+            invocation.arg(name).arg(&packed(value)[..]);
         }
         parts(self.script(&invocation).await?)
     }
@@ -159,6 +160,7 @@ impl Legacy for AsyncAzureRedisManager {
                 self.touch_open(call, None).await?;
                 Ok(Imported::Archived)
             }
+            "rekey" => Ok(Imported::Rekey),
             _ => Err(Error::new(Kind::Conflict, "the turn ids of the legacy call are taken")),
         }
     }

@@ -23,6 +23,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::time::Timestamp;
 use crate::ports::breaker::Breaker;
 use crate::ports::clock::{Clock as _, SystemClock};
+use crate::ports::http;
 use crate::ports::identity::Identity;
 
 /// Time that one operation may take in all, its retry included.
@@ -92,10 +93,7 @@ pub fn install_tls13() {
 impl Link {
     pub(super) fn new(config: &RedisConfig, ca_file: Option<&Path>, identity: Option<Identity>) -> Result<Self> {
         install_tls13();
-        let root_cert = ca_file
-            .map(std::fs::read)
-            .transpose()
-            .map_err(|e| setting("SSL_CERT_FILE must be a readable PEM file, for example SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt", e))?;
+        let root_cert = ca_file.map(http::bundle_with).transpose()?;
         let certificates = TlsCertificates { client_tls: None, root_cert };
         let provider = match &config.auth {
             RedisAuth::Entra { username } => {

@@ -3,6 +3,7 @@
 use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 use redis::{Cmd, Value, cmd};
 
+use super::auditing::Operation;
 use super::link::Connection;
 use super::{AsyncAzureRedisManager, read};
 use crate::error::{Error, Result};
@@ -40,13 +41,12 @@ impl AsyncAzureRedisManager {
             None => SingleNodeRoutingInfo::Random,
         };
         let routing = &routing;
-        self.link
-            .idempotent(|connection| async move {
-                match connection {
-                    Connection::Single(mut connection) => command.query_async(&mut connection).await,
-                    Connection::Cluster(mut connection) => connection.route_command(command.clone(), RoutingInfo::SingleNode(routing.clone())).await,
-                }
-            })
-            .await
+        let work = self.link.idempotent(|connection| async move {
+            match connection {
+                Connection::Single(mut connection) => command.query_async(&mut connection).await,
+                Connection::Cluster(mut connection) => connection.route_command(command.clone(), RoutingInfo::SingleNode(routing.clone())).await,
+            }
+        });
+        self.audited(|| Operation::of(std::iter::once(command)), work).await
     }
 }

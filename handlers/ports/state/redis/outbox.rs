@@ -4,7 +4,7 @@
 use redis::{Value, pipe};
 
 use super::calls::exact;
-use super::{AsyncAzureRedisManager, entry, number, read};
+use super::{AsyncAzureRedisManager, entry, number, read, word};
 use crate::error::Result;
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
@@ -41,20 +41,25 @@ impl AsyncAzureRedisManager {
         let mut look = pipe();
         look.cmd("HMGET").arg(self.key(call, CallKey::Outbox)).arg(names);
         let [frames]: [Value; 1] = exact(self.pipeline(&look).await?)?;
-        let frames: Vec<Option<String>> = read(frames)?;
+        let frames: Vec<Option<Vec<u8>>> = read(frames)?;
         names.iter().zip(frames).filter_map(|(name, frame)| Some(pending(name.clone(), &frame?))).collect()
     }
 }
 
-/// Reads an outbox frame: `{since} {rev} {seq} {entry}`, for the end of the call without an entry.
-fn pending(field: String, frame: &str) -> Result<OutboxEntry> {
+/// What stands in a frame for no wrapped key.
+const NO_KEY: &str = "-";
+
+/// Reads an outbox frame: `{since} {rev} {key} {seq} {rev} {entry}`, for the end of the call without an entry.
+fn pending(field: String, frame: &[u8]) -> Result<OutboxEntry> {
     let (since, rest) = number(frame)?;
     let (rev, rest) = number(rest)?;
+    let (key, rest) = word(rest)?;
     let pending = if field == ENDED {
         Pending::Ended
     } else {
         let (seq, entry) = entry(rest)?;
         Pending::Turn { seq, rev: u32::try_from(rev).unwrap_or(u32::MAX), entry }
     };
-    Ok(OutboxEntry { field, since: Timestamp::from_millis(i64::try_from(since).unwrap_or(i64::MAX)), pending })
+    let key = Some(key.to_owned()).filter(|key| key != NO_KEY);
+    Ok(OutboxEntry { field, key, since: Timestamp::from_millis(i64::try_from(since).unwrap_or(i64::MAX)), pending })
 }

@@ -4,17 +4,21 @@ use futures::future::try_join_all;
 use redis::{Cmd, Pipeline, Value};
 
 use super::AsyncAzureRedisManager;
+use super::auditing::{Invocation, Operation};
 use crate::error::Result;
 
 impl AsyncAzureRedisManager {
     /// Runs a pipeline on the keys of one slot.
     pub(super) async fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Value>> {
-        self.link.idempotent(|mut connection| async move { pipeline.query_async(&mut connection).await }).await
+        let work = self.link.idempotent(|mut connection| async move { pipeline.query_async(&mut connection).await });
+        self.audited(|| Operation::of(pipeline.cmd_iter()), work).await
     }
 
     /// Runs a script that decides by ids, so that sending it twice is harmless.
-    pub(super) async fn script(&self, invocation: &redis::ScriptInvocation<'_>) -> Result<Value> {
-        self.link.idempotent(|mut connection| async move { invocation.invoke_async(&mut connection).await }).await
+    pub(super) async fn script(&self, invocation: &Invocation<'_>) -> Result<Value> {
+        let script = invocation.script();
+        let work = self.link.idempotent(|mut connection| async move { script.invoke_async(&mut connection).await });
+        self.audited(|| Operation::script(invocation), work).await
     }
 
     /// Runs independent pipelines at once, as one operation of the circuit breaker: while it tries whether the server is
@@ -24,7 +28,8 @@ impl AsyncAzureRedisManager {
             let pipeline = pipeline.clone();
             async move { pipeline.query_async(&mut connection).await }
         };
-        self.link.idempotent(|connection| try_join_all(pipelines.iter().map(move |p| one(p, connection.clone())))).await
+        let work = self.link.idempotent(|connection| try_join_all(pipelines.iter().map(move |p| one(p, connection.clone()))));
+        self.audited(|| Operation::pipelines(pipelines), work).await
     }
 
     /// Sends commands on keys of any slots at once: in a cluster each on its own, otherwise as one pipeline.

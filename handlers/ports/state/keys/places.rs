@@ -1,0 +1,54 @@
+//! What kind of key a name is, without its identifier, and the keys of canaries.
+
+use super::{RedisKeyManager, TtlPolicy};
+use crate::ports::state::inspect::KeyPlace;
+
+/// Types of data.
+const TYPES: [&str; 5] = ["call", "conversation", "worker", "cache", "system"];
+/// Components, and the kinds of cached values.
+const COMPONENTS: [&str; 17] = [
+    "session",
+    "events",
+    "worker",
+    "summary",
+    "context",
+    "history",
+    "turns",
+    "outbox",
+    "auth",
+    "affinity",
+    "heartbeat",
+    "tts",
+    "profile",
+    "index",
+    "open",
+    "calls",
+    "canary",
+];
+/// Stands for a component that is not known.
+const OTHER: &str = "other";
+
+impl RedisKeyManager {
+    /// `system:canary-{id}:canary`, string: a synthetic value of the exposure scan.
+    pub fn canary(&self, id: &str) -> String {
+        format!("{}:system:canary-{id}:canary", self.root)
+    }
+
+    /// What kind of key this is; none where it is neither ours nor a legacy one.
+    pub fn place(&self, key: &str) -> Option<KeyPlace> {
+        let Some(rest) = key.strip_prefix(&self.root()) else {
+            return self.legacy_owner(key).map(|_| KeyPlace { data_type: "legacy", component: OTHER });
+        };
+        let mut parts = rest.split(':');
+        let data_type = TYPES.iter().find(|known| Some(**known) == parts.clone().next()).copied().unwrap_or(OTHER);
+        // The kind of a cached value stands before its identifier.
+        let component = if data_type == "cache" { parts.nth(1) } else { parts.next_back() };
+        let component = COMPONENTS.iter().find(|known| Some(**known) == component).copied().unwrap_or(OTHER);
+        Some(KeyPlace { data_type, component })
+    }
+
+    /// The longest life that any key may have, in seconds.
+    pub fn longest_life(&self) -> u64 {
+        TtlPolicy::ALL.iter().map(|policy| self.ttl(*policy)).max().unwrap_or(0)
+    }
+}

@@ -1,0 +1,491 @@
+//! The state port with everything personal sealed: what every backend is wrapped in.
+//!
+//! In: values in clear, and raw user ids. Out: envelopes and tokens to the backend, and back. All values of a call are
+//! sealed under the call's key, bound to their Redis key, field and turn; the wrapped key lies in the session. Whatever was
+//! moved, cut or replaced is refused: an entry comes back without its words (`source` is then `refused`), a value of the
+//! context is left out. `Unavailable` where the call's key cannot be had, `Erased` where it is gone.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+
+use super::keys::{CallKey, RedisKeyManager};
+use super::legacy::{Imported, Legacy, ScanCursor, Scanned};
+use super::{
+    Archiving, Attempt, AuthStates, Calls, Closing, Known, Lease, OutboxEntry, Pending, Persons, Slice, StageTimes, State, StateHealth, Survey, Workers,
+};
+use crate::config::Config;
+use crate::error::{Error, Kind, Result};
+use crate::model::call::{Applied, CallChange, Effect, Outcome, Session, field};
+use crate::model::conversation::{AuthState, Committed, Entry, Loaded, TurnCommit, UserChange, Words};
+use crate::model::ids::{CallId, TurnId, UserId, UserToken, WorkerId};
+use crate::model::legacy::{LegacyCall, LegacyRaw};
+use crate::model::time::Timestamp;
+use crate::privacy::cipher::CallCipher;
+use crate::privacy::ciphers::Ciphers;
+use crate::privacy::envelope::Place;
+
+mod audio;
+mod inspection;
+
+/// How often a write is made again because the call turned out to have another key.
+const TRIES: u32 = 3;
+/// `source` of an entry whose words were refused.
+pub const REFUSED: &str = "refused";
+/// Field of a legacy section that holds the rest of it, sealed.
+const SEALED: &str = "sealed";
+
+/// A backend behind the seals.
+pub struct SealedState {
+    inner: Arc<dyn State>,
+    ciphers: Ciphers,
+    keys: RedisKeyManager,
+}
+
+impl SealedState {
+    /// Wraps a backend.
+    pub fn new(inner: Arc<dyn State>, ciphers: Ciphers, config: &Config) -> Self {
+        Self { inner, ciphers, keys: RedisKeyManager::new(config) }
+    }
+
+    /// The cipher of a call that has a session; none where it has none, or holds nothing sealed.
+    async fn existing(&self, call: &CallId) -> Result<Option<Arc<CallCipher>>> {
+        let wrap = match self.ciphers.known(call).await {
+            Some(wrap) => Some(wrap),
+            None => self.inner.facts(call).await?.and_then(|session| session.get(field::KEY).map(str::to_owned)),
+        };
+        match wrap {
+            Some(wrap) => self.ciphers.with(call, &wrap).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Another instance was faster to open the call: its key is the call's.
+    async fn take_key(&self, call: &CallId) -> Result<()> {
+        self.ciphers.forget(call).await;
+        self.existing(call).await.map(drop)
+    }
+
+    fn seal_entry(&self, cipher: &CallCipher, entry: &Entry) -> Result<Entry> {
+        let key = self.keys.call(cipher.call(), CallKey::History);
+        let field = words_field(entry.rev);
+        let words = serde_json::to_vec(&entry.words).map_err(Error::internal)?;
+        let sealed = cipher.seal_text(&Place::redis(&key, &entry.turn_id, &field), &words)?;
+        Ok(Entry { words: Words::default(), sealed: Some(sealed), ..entry.clone() })
+    }
+
+    /// The entry with its words; without them where they are refused.
+    fn open_entry(&self, cipher: &CallCipher, mut entry: Entry) -> Result<Entry> {
+        let Some(sealed) = entry.sealed.take() else { return Ok(entry) };
+        let key = self.keys.call(cipher.call(), CallKey::History);
+        let field = words_field(entry.rev);
+        let opened = cipher.open_text(&Place::redis(&key, &entry.turn_id, &field), &sealed);
+        match opened.and_then(|words| serde_json::from_slice(&words).map_err(|_| Error::internal("sealed words are not readable"))) {
+            Ok(words) => entry.words = words,
+            Err(e) if e.kind == Kind::Tampered => entry.source = Some(REFUSED.to_owned()),
+            Err(e) => return Err(e),
+        }
+        Ok(entry)
+    }
+
+    fn seal_value(&self, cipher: &CallCipher, key: CallKey, name: &str, value: &str) -> Result<String> {
+        let key = self.keys.call(cipher.call(), key);
+        cipher.seal_text(&Place::redis(&key, name, "value"), value.as_bytes())
+    }
+
+    /// A sealed value; none where it is refused. One that is not sealed is our own and passes.
+    fn open_value(&self, cipher: &CallCipher, key: CallKey, name: &str, value: String) -> Result<Option<String>> {
+        if !is_sealed(&value) {
+            return Ok(Some(value));
+        }
+        let key = self.keys.call(cipher.call(), key);
+        match cipher.open_text(&Place::redis(&key, name, "value"), &value) {
+            Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| Error::internal("a sealed value is no text")),
+            Err(e) if e.kind == Kind::Tampered => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// A value that may outlive the session: its wrap stands before it.
+    fn seal_alone(&self, cipher: &CallCipher, key: CallKey, name: &str, value: &str) -> Result<String> {
+        Ok(format!("{} {}", cipher.wrap(), self.seal_value(cipher, key, name, value)?))
+    }
+
+    async fn open_alone(&self, call: &CallId, key: CallKey, name: &str, value: String) -> Result<Option<String>> {
+        match value.split_once(' ') {
+            Some((wrap, sealed)) if is_sealed(sealed) => {
+                let cipher = self.ciphers.vault().call(call, wrap).await?;
+                self.open_value(&cipher, key, name, sealed.to_owned())
+            }
+            _ => Ok(Some(value)),
+        }
+    }
+
+    async fn open_auth(&self, call: &CallId, mut state: AuthState) -> Result<AuthState> {
+        if let Some(subject) = state.subject.take() {
+            state.subject = self.open_alone(call, CallKey::Auth, "subject", subject).await?;
+        }
+        Ok(state)
+    }
+
+    /// The token that stands for a user, noted as the call's before anything of them is kept.
+    async fn noted(&self, user: &UserId, call: &CallId) -> Result<UserId> {
+        let token = self.ciphers.vault().user_token(user).await?;
+        self.inner.note_call(&token, call).await?;
+        UserId::parse(token.as_str())
+    }
+
+    async fn seal_change(&self, cipher: &CallCipher, change: &CallChange) -> Result<CallChange> {
+        let mut sealed = change.clone();
+        if let Effect::Participants { participants, .. } = &mut sealed.effect {
+            *participants = self.seal_value(cipher, CallKey::Session, field::PARTICIPANTS, participants)?;
+        }
+        for (name, value) in sealed.fields.iter_mut().filter(|(name, _)| !field::CLEAR.contains(name)) {
+            *value = self.seal_value(cipher, CallKey::Session, name, value)?;
+        }
+        sealed.key = Some(cipher.wrap().to_owned());
+        Ok(sealed)
+    }
+
+    fn seal_turn(&self, cipher: &CallCipher, turn: &TurnCommit) -> Result<TurnCommit> {
+        let mut sealed = turn.clone();
+        sealed.entry = self.seal_entry(cipher, &turn.entry)?;
+        for (_, entry) in &mut sealed.revisions {
+            *entry = self.seal_entry(cipher, entry)?;
+        }
+        for (name, value) in &mut sealed.patch.set {
+            *value = self.seal_value(cipher, CallKey::Context, name, value)?;
+        }
+        sealed.key = Some(cipher.wrap().to_owned());
+        Ok(sealed)
+    }
+
+    fn seal_legacy(&self, cipher: &CallCipher, legacy: &LegacyCall) -> Result<LegacyCall> {
+        let mut sealed = legacy.clone();
+        for entry in &mut sealed.entries {
+            *entry = self.seal_entry(cipher, entry)?;
+        }
+        for (name, value) in &mut sealed.context {
+            *value = self.seal_value(cipher, CallKey::Context, name, value)?;
+        }
+        let extra = Value::Object(std::mem::take(&mut sealed.extra)).to_string();
+        sealed.extra.insert(SEALED.to_owned(), Value::String(self.seal_value(cipher, CallKey::Turns, super::legacy::EXTRA, &extra)?));
+        sealed.key = Some(cipher.wrap().to_owned());
+        Ok(sealed)
+    }
+
+    async fn open_loaded(&self, call: &CallId, mut loaded: Loaded) -> Result<Loaded> {
+        if let Some(auth) = loaded.auth.take() {
+            loaded.auth = Some(self.open_auth(call, auth).await?);
+        }
+        let wrap = loaded.session.as_ref().and_then(|session| session.get(field::KEY)).map(str::to_owned);
+        let Some(wrap) = wrap else { return Ok(loaded) };
+        let cipher = self.ciphers.with(call, &wrap).await?;
+        for entry in &mut loaded.window.entries {
+            *entry = self.open_entry(&cipher, std::mem::take(entry))?;
+        }
+        if let Some((seq, entry)) = loaded.saved.take() {
+            loaded.saved = Some((seq, self.open_entry(&cipher, entry)?));
+        }
+        for (name, value) in std::mem::take(&mut loaded.context) {
+            if let Some(value) = self.open_value(&cipher, CallKey::Context, &name, value)? {
+                loaded.context.insert(name, value);
+            }
+        }
+        Ok(loaded)
+    }
+}
+
+/// Which value the words of an entry are; the revision counts, so that an older one cannot stand in.
+fn words_field(rev: u32) -> String {
+    format!("words/{rev}")
+}
+
+fn is_sealed(value: &str) -> bool {
+    value.starts_with("e1.")
+}
+
+fn overtaken() -> Error {
+    Error::new(Kind::Unavailable, "the key of the call keeps changing")
+}
+
+#[async_trait]
+impl Calls for SealedState {
+    async fn register(&self, call: &CallId, now: Timestamp) -> Result<Known> {
+        self.inner.register(call, now).await
+    }
+
+    async fn apply(&self, change: &CallChange) -> Result<Applied> {
+        let mut change = change.clone();
+        if let Effect::Participants { phone_user: Some(user), .. } = &mut change.effect {
+            *user = self.noted(user, &change.call).await?;
+        }
+        if self.ciphers.is_off() {
+            return self.inner.apply(&change).await;
+        }
+        for _ in 0..TRIES {
+            let cipher = self.ciphers.current(&change.call).await?;
+            let applied = self.inner.apply(&self.seal_change(&cipher, &change).await?).await?;
+            if applied.outcome != Outcome::Rekey {
+                return Ok(applied);
+            }
+            self.take_key(&change.call).await?;
+        }
+        Err(overtaken())
+    }
+
+    async fn load(&self, call: &CallId, turn: &TurnId) -> Result<Loaded> {
+        self.open_loaded(call, self.inner.load(call, turn).await?).await
+    }
+
+    async fn commit(&self, turn: &TurnCommit) -> Result<Committed> {
+        let mut turn = turn.clone();
+        if let UserChange::Set(user) = &mut turn.user {
+            *user = self.noted(&UserId::parse(user.as_str())?, &turn.call).await?.to_string();
+        }
+        if self.ciphers.is_off() {
+            return self.inner.commit(&turn).await;
+        }
+        for _ in 0..TRIES {
+            let cipher = self.ciphers.current(&turn.call).await?;
+            match self.inner.commit(&self.seal_turn(&cipher, &turn)?).await? {
+                Committed::Rekey => self.take_key(&turn.call).await?,
+                Committed::Known(seq, entry) => return Ok(Committed::Known(seq, self.open_entry(&cipher, entry)?)),
+                committed => return Ok(committed),
+            }
+        }
+        Err(overtaken())
+    }
+
+    async fn settle(&self, call: &CallId, field: &str, rev: u32, stages: Option<(&TurnId, StageTimes)>) -> Result<()> {
+        self.inner.settle(call, field, rev, stages).await
+    }
+
+    async fn attach_profile(&self, call: &CallId, facts: &str) -> Result<()> {
+        if self.ciphers.is_off() {
+            return self.inner.attach_profile(call, facts).await;
+        }
+        let Some(cipher) = self.existing(call).await? else { return Ok(()) };
+        let facts = self.seal_value(&cipher, CallKey::Context, crate::model::conversation::PROFILE_KEY, facts)?;
+        self.inner.attach_profile(call, &facts).await
+    }
+
+    async fn open_calls(&self, partition: u8, skip: u64, limit: u64) -> Result<Vec<(CallId, Timestamp)>> {
+        self.inner.open_calls(partition, skip, limit).await
+    }
+
+    async fn survey(&self, calls: &[CallId]) -> Result<Vec<Survey>> {
+        self.inner.survey(calls).await
+    }
+
+    async fn touch_open(&self, call: &CallId, activity: Option<Timestamp>) -> Result<()> {
+        self.inner.touch_open(call, activity).await
+    }
+}
+
+#[async_trait]
+impl Archiving for SealedState {
+    async fn outbox(&self, call: &CallId) -> Result<Vec<String>> {
+        self.inner.outbox(call).await
+    }
+
+    async fn messages(&self, call: &CallId, fields: &[String]) -> Result<Vec<OutboxEntry>> {
+        let mut messages = self.inner.messages(call, fields).await?;
+        for message in &mut messages {
+            if let (Some(wrap), Pending::Turn { entry, .. }) = (&message.key, &mut message.pending) {
+                let cipher = self.ciphers.vault().call(call, wrap).await?;
+                *entry = self.open_entry(&cipher, std::mem::take(entry))?;
+            }
+        }
+        Ok(messages)
+    }
+
+    async fn history(&self, call: &CallId, from: u64, count: u64) -> Result<Slice> {
+        let mut slice = self.inner.history(call, from, count).await?;
+        if slice.entries.iter().any(|(_, entry)| entry.sealed.is_some()) {
+            let cipher = self.existing(call).await?.ok_or_else(|| Error::internal("a history without the key of its call"))?;
+            for (_, entry) in &mut slice.entries {
+                *entry = self.open_entry(&cipher, std::mem::take(entry))?;
+            }
+        }
+        Ok(slice)
+    }
+
+    async fn stages(&self, call: &CallId) -> Result<Vec<(String, StageTimes)>> {
+        self.inner.stages(call).await
+    }
+
+    async fn legacy_extra(&self, call: &CallId) -> Result<Option<String>> {
+        let Some(text) = self.inner.legacy_extra(call).await? else { return Ok(None) };
+        let mut outer: Map<String, Value> = serde_json::from_str(&text).map_err(|_| Error::internal("a legacy section is not readable"))?;
+        let Some(Value::String(sealed)) = outer.remove(SEALED) else { return Ok(Some(text)) };
+        let cipher = self.existing(call).await?.ok_or_else(|| Error::internal("a legacy section without the key of its call"))?;
+        let Some(inner) = self.open_value(&cipher, CallKey::Turns, super::legacy::EXTRA, sealed)? else {
+            return Ok(Some(json!({ "refused": true }).to_string()));
+        };
+        let mut inner: Map<String, Value> = serde_json::from_str(&inner).map_err(|_| Error::internal("a legacy section is not readable"))?;
+        inner.extend(outer);
+        Ok(Some(Value::Object(inner).to_string()))
+    }
+
+    async fn close(&self, closing: &Closing) -> Result<bool> {
+        if self.ciphers.is_off() {
+            return self.inner.close(closing).await;
+        }
+        let cipher = match self.existing(&closing.call).await? {
+            Some(cipher) => cipher,
+            None => self.ciphers.current(&closing.call).await?,
+        };
+        let summary = self.seal_alone(&cipher, CallKey::Summary, "summary", &closing.summary)?;
+        self.inner.close(&Closing { summary, ..closing.clone() }).await
+    }
+
+    async fn facts(&self, call: &CallId) -> Result<Option<Session>> {
+        let Some(mut session) = self.inner.facts(call).await? else { return Ok(None) };
+        let Some(wrap) = session.get(field::KEY).map(str::to_owned) else { return Ok(Some(session)) };
+        let cipher = self.ciphers.with(call, &wrap).await?;
+        for (name, value) in std::mem::take(&mut session.fields) {
+            if let Some(value) = self.open_value(&cipher, CallKey::Session, &name, value)? {
+                session.fields.insert(name, value);
+            }
+        }
+        Ok(Some(session))
+    }
+
+    async fn summary(&self, call: &CallId) -> Result<Option<String>> {
+        match self.inner.summary(call).await? {
+            Some(summary) => self.open_alone(call, CallKey::Summary, "summary", summary).await,
+            None => Ok(None),
+        }
+    }
+}
+
+#[async_trait]
+impl Persons for SealedState {
+    async fn note_call(&self, user: &UserToken, call: &CallId) -> Result<()> {
+        self.inner.note_call(user, call).await
+    }
+
+    async fn calls_of(&self, user: &UserToken) -> Result<Vec<CallId>> {
+        self.inner.calls_of(user).await
+    }
+
+    async fn rekey(&self, call: &CallId, old: &str, new: &str) -> Result<bool> {
+        let done = self.inner.rekey(call, old, new).await?;
+        self.ciphers.forget(call).await;
+        Ok(done)
+    }
+
+    async fn erase_call(&self, call: &CallId, tombstone: &str) -> Result<bool> {
+        self.ciphers.forget(call).await;
+        self.inner.erase_call(call, tombstone).await
+    }
+
+    async fn erase_user(&self, user: &UserToken) -> Result<()> {
+        self.inner.erase_user(user).await
+    }
+}
+
+#[async_trait]
+impl AuthStates for SealedState {
+    async fn auth(&self, call: &CallId) -> Result<Option<(AuthState, u64)>> {
+        match self.inner.auth(call).await? {
+            Some((state, left)) => Ok(Some((self.open_auth(call, state).await?, left))),
+            None => Ok(None),
+        }
+    }
+
+    async fn attempt_auth(&self, call: &CallId, state: &AuthState, max_attempts: u32) -> Result<Attempt> {
+        let mut state = state.clone();
+        if let (Some(subject), false) = (&mut state.subject, self.ciphers.is_off()) {
+            let cipher = match self.existing(call).await? {
+                Some(cipher) => cipher,
+                None => self.ciphers.current(call).await?,
+            };
+            *subject = self.seal_alone(&cipher, CallKey::Auth, "subject", subject)?;
+        }
+        Ok(match self.inner.attempt_auth(call, &state, max_attempts).await? {
+            Attempt::Taken(state, left) => Attempt::Taken(self.open_auth(call, state).await?, left),
+            Attempt::Locked(state, left) => Attempt::Locked(self.open_auth(call, state).await?, left),
+        })
+    }
+
+    async fn clear_auth(&self, call: &CallId) -> Result<bool> {
+        self.inner.clear_auth(call).await
+    }
+}
+
+#[async_trait]
+impl Workers for SealedState {
+    async fn claim(
+        &self,
+        call: &CallId,
+        worker: &WorkerId,
+        token: Option<&str>,
+        fresh_token: &str,
+        now: Timestamp,
+    ) -> Result<std::result::Result<Lease, Lease>> {
+        self.inner.claim(call, worker, token, fresh_token, now).await
+    }
+
+    async fn release(&self, call: &CallId, worker: &WorkerId, token: Option<&str>, now: Timestamp) -> Result<std::result::Result<bool, Lease>> {
+        self.inner.release(call, worker, token, now).await
+    }
+
+    async fn holder(&self, call: &CallId, now: Timestamp) -> Result<Option<Lease>> {
+        self.inner.holder(call, now).await
+    }
+
+    async fn heartbeat(&self, worker: &WorkerId, now: Timestamp) -> Result<u64> {
+        self.inner.heartbeat(worker, now).await
+    }
+}
+
+#[async_trait]
+impl StateHealth for SealedState {
+    async fn ping(&self) -> Result<()> {
+        self.inner.ping().await
+    }
+
+    async fn check(&self) -> Result<()> {
+        self.inner.check().await
+    }
+}
+
+#[async_trait]
+impl Legacy for SealedState {
+    async fn find(&self, call: &CallId) -> Result<Option<LegacyRaw>> {
+        self.inner.find(call).await
+    }
+
+    async fn import(&self, call: &CallId, legacy: &LegacyCall, now: Timestamp) -> Result<Imported> {
+        let mut legacy = legacy.clone();
+        for user in [&mut legacy.user, &mut legacy.phone_user].into_iter().flatten() {
+            *user = self.noted(user, call).await?;
+        }
+        if self.ciphers.is_off() {
+            return self.inner.import(call, &legacy, now).await;
+        }
+        for _ in 0..TRIES {
+            let cipher = self.ciphers.current(call).await?;
+            match self.inner.import(call, &self.seal_legacy(&cipher, &legacy)?, now).await? {
+                Imported::Rekey => self.take_key(call).await?,
+                imported => return Ok(imported),
+            }
+        }
+        Err(overtaken())
+    }
+
+    async fn mark_checked(&self, call: &CallId) -> Result<()> {
+        self.inner.mark_checked(call).await
+    }
+
+    async fn retire(&self, keys: &[String]) -> Result<()> {
+        self.inner.retire(keys).await
+    }
+
+    async fn scan(&self, cursor: ScanCursor) -> Result<Scanned> {
+        self.inner.scan(cursor).await
+    }
+}

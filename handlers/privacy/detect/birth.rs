@@ -1,0 +1,150 @@
+//! Dates of birth: dates of which is said that they are one.
+//!
+//! In: tokens. Out: findings. Any form of date counts, written or spoken, if a birth is announced before it, was asked
+//! for, or is named right behind it. Never fails.
+
+use super::context::{Asked, Context};
+use super::numbers::{Run, Sep, Shape};
+use super::tokens::{Kind, Text};
+use super::words::{self, Cue, Num};
+use super::{Found, Label};
+
+/// Finds them all.
+pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
+    let mut run = Run::default();
+    let mut context = Context::default();
+    let mut at = 0;
+    while at < text.tokens.len() {
+        let Some((last, whole)) = date(text, at, &mut run) else {
+            at += 1;
+            continue;
+        };
+        context.read(text, at, last, asked);
+        let birth = context.cues.iter().find(|near| !matches!(near.cue, Cue::Number | Cue::Mail | Cue::Phone));
+        let accepted = birth.is_some_and(|near| near.cue == Cue::Birth && (whole || near.direct || near.distance <= 3));
+        if accepted {
+            found.push(Found { first: at, last, label: Label::DateOfBirth, score: if whole { 0.9 } else { 0.7 } });
+            at = last + 1;
+        } else {
+            at += 1;
+        }
+    }
+}
+
+/// The last token of the date that begins here, and whether it is more than digits or a year.
+fn date(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
+    let token = text.get(at)?;
+    if token.info.num == Num::Month {
+        return month_first(text, at, run).map(|last| (last, true));
+    }
+    if let Some(end) = day(text, at, run) {
+        if let Some(last) = day_first(text, end, run) {
+            return Some((last, true));
+        }
+    }
+    digits(text, at, run)
+}
+
+/// "march third nineteen eighty four", "March 3rd, 1984", "march eighty four".
+fn month_first(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
+    let mut next = at + 1 + usize::from(text.sign(at + 1, b'.'));
+    next = skip(text, next, &["the", "uh", "um"]);
+    if let Some(end) = day(text, next, run) {
+        return Some(year(text, end, run).unwrap_or(end - 1));
+    }
+    let of = skip(text, at + 1, &["of", "in"]);
+    year(text, of, run)
+}
+
+/// " of march 1984" after a day.
+fn day_first(text: &Text<'_>, end: usize, run: &mut Run) -> Option<usize> {
+    let mut month = skip(text, end, &["of", "uh", "um", "day"]);
+    month += usize::from(text.sign(month, b'-') || text.sign(month, b'/'));
+    if text.get(month)?.info.num != Num::Month {
+        return None;
+    }
+    Some(year(text, month + 1, run).unwrap_or(month))
+}
+
+fn skip(text: &Text<'_>, mut at: usize, list: &[&str]) -> usize {
+    while text.one_of(at, list) {
+        at += 1;
+    }
+    at
+}
+
+/// Where the day that begins here ends: "third", "twenty first", "3rd", "14".
+fn day(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
+    let token = text.get(at)?;
+    match (token.kind, token.info.num) {
+        (Kind::Digits, _) => {
+            let value: u32 = text.said(at).parse().ok()?;
+            let end = at + 1 + usize::from(text.glued_after(at) && text.one_of(at + 1, &["st", "nd", "rd", "th"]));
+            (token.end - token.start <= 2 && (1..=31).contains(&value)).then_some(end)
+        }
+        (_, Num::Ordinal) => Some(at + 1),
+        (_, Num::Tens) if token.info.value <= 30 => {
+            let unit = at + 1 + usize::from(text.sign(at + 1, b'-'));
+            let follows = text.get(unit).is_some_and(|t| t.info.num == Num::Ordinal && t.info.value < 10 || t.info.num == Num::Unit && t.info.value > 0);
+            Some(if follows { unit + 1 } else { at + 1 })
+        }
+        (_, Num::Teen) => Some(at + 1),
+        (_, Num::Unit) => {
+            // "oh three"
+            let zero = token.info.value == 0;
+            let end = if zero { at + 2 } else { at + 1 };
+            run.digits.clear();
+            (!zero || text.get(at + 1).is_some_and(|t| t.info.num == Num::Unit)).then_some(end)
+        }
+        _ => None,
+    }
+}
+
+/// The last token of the year that begins here or behind a comma.
+fn year(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
+    let mut first = at + usize::from(text.sign(at, b',') || text.sign(at, b'-') || text.sign(at, b'/') || text.sign(at, b'\''));
+    first = skip(text, first, &["of", "in", "the", "year", "uh", "um", "and"]);
+    first += usize::from(text.get(first).is_some_and(|t| matches!(t.kind, Kind::Sign(b'\'' | 0))));
+    run.next(text, first)?;
+    if run.parts.first()?.first != first {
+        return None;
+    }
+    let near = run.parts.iter().enumerate().take_while(|(n, p)| *n == 0 || matches!(p.sep, Sep::Space | Sep::Dash)).count();
+    // The longest first: four digits of a century, a round year with a unit, two digits.
+    for taken in (1..=near.min(4)).rev() {
+        let last = run.parts[taken - 1];
+        let digits = &run.digits[..last.at + last.len];
+        let round = taken == 2 && run.parts[0].shape == Shape::Round && digits.len() == 5 && last.shape == Shape::Unit;
+        let century = digits.len() == 4 && (digits.starts_with(b"19") || digits.starts_with(b"20"));
+        if century || round || (digits.len() == 2 && taken <= 2) {
+            return Some(last.last);
+        }
+    }
+    None
+}
+
+/// "03/14/1984", "oh three fourteen eighty four", and "nineteen eighty four" where somebody was born in it.
+fn digits(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
+    let before = at.checked_sub(1);
+    let inside = before.is_some_and(|n| text.get(n).is_some_and(|t| t.kind == Kind::Digits || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens)));
+    if inside || !text.get(at).is_some_and(|t| t.kind == Kind::Digits || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Repeat)) {
+        return None;
+    }
+    run.next(text, at)?;
+    if run.parts.first()?.first != at || run.plus || run.amount {
+        return None;
+    }
+    let count = run.digits.len();
+    let listed = run.parts.iter().any(|p| p.sep == Sep::Correction);
+    let slashes = (at..run.last).any(|n| text.sign(n, b'/') || text.get(n).is_some_and(|t| t.info.sign == b'/'));
+    let year_alone = count == 4 && (run.digits.starts_with(b"19") || run.digits.starts_with(b"20"));
+    if year_alone {
+        let named = before.is_some_and(|n| text.one_of(n, &["in", "year", "is", "was", "of", "born"]));
+        let age = text.has(run.last + 1, words::UNIT);
+        return (named && !age).then_some((run.last, false));
+    }
+    let round = run.parts.iter().any(|p| p.shape == Shape::Round);
+    let whole = (5..=8).contains(&count) || (round && count <= 9);
+    (whole || (slashes && count >= 3) || (count == 4 && run.parts.len() >= 2) || (listed && count <= 14))
+        .then_some((run.last, slashes || whole && run.parts.len() == 3))
+}

@@ -1,0 +1,221 @@
+//! What the words near a number announce.
+//!
+//! In: tokens and the place of a number. Out: for each kind of cue how near the nearest one is, and whether only words
+//! such as "number is" stand between. Never fails; looks at a bounded number of tokens.
+
+use super::tokens::{Kind, Text};
+use super::words::{self, Cue, Num};
+
+/// How many tokens before a number are read.
+const BEFORE: usize = 16;
+
+/// How many tokens behind a number are read.
+const AFTER: usize = 8;
+
+/// How far away a cue is taken to be that was in the question before.
+const IN_QUESTION: usize = 40;
+
+/// What the agent asked for just before.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Asked {
+    /// A number, an address or a date.
+    pub cue: Cue,
+    /// A name.
+    pub name: bool,
+}
+
+impl Asked {
+    /// What is asked for after this text of the agent, given what was asked before: small remarks change nothing.
+    pub fn after(self, text: &Text<'_>) -> Self {
+        let read = Self::read(text);
+        let other = ["how", "what", "when", "where", "which", "why", "who", "anything", "thanks", "thank"];
+        let remark = read.cue == Cue::None && !read.name && !(0..text.tokens.len()).any(|n| text.one_of(n, &other));
+        if remark { Self { name: false, ..self } } else { read }
+    }
+
+    /// True where a birth was asked for.
+    pub fn birth(self) -> bool {
+        self.cue == Cue::Birth
+    }
+
+    /// Reads a question or a request; nothing where the text is neither.
+    pub fn read(text: &Text<'_>) -> Self {
+        let mut asked = Self::default();
+        let count = text.tokens.len();
+        let request = ["your", "please", "need", "confirm", "provide", "what", "whats", "which", "may", "can", "could", "tell", "and"];
+        if !(0..count).any(|n| text.sign(n, b'?') || text.one_of(n, &request)) {
+            return asked;
+        }
+        // The last thing that is named is what is asked for.
+        for at in count.saturating_sub(60)..count {
+            match cue(text, at) {
+                Cue::None => {}
+                // "the number on the card" asks for the card's.
+                Cue::Number if asked.cue != Cue::None => {}
+                found => (asked.cue, asked.name) = (found, false),
+            }
+            let person = at > 0 && text.one_of(at - 1, &["your", "last", "first", "full", "middle", "the", "a", "family", "callers"]);
+            if text.has(at, words::NAME) && (person || text.one_of(at + 1, &["please", "on"])) || text.one_of(at, &["surname", "lastname", "firstname"]) {
+                asked.name = true;
+            }
+        }
+        asked
+    }
+}
+
+/// One kind of cue near a number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Near {
+    pub cue: Cue,
+    /// Tokens between.
+    pub distance: usize,
+    /// Nothing but neutral words between.
+    pub direct: bool,
+}
+
+/// The cues near a number, nearest first.
+#[derive(Debug, Default)]
+pub(super) struct Context {
+    pub cues: Vec<Near>,
+    /// Nothing but hesitation and politeness around the number.
+    pub bare: bool,
+    /// A quantity: "dollars" follows.
+    pub unit: bool,
+    /// "last four" stands between cue and number.
+    pub last_digits: bool,
+}
+
+impl Context {
+    /// Reads around the tokens `first..=last`.
+    pub fn read(&mut self, text: &Text<'_>, first: usize, last: usize, asked: Asked) {
+        self.cues.clear();
+        self.last_digits = false;
+        self.bare = bare(text, first, last);
+        self.unit = text.has(last + 1, words::UNIT) || (text.sign(last + 1, b'%') || text.sign(last + 1, b'$'));
+        self.before(text, first);
+        if self.cues.iter().all(|near| near.cue == Cue::Number) {
+            self.after(text, last);
+        }
+        if self.cues.is_empty() && asked.cue != Cue::None && asked.cue != Cue::Mail {
+            let direct = (0..first).rev().take(BEFORE).all(|n| passes(text, n));
+            self.cues.push(Near { cue: asked.cue, distance: IN_QUESTION, direct });
+        }
+    }
+
+    fn before(&mut self, text: &Text<'_>, first: usize) {
+        let mut direct = true;
+        let mut crossed = false;
+        for distance in 0..BEFORE {
+            let Some(at) = first.checked_sub(distance + 1) else { break };
+            let Some(token) = text.get(at) else { break };
+            if token.kind == Kind::Mask {
+                break;
+            }
+            crossed |= token.kind == Kind::Digits || matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens);
+            self.last_digits |= text.one_of(at, &["last", "final"]);
+            let found = cue(text, at);
+            // What announces one number does not announce the next, except for telephone numbers.
+            let reaches = !crossed || matches!(found, Cue::Phone | Cue::Number);
+            if found != Cue::None && reaches && !self.cues.iter().any(|near| near.cue == found) {
+                self.cues.push(Near { cue: found, distance, direct });
+            }
+            direct &= passes(text, at) || found != Cue::None;
+        }
+    }
+
+    /// "... is my phone number".
+    fn after(&mut self, text: &Text<'_>, last: usize) {
+        let links = ["is", "thats", "that", "was", "its", "as"];
+        let owned = ["my", "on", "for", "the"];
+        let (mut linked, mut weakly) = (false, false);
+        for distance in 0..AFTER {
+            let at = last + 1 + distance;
+            let Some(token) = text.get(at) else { break };
+            if token.kind == Kind::Mask || token.kind == Kind::Digits || matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens) {
+                break;
+            }
+            linked |= distance < 2 && text.one_of(at, &links);
+            weakly |= distance < 2 && text.one_of(at, &owned);
+            let found = cue(text, at);
+            if found != Cue::None && found != Cue::Number && (linked || (weakly && found == Cue::Phone)) && !self.cues.iter().any(|near| near.cue == found) {
+                self.cues.push(Near { cue: found, distance: distance + 4, direct: distance < 5 });
+                break;
+            }
+        }
+    }
+
+    /// The nearest cue of this kind.
+    pub fn near(&self, cue: Cue) -> Option<Near> {
+        self.cues.iter().copied().find(|near| near.cue == cue)
+    }
+
+    /// True where a kind of cue is there at all.
+    pub fn has(&self, cue: Cue) -> bool {
+        self.near(cue).is_some()
+    }
+
+    /// True where the number is said to be that of a thing: an order, a flight.
+    pub fn of_a_thing(&self) -> bool {
+        let strongest = self.cues.iter().find(|near| near.cue != Cue::Number);
+        strongest.is_some_and(|near| near.cue == Cue::Thing && near.direct)
+    }
+}
+
+/// True for what may stand between a cue and its value.
+fn passes(text: &Text<'_>, at: usize) -> bool {
+    match text.get(at).map(|t| t.kind) {
+        Some(Kind::Word) => {
+            text.letter(at).is_some() || text.has(at, words::NEUTRAL | words::FILLER | words::CORRECT) || text.get(at).is_some_and(|t| t.info.sign != 0)
+        }
+        Some(Kind::Sign(sign)) => matches!(sign, b':' | b'#' | b'-' | b'=' | b',' | b'.' | b'?' | b'"' | b'\'' | b'(' | b')' | b'+' | 0),
+        _ => false,
+    }
+}
+
+/// True where a text holds nothing but the tokens `first..=last` and small talk.
+fn bare(text: &Text<'_>, first: usize, last: usize) -> bool {
+    let polite = ["thanks", "thank", "please", "hi", "hello", "bye", "great", "perfect", "cool", "alright", "mine", "absolutely", "certainly", "of", "course"];
+    let small = |at: usize| passes(text, at) || text.has(at, words::WEAK) || text.one_of(at, &polite) || text.sign(at, b'!');
+    let (before, after) = (first, text.tokens.len().saturating_sub(last + 1));
+    before <= 12 && after <= 12 && (0..first).all(small) && (last + 1..text.tokens.len()).all(small)
+}
+
+/// What the token announces; two words may announce more than each.
+fn cue(text: &Text<'_>, at: usize) -> Cue {
+    let Some(token) = text.get(at).filter(|t| t.kind == Kind::Word) else { return Cue::None };
+    let before = |list: &[&str]| at > 0 && text.one_of(at - 1, list);
+    if text.one_of(at, &["code", "codes"]) {
+        return match () {
+            () if before(&["area", "country", "dialling", "dialing", "dial"]) => Cue::Phone,
+            () if before(&["sort", "bank", "branch"]) => Cue::Account,
+            () if before(&["security", "verification", "access", "pass", "passcode", "secret", "cvv", "cvc", "entry", "door", "alarm", "time", "login"]) => {
+                Cue::Pin
+            }
+            () if before(&["zip", "post", "postal", "promo", "product", "error", "discount", "booking", "tracking", "confirmation", "reference", "status"]) => {
+                Cue::Thing
+            }
+            () => Cue::None,
+        };
+    }
+    match token.info.cue {
+        Cue::Social if text.word(at, "social") && text.one_of(at + 1, &["media", "network", "networks", "event"]) => Cue::None,
+        // "call 4 of 5", "text", "order" as verbs keep what they are; "express" belongs to American Express.
+        Cue::Birth
+            if text.one_of(at + 1, &["party", "gift", "present", "cake", "dinner", "trip", "card", "wishes", "week", "lunch", "discount", "song", "bonus"]) =>
+        {
+            Cue::None
+        }
+        Cue::None if text.word(at, "b") && at > 3 && text.sign(at - 1, b'.') && text.word(at - 2, "o") && text.word(at - 4, "d") => Cue::Birth,
+        Cue::None if text.one_of(at, &["with", "using"]) && before(&["pay", "paying", "paid"]) => Cue::Card,
+        Cue::None if text.word(at, "charge") => Cue::Card,
+        Cue::None if text.word(at, "express") && before(&["american"]) => Cue::Card,
+        Cue::None if text.word(at, "b") && before(&["o"]) && at > 1 && text.word(at - 2, "d") => Cue::Birth,
+        Cue::None if text.word(at, "v") && before(&["v"]) && at > 1 && text.word(at - 2, "c") => Cue::Pin,
+        Cue::None if text.word(at, "c") && before(&["v"]) && at > 1 && text.word(at - 2, "c") => Cue::Pin,
+        Cue::None if text.word(at, "n") && before(&["s"]) && at > 1 && text.word(at - 2, "s") => Cue::Social,
+        // A number that is somebody's is named after what it is of.
+        Cue::Thing if text.one_of(at, &["order", "case"]) && before(&["in", "to"]) => Cue::None,
+        // The card's number may be a case of its own: "gift card order".
+        cue => cue,
+    }
+}

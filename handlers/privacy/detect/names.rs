@@ -1,0 +1,249 @@
+//! Names of people, where the words around them leave no doubt: "my name is ...", "last name ... s m i t h", "mr ...".
+//!
+//! In: tokens. Out: findings. A name is the words behind its announcement up to the first that is in no name; where the
+//! text has capitals they decide. Letters that spell a name belong to it. Never fails.
+
+use super::context::Asked;
+use super::tokens::{Kind, Text};
+use super::words::{self, Cue, Num};
+use super::{Found, Label};
+
+/// Most words of a name in lower case.
+const LOWER: usize = 3;
+
+/// Most words of a name with capitals.
+const UPPER: usize = 5;
+
+/// Finds them all.
+pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
+    let shouted = !text.text.bytes().any(|b| b.is_ascii_lowercase());
+    let mut at = 0;
+    let mut announced = asked.name;
+    while at < text.tokens.len() {
+        announced |= text.has(at, words::NAME);
+        let begin = announcement(text, at).or_else(|| (at == 0 && asked.name).then(|| answer(text, shouted)).flatten());
+        let value = begin.and_then(|first| name(text, first, shouted)).or_else(|| said_of_oneself(text, at, shouted));
+        let value = value.map(|(first, last, score)| (first, spelled_after(text, last), score)).or_else(|| spelled(text, at, announced));
+        match value {
+            Some((first, last, score)) => {
+                found.push(Found { first, last, label: Label::PersonName, score });
+                announced = true;
+                at = last + 1;
+            }
+            None => at += 1,
+        }
+    }
+}
+
+fn skip_fillers(text: &Text<'_>, mut at: usize) -> usize {
+    while text.has(at, words::FILLER) || text.sign(at, b',') || text.sign(at, b'"') {
+        at += 1;
+    }
+    at
+}
+
+/// The first token behind an announcement at this place: "name is", "last name", "mr", "call me".
+fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
+    if text.has(at, words::TITLE) {
+        let next = at + 1 + usize::from(text.sign(at + 1, b'.'));
+        return text.get(next).is_some_and(|t| t.kind == Kind::Word && t.end - t.start > 1).then_some(next);
+    }
+    if text.one_of(at, &["names"]) && text.said(at).len() > 5
+        || text.word(at, "names") && at > 0 && text.one_of(at - 1, &["my", "his", "her", "the", "last", "first", "full", "middle", "sons", "wifes"])
+    {
+        return Some(skip_fillers(text, at + 1));
+    }
+    if !text.has(at, words::NAME) {
+        return None;
+    }
+    let part = at > 0 && text.one_of(at - 1, &["last", "first", "middle", "family", "given", "maiden", "full"])
+        || text.one_of(at, &["surname", "lastname", "firstname"]);
+    let mut next = skip_fillers(text, at + 1);
+    // "name on the account is"
+    let whose = text.one_of(next, &["on", "for", "of", "associated", "under"]);
+    if whose {
+        let end = (next..next + 7).find(|n| text.one_of(*n, &["is", "was"]) || text.sign(*n, b':'))?;
+        next = end;
+    }
+    let is = text.one_of(next, &["is", "was", "s"]) || text.sign(next, b':') || text.sign(next, b'=') || text.sign(next, b'-');
+    if is {
+        next += 1;
+    } else if !part {
+        return None;
+    }
+    Some(skip_fillers(text, next))
+}
+
+/// Where the name begins in an answer to the question for it.
+fn answer(text: &Text<'_>, shouted: bool) -> Option<usize> {
+    let leads = [
+        "yeah",
+        "yes",
+        "sure",
+        "its",
+        "it",
+        "is",
+        "okay",
+        "ok",
+        "of",
+        "course",
+        "so",
+        "well",
+        "the",
+        "thats",
+        "hi",
+        "hello",
+        "that",
+        "would",
+        "be",
+        "im",
+        "this",
+        "certainly",
+    ];
+    let mut at = 0;
+    while text.one_of(at, &leads) || text.has(at, words::FILLER) || text.sign(at, b',') || text.sign(at, b'.') {
+        at += 1;
+    }
+    let (_, last, _) = name(text, at, shouted)?;
+    let end = spelled_after(text, last);
+    let polite = ["thanks", "thank", "you", "please", "spelled", "with", "thats", "and", "that's"];
+    let over = text.get(end + 1).is_none_or(|t| t.kind == Kind::Sign(b'.') || t.kind == Kind::Sign(b',')) || text.one_of(end + 1, &polite);
+    over.then_some(at)
+}
+
+/// "this is anna smith calling", "i'm anna", "anna speaking".
+fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, usize, f32)> {
+    let begins = match () {
+        () if text.word(at, "this") && text.word(at + 1, "is") => at + 2,
+        () if text.one_of(at, &["im", "i'm", "i\u{2019}m"]) => at + 1,
+        () if text.word(at, "i") && text.word(at + 1, "am") => at + 2,
+        () if text.one_of(at, &["call", "calls"]) && text.word(at + 1, "me") => at + 2,
+        () if text.one_of(at, &["speaking", "talking"]) && text.one_of(at + 1, &["with", "to"]) => at + 2,
+        () if at == 0 && text.has(at, words::GIVEN) => at,
+        () => return None,
+    };
+    let begins = skip_fillers(text, begins);
+    let (first, last, _) = name(text, begins, shouted)?;
+    let given = text.has(first, words::GIVEN);
+    let calls = text.one_of(last + 1, &["speaking", "calling", "here"]) || (text.sign(last + 1, b',') && text.one_of(last + 2, &["speaking", "calling"]));
+    let from = text.one_of(last + 1, &["from", "and"]);
+    let ends = text.get(last + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'!' | b'?')));
+    let capitals = !shouted && capital(text, first) && first + 1 < last + 1 && last > first && capital(text, last);
+    let greeted = text.word(at, "this")
+        && (at == 0 || text.one_of(at - 1, &["hi", "hello", "hey", "yes", "yeah", "morning", "afternoon", "evening"]) || text.sign(at - 1, b','));
+    let sure = if begins == at {
+        given && calls
+    } else {
+        (calls && (given || capital(text, first) || text.word(at, "this")))
+            || (given && (last > first || ends || from || greeted))
+            || (capitals && (ends || from || greeted))
+    };
+    sure.then_some((first, last, 0.6))
+}
+
+/// True for a word that begins with a capital.
+fn capital(text: &Text<'_>, at: usize) -> bool {
+    text.get(at).is_some_and(|t| t.kind == Kind::Word) && text.said(at).starts_with(char::is_uppercase)
+}
+
+/// The name that begins here: first token, last token, how sure.
+fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f32)> {
+    let cased = capital(text, first) && !shouted;
+    let most = if cased { UPPER } else { LOWER };
+    let mut last = None;
+    let mut at = first;
+    let mut taken = 0;
+    while taken < most && belongs(text, at, cased, taken == 0) {
+        last = Some(at);
+        taken += 1;
+        at += 1;
+        // "Anne-Marie", "O'Neil" with its sign apart, "John F. Kennedy"
+        if (text.sign(at, b'-') || text.sign(at, b'.') && text.letter(at - 1).is_some()) && text.get(at).is_some_and(|t| t.glued) {
+            let joined = text.sign(at, b'-') && text.glued_after(at);
+            if joined || (text.sign(at, b'.') && belongs(text, at + 1, cased, false)) {
+                taken -= usize::from(joined);
+                at += 1;
+            }
+        }
+    }
+    // A particle or an initial alone ends no name.
+    let mut last = last?;
+    while last > first && (text.has(last, words::PARTICLE) && !cased || text.letter(last).is_some() && !cased) {
+        last -= 1;
+    }
+    let alone = last == first && text.get(first).is_some_and(|t| t.end - t.start < 2);
+    (!alone).then_some((first, last, 0.75))
+}
+
+/// True where a word belongs to a name.
+fn belongs(text: &Text<'_>, at: usize, cased: bool, begins: bool) -> bool {
+    let Some(token) = text.get(at).filter(|t| t.kind == Kind::Word) else { return false };
+    let info = token.info;
+    if text.letter(at).is_some() {
+        // An initial: a word of the name follows, not another letter.
+        let initial = text.get(at + 1 + usize::from(text.sign(at + 1, b'.'))).is_some_and(|t| t.kind == Kind::Word && t.end - t.start > 1);
+        return !begins && initial && !text.one_of(at, &["i", "a"]) && (!cased || capital(text, at));
+    }
+    if cased {
+        let particle = info.flags & words::PARTICLE != 0 && !begins && capital(text, at + 1);
+        let stop =
+            info.flags & words::STOP != 0 && (text.one_of(at, &["i'm", "i"]) || begins && !text.one_of(at, &["will", "may", "mark", "grace", "hope", "joy"]));
+        return particle || (capital(text, at) && !stop);
+    }
+    if info.flags & words::PARTICLE != 0 && text.get(at + 1).is_some_and(|t| t.kind == Kind::Word && t.info.flags & words::STOP == 0) {
+        return true;
+    }
+    let counts = !matches!(info.num, Num::None | Num::Month | Num::Slip);
+    let announces = info.cue != Cue::None && info.flags & words::GIVEN == 0;
+    info.flags & (words::STOP | words::FILLER | words::NAME | words::SPELL) == 0 && !counts && !announces && info.sign == 0
+}
+
+/// The last token of the letters that spell what ends here, or its own last token.
+fn spelled_after(text: &Text<'_>, last: usize) -> usize {
+    let mut at = last + 1;
+    let bridge = ["thats", "that's", "that", "is", "spelled", "spelt", "spell", "its", "spelling", "it's", "so", "as", "uh", "um"];
+    let mut steps = 0;
+    while steps < 5 && (text.one_of(at, &bridge) || text.sign(at, b',') || text.sign(at, b'.') || text.sign(at, b'-') || text.sign(at, b'(')) {
+        at += 1;
+        steps += 1;
+    }
+    letters(text, at, 2).unwrap_or(last)
+}
+
+/// Letters that spell a name which was announced before: "last name s m i t h", "it is spelled s m i t h".
+fn spelled(text: &Text<'_>, at: usize, announced: bool) -> Option<(usize, usize, f32)> {
+    let begins = text.letter(at).is_some() || text.has(at, words::NATO);
+    let fresh = at == 0 || text.letter(at - 1).is_none();
+    if !(announced && begins && fresh) || text.has(at, words::NATO) && text.letter(at).is_none() && !text.has(at + 1, words::NATO) {
+        return None;
+    }
+    let near = (at.saturating_sub(12)..at).any(|n| text.has(n, words::NAME | words::SPELL) || text.get(n).is_some_and(|t| t.kind == Kind::Mask)) || at < 8;
+    near.then(|| letters(text, at, 3)).flatten().map(|last| (at, last, 0.7))
+}
+
+/// The last token of at least so many letters in a row, with signs and "as in" between.
+fn letters(text: &Text<'_>, from: usize, least: usize) -> Option<usize> {
+    let mut count = 0;
+    let mut last = None;
+    let mut at = from;
+    while at < from + 90 {
+        let step = if text.word(at, "double") && text.spoken_letter(at + 1).is_some() { 1 } else { 0 };
+        if text.spoken_letter(at + step).is_none() {
+            break;
+        }
+        count += 1 + step;
+        at += 1 + step;
+        let letter = text.letter(at - 1);
+        let same = |n: usize| text.said(n).as_bytes().first().map(u8::to_ascii_uppercase) == letter && text.letter(n).is_none();
+        if letter.is_some() && text.word(at, "as") && text.word(at + 1, "in") && text.get(at + 2).is_some_and(|t| t.kind == Kind::Word) {
+            at += 3;
+        } else if letter.is_some() && text.one_of(at, &["for", "like", "as"]) && same(at + 1) {
+            at += 2;
+        }
+        last = Some(at - 1);
+        while text.sign(at, b'-') || text.sign(at, b',') || text.sign(at, b'.') || text.has(at, words::FILLER) || text.one_of(at, &["then", "space"]) {
+            at += 1;
+        }
+    }
+    last.filter(|_| count >= least)
+}

@@ -1,0 +1,441 @@
+//! Runs of digits as people say and recognisers write them: "four two five", "forty-two eleven", "double oh", "425",
+//! "eight hundred", with hesitation, small talk and corrections between.
+//!
+//! In: tokens. Out: one run after the other, each with its digits and its parts. What is glued to letters, an amount
+//! of money, a time or an ordinal is no part of a run. Never fails; each token is looked at a bounded number of times.
+
+use super::tokens::{Kind, Text};
+use super::words::{self, Cue, Num};
+
+/// How a part was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Digits.
+    Written,
+    /// One digit in words.
+    Unit,
+    /// Ten to ninety-nine in words.
+    Pair,
+    /// Hundreds and thousands.
+    Round,
+    /// Double, triple.
+    Repeat,
+}
+
+/// What stands before a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sep {
+    /// It is the first.
+    Start,
+    /// White space, or nothing.
+    Space,
+    /// A dash.
+    Dash,
+    /// A dot that touches both.
+    Dot,
+    /// A slash.
+    Slash,
+    /// A parenthesis.
+    Paren,
+    /// A comma, or the end of a sentence.
+    Comma,
+    /// Words.
+    Words,
+    /// Words that take something back.
+    Correction,
+}
+
+/// A part of a run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    /// First token.
+    pub first: usize,
+    /// Last token.
+    pub last: usize,
+    /// Its first digit in the run.
+    pub at: usize,
+    /// How many digits.
+    pub len: usize,
+    pub shape: Shape,
+    pub sep: Sep,
+}
+
+/// Digits that belong together as far as the text tells.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    pub parts: Vec<Part>,
+    /// ASCII.
+    pub digits: Vec<u8>,
+    /// First token, a plus or parenthesis included.
+    pub first: usize,
+    /// Last token.
+    pub last: usize,
+    /// A plus stands before it.
+    pub plus: bool,
+    /// It holds a parenthesis.
+    pub paren: bool,
+    /// It is an amount.
+    pub amount: bool,
+    /// Most digits that corrections may have taken back.
+    pub taken_back: usize,
+    /// Words of small talk inside.
+    pub weak: usize,
+    /// Most digits more that the same words may mean: "seventy two" is 72, or 70 and 2.
+    pub slack: usize,
+}
+
+/// Most tokens between two parts.
+const GAP: usize = 9;
+
+/// Most words of small talk between two parts.
+const SMALL_TALK: usize = 5;
+
+impl Run {
+    /// Finds the next run at or after a token; tells where to go on.
+    pub fn next(&mut self, text: &Text<'_>, from: usize) -> Option<usize> {
+        self.parts.clear();
+        self.digits.clear();
+        (self.plus, self.paren, self.amount, self.taken_back, self.weak, self.slack) = (false, false, false, 0, 0, 0);
+        let mut at = from;
+        loop {
+            text.get(at)?;
+            if let Some(end) = self.part(text, at, Sep::Start) {
+                self.begin(text, at);
+                return Some(self.rest(text, end));
+            }
+            at += 1;
+        }
+    }
+
+    /// What stands before the first part and belongs to it.
+    fn begin(&mut self, text: &Text<'_>, at: usize) {
+        self.first = at;
+        let mut before = at;
+        if before > 0 && text.sign(before - 1, b'(') {
+            before -= 1;
+            (self.first, self.paren) = (before, true);
+        }
+        let is_plus = |n: usize| text.sign(n, b'+') || text.word(n, "plus");
+        if before > 0 && is_plus(before - 1) {
+            (self.first, self.plus) = (before - 1, true);
+            // "(+44) 20 ..."
+            if before > 1 && text.sign(before - 2, b'(') && text.get(before - 1).is_some_and(|t| t.glued) {
+                (self.first, self.paren) = (before - 2, true);
+            }
+        }
+    }
+
+    /// The parts after the first, from a token on.
+    fn rest(&mut self, text: &Text<'_>, mut at: usize) -> usize {
+        while let Some((next, sep, weak)) = self.separator(text, at) {
+            let before = self.digits.len();
+            let Some(end) = self.part(text, next, sep) else { break };
+            self.weak += weak;
+            if sep == Sep::Correction {
+                self.taken_back += 6.min(before);
+            }
+            at = end;
+        }
+        self.last = self.parts.last().map_or(self.first, |p| p.last);
+        self.amount |= text.get(self.last + 1).is_some_and(|t| t.info.num == Num::Scale);
+        if self.paren && !(self.first..=self.last).any(|n| text.sign(n, b')')) {
+            // "(425 555 0123)": the parenthesis is not the number's.
+            self.first += usize::from(text.sign(self.first, b'('));
+            self.paren = false;
+        }
+        at
+    }
+
+    /// What stands between the parts, where the next one begins, and how much small talk that was.
+    fn separator(&mut self, text: &Text<'_>, from: usize) -> Option<(usize, Sep, usize)> {
+        let mut sep = Sep::Space;
+        let mut weak = 0;
+        let mut at = from;
+        while at < from + GAP {
+            let token = text.get(at)?;
+            if starts(text, at, !self.digits.is_empty()) {
+                return Some((at, sep, weak));
+            }
+            match token.kind {
+                Kind::Sign(b'-') => sep = sep_max(sep, Sep::Dash),
+                Kind::Sign(b'.') if token.glued && text.glued_after(at) => sep = sep_max(sep, Sep::Dot),
+                Kind::Sign(b'/') => sep = sep_max(sep, Sep::Slash),
+                Kind::Sign(b'(' | b')') => {
+                    self.paren |= text.sign(at, b')');
+                    sep = sep_max(sep, Sep::Paren);
+                }
+                Kind::Sign(b'.' | b',') => sep = sep_max(sep, Sep::Comma),
+                Kind::Word if text.has(at, words::CORRECT) => sep = Sep::Correction,
+                Kind::Word if token.info.sign != 0 && token.info.sign != b'+' => sep = sep_max(sep, Sep::Words),
+                // "my bad"
+                Kind::Word if text.word(at, "my") && text.has(at + 1, words::CORRECT) => sep = Sep::Correction,
+                Kind::Word if bracket(text, at) => sep = sep_max(sep, Sep::Words),
+                Kind::Word if text.has(at, words::FILLER) => sep = sep_max(sep, Sep::Words),
+                Kind::Word if text.has(at, words::WEAK) && weak < SMALL_TALK => {
+                    weak += 1;
+                    sep = sep_max(sep, Sep::Words);
+                }
+                // "last four": tells which digits come, and is none of them.
+                Kind::Word if counts_nothing(text, at) || announces(text, at) => sep = sep_max(sep, Sep::Words),
+                _ => return None,
+            }
+            at += 1;
+        }
+        None
+    }
+
+    /// Takes the part that begins at a token; tells where it ends.
+    fn part(&mut self, text: &Text<'_>, at: usize, sep: Sep) -> Option<usize> {
+        if !starts(text, at, !self.digits.is_empty()) {
+            return None;
+        }
+        let from = self.digits.len();
+        let token = text.get(at)?;
+        let (shape, end) = if token.kind == Kind::Digits {
+            self.digits.extend_from_slice(text.said(at).as_bytes());
+            self.written(text, at)
+        } else {
+            match token.info.num {
+                Num::Unit => {
+                    self.digits.push(b'0' + token.info.value);
+                    self.scaled(text, at + 1, Shape::Unit)
+                }
+                Num::Slip => {
+                    self.digits.push(b'0' + token.info.value);
+                    (Shape::Unit, at + 1)
+                }
+                Num::Teen => {
+                    self.digits.extend([b'1', b'0' + token.info.value % 10]);
+                    self.scaled(text, at + 1, Shape::Pair)
+                }
+                Num::Tens => self.tens(text, at, token.info.value / 10),
+                Num::Repeat => self.repeated(text, at, token.info.value)?,
+                _ => return None,
+            }
+        };
+        self.parts.push(Part { first: at, last: end - 1, at: from, len: self.digits.len() - from, shape, sep });
+        Some(end)
+    }
+
+    /// "8 hundred".
+    fn written(&mut self, text: &Text<'_>, at: usize) -> (Shape, usize) {
+        if text.get(at + 1).is_some_and(|t| matches!(t.info.num, Num::Hundred | Num::Thousand)) {
+            return self.scaled(text, at + 1, Shape::Written);
+        }
+        (Shape::Written, at + 1)
+    }
+
+    /// "forty", "forty two", "forty-two".
+    fn tens(&mut self, text: &Text<'_>, at: usize, tens: u8) -> (Shape, usize) {
+        let unit = if text.sign(at + 1, b'-') { at + 2 } else { at + 1 };
+        let follows = text.get(unit).filter(|t| t.info.num == Num::Unit && t.info.value > 0 && t.info.flags & words::FILLER == 0);
+        match follows {
+            Some(token) => {
+                self.digits.extend([b'0' + tens, b'0' + token.info.value]);
+                self.slack += usize::from(unit == at + 1);
+                self.scaled(text, unit + 1, Shape::Pair)
+            }
+            None => {
+                self.digits.extend([b'0' + tens, b'0']);
+                self.scaled(text, at + 1, Shape::Pair)
+            }
+        }
+    }
+
+    /// "hundred" and "thousand" after what was just taken.
+    fn scaled(&mut self, text: &Text<'_>, at: usize, shape: Shape) -> (Shape, usize) {
+        let Some(token) = text.get(at) else { return (shape, at) };
+        let zeros = match token.info.num {
+            Num::Hundred => 2,
+            Num::Thousand => 3,
+            _ => return (shape, at),
+        };
+        let and = usize::from(text.word(at + 1, "and"));
+        // "one hundred twenty three" is one number, "eight hundred five five five" is not.
+        let small = text.get(at + 1 + and).map_or(Num::None, |t| t.info.num);
+        let composed = matches!(small, Num::Teen | Num::Tens) || (and > 0 && small == Num::Unit);
+        if !composed {
+            self.digits.extend(std::iter::repeat_n(b'0', zeros));
+            let more = text.get(at + 1).is_some_and(|t| matches!(t.info.num, Num::Hundred | Num::Thousand));
+            self.amount |= more;
+            return (Shape::Round, at + 1 + usize::from(more));
+        }
+        self.slack += 2 * (1 - and);
+        let from = self.digits.len();
+        let first = at + 1 + and;
+        let value = text.get(first).map_or(0, |t| t.info.value);
+        let end = match small {
+            Num::Teen => {
+                self.digits.extend([b'1', b'0' + value % 10]);
+                first + 1
+            }
+            Num::Tens => {
+                let unit = if text.sign(first + 1, b'-') { first + 2 } else { first + 1 };
+                let follows = text.get(unit).filter(|t| t.info.num == Num::Unit && t.info.value > 0);
+                self.digits.extend([b'0' + value / 10, b'0' + follows.map_or(0, |t| t.info.value)]);
+                follows.map_or(first + 1, |_| unit + 1)
+            }
+            _ => {
+                self.digits.push(b'0' + value);
+                first + 1
+            }
+        };
+        let missing = zeros.saturating_sub(self.digits.len() - from);
+        self.digits.splice(from..from, std::iter::repeat_n(b'0', missing));
+        // "twenty three thousand four hundred": an amount.
+        self.amount |= text.get(end).is_some_and(|t| matches!(t.info.num, Num::Hundred | Num::Thousand));
+        (Shape::Round, end)
+    }
+
+    /// "double five", "triple 0".
+    fn repeated(&mut self, text: &Text<'_>, at: usize, times: u8) -> Option<(Shape, usize)> {
+        let digit = repeated_digit(text, at + 1)?;
+        self.digits.extend(std::iter::repeat_n(digit, usize::from(times)));
+        Some((Shape::Repeat, at + 2))
+    }
+}
+
+/// "open parenthesis", said aloud.
+fn bracket(text: &Text<'_>, at: usize) -> bool {
+    let sign = ["parenthesis", "paren", "parentheses", "bracket", "brackets", "parens"];
+    text.one_of(at, &sign) || (text.one_of(at, &["open", "close", "closed", "left", "right"]) && text.one_of(at + 1, &sign))
+}
+
+/// The stronger of two separators.
+fn sep_max(a: Sep, b: Sep) -> Sep {
+    if (a as u8) < (b as u8) { b } else { a }
+}
+
+fn repeated_digit(text: &Text<'_>, at: usize) -> Option<u8> {
+    let token = text.get(at)?;
+    match (token.kind, token.info.num) {
+        (Kind::Digits, _) if token.end - token.start == 1 => text.said(at).bytes().next(),
+        (_, Num::Unit) => Some(b'0' + token.info.value),
+        _ => None,
+    }
+}
+
+/// True where "four" in "the last four digits" tells how many digits come.
+fn announces(text: &Text<'_>, at: usize) -> bool {
+    let counts = |n: usize| text.get(n).is_some_and(|t| matches!(t.info.num, Num::Unit | Num::Teen) || t.kind == Kind::Digits && t.end - t.start <= 2);
+    let which = |n: usize| text.one_of(n, &["last", "first", "next", "final", "other", "remaining", "middle"]);
+    let tells = |n: usize| text.one_of(n, &["digits", "digit", "are", "is", "numbers", "were", "of"]);
+    let announced = |n: usize| counts(n) && (tells(n + 1) || (n > 0 && text.one_of(n - 1, &["last", "final"]))) && n > 0 && which(n - 1);
+    (which(at) && announced(at + 1)) || announced(at) || (counts(at) && text.one_of(at + 1, &["digits", "digit"]))
+}
+
+/// True where a word that counts counts nothing: "one moment", "this one".
+fn counts_nothing(text: &Text<'_>, at: usize) -> bool {
+    if announces(text, at) {
+        return true;
+    }
+    // "oh sorry", "oh no": no zero.
+    if text.one_of(at, &["oh", "o"]) && text.has(at + 1, words::CORRECT) {
+        return true;
+    }
+    if !text.word(at, "one") {
+        return false;
+    }
+    let after = ["second", "sec", "moment", "minute", "of", "more", "thing", "day", "time", "way", "another", "that", "who", "last", "question"];
+    let before = ["this", "that", "which", "any", "each", "every", "no", "the", "another", "only", "other", "which", "just", "new", "old", "good"];
+    text.one_of(at + 1, &after) || (at > 0 && text.one_of(at - 1, &before) && !follows_digit(text, at + 1))
+}
+
+fn follows_digit(text: &Text<'_>, at: usize) -> bool {
+    text.get(at).is_some_and(|t| t.kind == Kind::Digits || matches!(t.info.num, Num::Unit | Num::Repeat))
+}
+
+/// True where a part begins at this token.
+fn starts(text: &Text<'_>, at: usize, inside: bool) -> bool {
+    let Some(token) = text.get(at) else { return false };
+    match token.kind {
+        Kind::Digits => free(text, at) && !(inside && announces(text, at)),
+        Kind::Word => match token.info.num {
+            Num::Unit => !counts_nothing(text, at),
+            Num::Teen | Num::Tens => !announces(text, at),
+            Num::Repeat => repeated_digit(text, at + 1).is_some(),
+            Num::Slip => inside && slipped(text, at),
+            _ => false,
+        },
+        Kind::Sign(_) | Kind::Mask => false,
+    }
+}
+
+/// True where "for" or "to" stands between digits that were said one by one.
+fn slipped(text: &Text<'_>, at: usize) -> bool {
+    let unit = |n: usize| text.get(n).is_some_and(|t| t.info.num == Num::Unit || (t.kind == Kind::Digits && t.end - t.start <= 4));
+    let before = |n: usize| at.checked_sub(n).is_some_and(|n| unit(n) || text.get(n).is_some_and(|t| t.info.num == Num::Slip));
+    let after = unit(at + 1) || text.get(at + 1).is_some_and(|t| matches!(t.info.num, Num::Slip | Num::Repeat));
+    before(1) && before(2) && after
+}
+
+/// True for digits that are not glued to letters, money, times or thousands.
+fn free(text: &Text<'_>, at: usize) -> bool {
+    !joined_before(text, at) && !joined_after(text, at)
+}
+
+/// Most tokens that are followed from glue to glue.
+const CHAIN: usize = 10;
+
+fn is(text: &Text<'_>, at: usize, kinds: fn(Kind) -> bool) -> bool {
+    text.get(at).is_some_and(|t| kinds(t.kind))
+}
+
+/// A hyphen of one byte; longer dashes join sentences, not names.
+fn hyphen(text: &Text<'_>, at: usize) -> bool {
+    text.sign(at, b'-') && text.get(at).is_some_and(|t| t.end - t.start == 1)
+}
+
+/// True for a word that counts, and for what stands before numbers with a hyphen.
+fn harmless(text: &Text<'_>, at: usize) -> bool {
+    text.get(at).is_some_and(|t| !matches!(t.info.num, Num::None | Num::Month | Num::Ordinal) || t.info.cue == Cue::Phone)
+}
+
+/// "INV-2024", "a716-4466", "$5", "10:30", "1,234".
+fn joined_before(text: &Text<'_>, start: usize) -> bool {
+    let mut at = start;
+    while at > 0 && start - at < CHAIN && text.get(at).is_some_and(|t| t.glued) {
+        let digits = is(text, at, |kind| kind == Kind::Digits);
+        if digits && is(text, at - 1, |kind| matches!(kind, Kind::Word | Kind::Sign(b'$' | b'_' | b'=' | b'\\' | b'&' | b'*'))) {
+            return true;
+        }
+        if hyphen(text, at) && is(text, at - 1, |kind| kind == Kind::Word) && !harmless(text, at - 1) {
+            return true;
+        }
+        let thousands = text.sign(at - 1, b',') && text.get(at).is_some_and(|t| t.end - t.start == 3);
+        let inside = at > 1 && text.get(at - 1).is_some_and(|t| t.glued) && is(text, at - 2, |kind| kind == Kind::Digits);
+        if digits && inside && (thousands || text.sign(at - 1, b':')) {
+            return true;
+        }
+        if !is(text, at - 1, |kind| matches!(kind, Kind::Digits | Kind::Sign(b'-'))) {
+            return false;
+        }
+        at -= 1;
+    }
+    false
+}
+
+/// The same on the other side: "446655-a", "5%", "3rd"; but "0123x45" goes on with an extension.
+fn joined_after(text: &Text<'_>, start: usize) -> bool {
+    let mut at = start;
+    while at - start < CHAIN && text.glued_after(at) {
+        let digits = is(text, at, |kind| kind == Kind::Digits);
+        if digits && is(text, at + 1, |kind| matches!(kind, Kind::Sign(b'%' | b'$' | b'_' | b'&' | b'*'))) {
+            return true;
+        }
+        if is(text, at + 1, |kind| kind == Kind::Word) && (digits || hyphen(text, at)) {
+            let extension = text.one_of(at + 1, &["x", "ext", "extn", "extension"]);
+            return !extension && !(hyphen(text, at) && harmless(text, at + 1));
+        }
+        let thousands = text.sign(at + 1, b',') && text.get(at + 2).is_some_and(|t| t.end - t.start == 3);
+        let inside = text.glued_after(at + 1) && is(text, at + 2, |kind| kind == Kind::Digits);
+        if digits && inside && (thousands || text.sign(at + 1, b':')) {
+            return true;
+        }
+        if !is(text, at + 1, |kind| matches!(kind, Kind::Digits | Kind::Sign(b'-'))) {
+            return false;
+        }
+        at += 1;
+    }
+    false
+}

@@ -1,0 +1,269 @@
+//! Cuts a text into words, digits and signs, each with its place in the text.
+//!
+//! In: a text, which is never rewritten. Out: tokens in order; white space stands between them as "not glued". A mask
+//! (`[LABEL]`) is one token that joins nothing. Never fails.
+
+use super::Label;
+use super::words::{self, Cue, Info, Num};
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Letters, with apostrophes inside.
+    Word,
+    /// ASCII digits.
+    Digits,
+    /// One sign; dashes of all kinds are `-`, unknown signs are 0.
+    Sign(u8),
+    /// A value that was found, or a mask that the text holds already.
+    Mask,
+}
+
+/// A piece of the text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Token {
+    /// First byte.
+    pub start: u32,
+    /// Byte after the last.
+    pub end: u32,
+    /// What it is.
+    pub kind: Kind,
+    /// No white space before it.
+    pub glued: bool,
+    /// What is known of a word.
+    pub info: Info,
+}
+
+/// A text and its tokens.
+pub(super) struct Text<'a> {
+    /// As it was said.
+    pub text: &'a str,
+    /// In order.
+    pub tokens: Vec<Token>,
+    /// What kinds of value the tokens can make at all.
+    pub hints: Hints,
+}
+
+/// What stands in a text at all, so that most detectors need not look.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Hints {
+    /// Digits, and words that count.
+    pub numbers: u32,
+    /// Signs and words that stand for `@`.
+    pub at: bool,
+    /// Signs and words that stand for `.` inside something.
+    pub dots: bool,
+    /// Two colons.
+    pub colons: u32,
+    /// A word that announces or carries a name.
+    pub names: bool,
+    /// A word that announces a birth.
+    pub birth: bool,
+    /// Words of one letter, or letters glued to digits.
+    pub letters: u32,
+}
+
+impl<'a> Text<'a> {
+    /// Reads a text, which must be shorter than 4 GiB.
+    pub fn new(text: &'a str) -> Self {
+        let mut this = Self { text, tokens: Vec::with_capacity(text.len() / 4 + 4), hints: Hints::default() };
+        this.read();
+        this
+    }
+
+    fn read(&mut self) {
+        let bytes = self.text.as_bytes();
+        let mut at = 0;
+        let mut glued = false;
+        while at < bytes.len() {
+            let byte = bytes[at];
+            if byte.is_ascii_whitespace() {
+                at += 1;
+                glued = false;
+                continue;
+            }
+            let (kind, end) = if byte.is_ascii_digit() {
+                (Kind::Digits, end_of(bytes, at, |b| b.is_ascii_digit()))
+            } else if byte.is_ascii_alphabetic() {
+                (Kind::Word, self.word_end(at))
+            } else if byte == b'[' {
+                mask_end(bytes, at).map_or((Kind::Sign(byte), at + 1), |end| (Kind::Mask, end))
+            } else if byte.is_ascii() {
+                (Kind::Sign(byte), at + 1)
+            } else {
+                let Some(c) = self.text[at..].chars().next() else { return };
+                let end = at + c.len_utf8();
+                if c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{202a}'..='\u{202e}') {
+                    // Marks of direction and width stand in pasted numbers and separate nothing.
+                    glued = glued && !c.is_whitespace();
+                    at = end;
+                    continue;
+                }
+                if c.is_alphabetic() { (Kind::Word, self.word_end(at)) } else { (Kind::Sign(plain(c)), end) }
+            };
+            self.push(kind, at, end, glued);
+            at = end;
+            glued = true;
+        }
+    }
+
+    /// Where the word that starts here ends.
+    fn word_end(&self, start: usize) -> usize {
+        let bytes = self.text.as_bytes();
+        let mut at = start;
+        while at < bytes.len() {
+            let byte = bytes[at];
+            if byte.is_ascii_alphabetic() {
+                at += 1;
+            } else if byte == b'\'' {
+                if !bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic) {
+                    break;
+                }
+                at += 1;
+            } else if byte.is_ascii() {
+                break;
+            } else {
+                let Some(c) = self.text[at..].chars().next() else { break };
+                let inside = c.is_alphabetic() || (c == '\u{2019}' && bytes.get(at + c.len_utf8()).is_some_and(u8::is_ascii_alphabetic));
+                // Marks on letters belong to the word.
+                if !inside && !matches!(c, '\u{300}'..='\u{36f}') {
+                    break;
+                }
+                at += c.len_utf8();
+            }
+        }
+        at
+    }
+
+    fn push(&mut self, kind: Kind, start: usize, end: usize, glued: bool) {
+        let mut info = Info::default();
+        match kind {
+            Kind::Word => {
+                info = words::look_up(&self.text[start..end]);
+                let hints = &mut self.hints;
+                hints.numbers += u32::from(!matches!(info.num, Num::None | Num::Slip | Num::Scale));
+                hints.at |= info.flags & words::AT != 0;
+                hints.dots |= info.sign == b'.';
+                hints.names |= info.flags & (words::NAME | words::TITLE | words::SPELL) != 0 || info.flags & words::GIVEN != 0;
+                hints.birth |= info.cue == Cue::Birth;
+                hints.letters += u32::from(end - start == 1 || info.flags & words::NATO != 0);
+            }
+            Kind::Digits => self.hints.numbers += 1,
+            Kind::Sign(b'@') => self.hints.at = true,
+            Kind::Sign(b'.') => self.hints.dots |= glued,
+            Kind::Sign(b':') => self.hints.colons += 1,
+            Kind::Sign(_) | Kind::Mask => {}
+        }
+        // A text is cut into pieces far below 4 GiB before it is read.
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        self.tokens.push(Token { start: place(start), end: place(end), kind, glued, info });
+    }
+
+    /// The token at a place, if there is one.
+    pub fn get(&self, at: usize) -> Option<&Token> {
+        self.tokens.get(at)
+    }
+
+    /// The token before a place.
+    pub fn before(&self, at: usize) -> Option<&Token> {
+        at.checked_sub(1).and_then(|at| self.tokens.get(at))
+    }
+
+    /// What a token says.
+    pub fn said(&self, at: usize) -> &'a str {
+        self.tokens.get(at).map_or("", |t| &self.text[t.start as usize..t.end as usize])
+    }
+
+    /// True for a word with one of these flags.
+    pub fn has(&self, at: usize, flags: u32) -> bool {
+        self.tokens.get(at).is_some_and(|t| t.info.flags & flags != 0)
+    }
+
+    /// True for this sign.
+    pub fn sign(&self, at: usize, sign: u8) -> bool {
+        self.tokens.get(at).is_some_and(|t| t.kind == Kind::Sign(sign))
+    }
+
+    /// True for this word, in any case.
+    pub fn word(&self, at: usize, word: &str) -> bool {
+        if !self.tokens.get(at).is_some_and(|t| t.kind == Kind::Word) {
+            return false;
+        }
+        let said = self.said(at);
+        if said.len() == word.len() {
+            return said.eq_ignore_ascii_case(word);
+        }
+        // Apostrophes count nothing: "that's" is "thats".
+        said.len() > word.len() && said.chars().filter(|c| !matches!(c, '\'' | '\u{2019}')).map(|c| c.to_ascii_lowercase()).eq(word.chars())
+    }
+
+    /// True for one of these words.
+    pub fn one_of(&self, at: usize, words: &[&str]) -> bool {
+        words.iter().any(|word| self.word(at, word))
+    }
+
+    /// The letter that a token of one letter is, in upper case.
+    pub fn letter(&self, at: usize) -> Option<u8> {
+        let token = self.tokens.get(at)?;
+        let single = token.kind == Kind::Word && token.end - token.start == 1;
+        single.then(|| self.text.as_bytes()[token.start as usize].to_ascii_uppercase())
+    }
+
+    /// The letter that a token stands for: itself, or the first of a word of the phonetic alphabet.
+    pub fn spoken_letter(&self, at: usize) -> Option<u8> {
+        self.letter(at).or_else(|| self.has(at, words::NATO).then(|| self.said(at).as_bytes()[0].to_ascii_uppercase()))
+    }
+
+    /// True where a token follows this one without white space.
+    pub fn glued_after(&self, at: usize) -> bool {
+        self.tokens.get(at + 1).is_some_and(|t| t.glued)
+    }
+
+    /// Turns a range of tokens into one mask.
+    pub fn cover(&mut self, ranges: &[(usize, usize)]) {
+        let mut kept = Vec::with_capacity(self.tokens.len());
+        let mut ranges = ranges.iter().peekable();
+        let mut at = 0;
+        while at < self.tokens.len() {
+            let token = self.tokens[at];
+            match ranges.peek() {
+                Some((first, last)) if *first == at => {
+                    let end = self.tokens.get(*last).map_or(token.end, |t| t.end);
+                    kept.push(Token { end, kind: Kind::Mask, info: Info::default(), ..token });
+                    at = *last + 1;
+                    ranges.next();
+                }
+                _ => {
+                    kept.push(token);
+                    at += 1;
+                }
+            }
+        }
+        self.tokens = kept;
+    }
+}
+
+fn end_of(bytes: &[u8], start: usize, belongs: impl Fn(u8) -> bool) -> usize {
+    bytes[start..].iter().position(|b| !belongs(*b)).map_or(bytes.len(), |n| start + n)
+}
+
+/// Where the mask that starts with this bracket ends.
+fn mask_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let end = end_of(bytes, start + 1, |b| b.is_ascii_uppercase() || b == b'_');
+    let inside = std::str::from_utf8(bytes.get(start + 1..end)?).ok()?;
+    (bytes.get(end) == Some(&b']') && Label::ALL.iter().any(|label| label.as_str() == inside)).then_some(end + 1)
+}
+
+/// The plain form of a sign.
+fn plain(c: char) -> u8 {
+    match c {
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe63}' | '\u{ff0d}' => b'-',
+        '\u{ff0b}' => b'+',
+        '\u{ff08}' => b'(',
+        '\u{ff09}' => b')',
+        '\u{ff20}' => b'@',
+        '\u{ff0e}' | '\u{b7}' | '\u{2024}' => b'.',
+        '\u{20ac}' | '\u{a3}' | '\u{a5}' | '\u{20b9}' | '\u{20bd}' => b'$',
+        _ => 0,
+    }
+}

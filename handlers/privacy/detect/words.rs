@@ -1,0 +1,329 @@
+//! The words that the detector knows: what they count, join, announce or end.
+//!
+//! One look-up per word of a text, without regard to case and apostrophes. The lists are English, as the recogniser's
+//! language is; written values need no words. A word may carry several meanings; the detectors choose by its place.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// What a word counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Num {
+    /// Nothing.
+    #[default]
+    None,
+    /// 0 to 9.
+    Unit,
+    /// 10 to 19.
+    Teen,
+    /// 20, 30 to 90.
+    Tens,
+    /// "hundred".
+    Hundred,
+    /// "thousand".
+    Thousand,
+    /// "million" and above: an amount, never part of a value.
+    Scale,
+    /// "double", "triple": how often the next digit stands.
+    Repeat,
+    /// A word that recognisers write for a digit ("for", "to", "ate"); a digit only between digits.
+    Slip,
+    /// "first" to "thirtieth"; the value is the day.
+    Ordinal,
+    /// "january" to "december"; the value is the month.
+    Month,
+}
+
+/// What a word announces about the number near it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Cue {
+    /// Nothing.
+    #[default]
+    None,
+    /// A telephone number for certain.
+    Phone,
+    /// Somebody is called, or "number" without saying which.
+    Number,
+    /// A payment card.
+    Card,
+    /// A social security number.
+    Social,
+    /// An account.
+    Account,
+    /// A secret of few digits.
+    Pin,
+    /// A birth.
+    Birth,
+    /// An e-mail address.
+    Mail,
+    /// A number that is nobody's: order, ticket, version, flight.
+    Thing,
+}
+
+/// Skipped between the parts of a value: hesitation.
+pub(super) const FILLER: u32 = 1;
+/// Skipped between the parts of a value, if few: small talk.
+pub(super) const WEAK: u32 = 1 << 1;
+/// A word that is in no name and no mailbox.
+pub(super) const STOP: u32 = 1 << 2;
+/// Stands between a cue and its value.
+pub(super) const NEUTRAL: u32 = 1 << 3;
+/// What was said before it was wrong.
+pub(super) const CORRECT: u32 = 1 << 4;
+/// Makes the number before it a quantity.
+pub(super) const UNIT: u32 = 1 << 5;
+/// Stands for its first letter.
+pub(super) const NATO: u32 = 1 << 6;
+/// The last label of a domain.
+pub(super) const TLD: u32 = 1 << 7;
+/// The last label of a domain, and too common a word to make one by itself.
+pub(super) const TLD_WORD: u32 = 1 << 8;
+/// A provider of mailboxes.
+pub(super) const PROVIDER: u32 = 1 << 9;
+/// Mister.
+pub(super) const TITLE: u32 = 1 << 10;
+/// Particle inside a name.
+pub(super) const PARTICLE: u32 = 1 << 11;
+/// What one does at a site or a place, so that no mailbox stands before its "at".
+pub(super) const PLACE: u32 = 1 << 12;
+/// "at".
+pub(super) const AT: u32 = 1 << 13;
+/// Spells what follows.
+pub(super) const SPELL: u32 = 1 << 14;
+/// "name" and its kin.
+pub(super) const NAME: u32 = 1 << 15;
+/// A given name that is known as such.
+pub(super) const GIVEN: u32 = 1 << 16;
+
+/// What is known of a word.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Info {
+    /// The constants above, joined.
+    pub flags: u32,
+    /// What it counts.
+    pub num: Num,
+    /// How much.
+    pub value: u8,
+    /// What it announces.
+    pub cue: Cue,
+    /// The sign that it speaks ("dot"), or 0.
+    pub sign: u8,
+}
+
+/// Longest word that is looked up, in bytes.
+const LONGEST: usize = 16;
+
+const FLAGS: &[(u32, &str)] = &[
+    (FILLER, "ehm ahem ooh uh um uhm umm uhh er erm ah eh hm hmm mm mmm mhm huh like"),
+    (
+        WEAK,
+        "and then so okay ok yeah yes yep right thats its it you know let me see lets i think guess again next space hold on just well \
+         followed by comes a second sec moment minute the number is are rest last digits pause comma im also got that all ready bear with check give where was this back",
+    ),
+    (CORRECT, "no sorry wait actually correction oops scratch rather mean strike nope pardon excuse mistake whoops instead make bad fault apologies"),
+    (
+        NEUTRAL,
+        "is was number numbers no num nr code id its it the my our his her their your a an of for to on and are be full complete long \
+         digits digit please thats that here s uh um er erm hmm like so ok okay yeah yes sure new old current card bank credit debit security \
+         reads as follows would should use this ending with secret personal main checking savings holder equals primary account file says set \
+         changed reset i think guess believe just say again one time today still savings business joint me reading value count give you actually well now sorry",
+    ),
+    (
+        UNIT,
+        "dollars dollar bucks euros euro pounds pound cents cent percent people persons units unit pieces items boxes miles mile kilometers \
+         kilometres km kg kilos kilograms grams meters metres feet foot inches minutes minute hours hour seconds days day weeks week months month \
+         years year times degrees points votes copies pages customers users square gallons liters litres calories steps words lines rows \
+         records residents inhabitants million billion pm am oclock megabytes gigabytes mb gb bytes watts volts hundredths yen rupees pesos \
+         francs tons tonnes acres hectares employees members subscribers views likes followers orders calls requests",
+    ),
+    (
+        NATO,
+        "alpha alfa bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike november oscar papa quebec romeo sierra \
+         tango uniform victor whiskey whisky xray yankee zulu",
+    ),
+    (
+        TLD,
+        "com org net edu gov mil io co uk de fr es nl eu ca au nz jp cn ru br mx ch se dk fi pl cz ie pt gr tr za kr sg hk tw il ar cl pe ae sa \
+         eg ng ke hu ro bg hr sk lt lv ee ua info biz dev app xyz online site tech cloud ai tv fm gg ly cc ws name mobi pro jobs travel museum int \
+         example test invalid localhost local ltd inc health bank store shop blog club email agency digital group media network solutions \
+         systems world academy law life live news company consulting th vn ph my id pk bd lk np ir iq lb jo kw qa om bh ma tn dz gh tz ug lu mt cy \
+         cat page link work services finance support center city today zone family care space fun icu top vip website host press",
+    ),
+    (TLD_WORD, "me in it is be to at so no us am as my by do id la pm tv"),
+    (
+        PROVIDER,
+        "gmail googlemail yahoo hotmail outlook icloud aol protonmail proton gmx msn live ymail comcast verizon fastmail zoho mac tutanota \
+         rocketmail sbcglobal bellsouth btinternet orange free wanadoo",
+    ),
+    (TITLE, "mr mrs ms dr mister missus"),
+    (PARTICLE, "de van der den von la le del della di da dos bin ibn al el mac mc st san ter ten du"),
+    (
+        PLACE,
+        "look looking looked shop shopping shopped order ordered ordering buy buying bought work works working worked arrive arrived meet meeting \
+         met find found see saw seen available located based registered account stay stayed stop stopped start started live lives lived site \
+         website page online visit visited visiting check checked checking log logged logging sign signed login book booked booking store reading \
+         read went going go sale price support team office listed posted free open opens closes opened today tomorrow now again later",
+    ),
+    (AT, "at"),
+    (SPELL, "spelled spelt spell spelling spells letters"),
+    (NAME, "name names surname lastname firstname nickname forename"),
+];
+
+/// Words that are in no name and no mailbox by themselves.
+const STOPS: &str = "a about above account actually address after again all almost already also although always am an and another any anybody anyone \
+    anything are around as ask asked asking associated at attached away back be because been before being below but by bye call called calling came can \
+    cant cannot card change changed check come common confirm correct could day different difficult did didnt do does doesnt doing done dont down during \
+    each easy either email emails emailed else ending english even ever every everything fine first for friend from full general gets get getting give go going \
+    good got great had hard has have havent having he hello help her here hey hi him his how however i id if ill im important in inbox incorrect inside into is \
+    isnt it its ive just keep know last later left let lets like line listed little ll long look looking lot mail mailed made make many may maybe me mean \
+    misspelled missing more morning most much must my myself name named names need needs never new next no nobody none nope not nothing now number of off oh \
+    ok okay on once only or order other our out over please possible pretty printed private pronounced put quite rare reach read ready really \
+    registered right said same saw say says see send sent set she short should showing since so some something sorry speak speaking speakin \
+    spelled spelling spell spells spelt still such supposed sure take tell text than thank thanks that thats the their them then there theres these \
+    they theyre thing things think this those though through to today together told too took tomorrow tonight try trying two under unique unless \
+    unknown until unusual up us use used user username using very via want wanted wants was wasnt way we weird well went were what whats when where \
+    which while who whos whose why will with without wont word work would write written wrong yeah yep yes yesterday yet you your youre yours \
+    afternoon evening sir madam maam contact reply message forward copy link type enter domain website site login password profile subject reach \
+    hmm uh um er erm uhm ah eh linked capital lowercase uppercase changing calls having company business phone mobile cell fax tel telephone \
+    visit available located based work works working arrive arrived meet meeting found find see seen shop shopping buying bought buy ordered stay \
+    staying live lives lived living looked page online logged signed registering check checking checked born married single retired spouse wife husband \
+    son daughter mother father brother sister boss manager agent customer client caller account's isn't one";
+
+const CUES: &[(Cue, &str)] = &[
+    (Cue::Phone, "phone phones telephone tel mobile cell cellphone cellular fax landline whatsapp sms dial callback hotline handset telefon ph"),
+    (Cue::Number, "number numbers call calling text ring reach contact digits voicemail called"),
+    (Cue::Card, "card cards visa mastercard amex discover maestro jcb diners credit debit unionpay cardholder"),
+    (Cue::Social, "ssn social socials"),
+    (Cue::Account, "account accounts acct acc routing member membership customer bban giro aba"),
+    (Cue::Pin, "pin pins cvv cvc cvvs cvn passcode pincode otp pincodes passcodes"),
+    (Cue::Birth, "born birth birthday birthdate dob birthdays"),
+    (Cue::Mail, "email emails mail gmail inbox mailbox emailed"),
+    (
+        Cue::Thing,
+        "order orders serial tracking ticket confirmation reference ref invoice case booking reservation claim part model version item sku po quote \
+         receipt transaction shipment package parcel awb vin imei isbn upc barcode meter lot batch flight build error zip postal postcode zipcode \
+         promo coupon voucher guid uuid room gate seat bus train route product purchase incident bug issue release firmware revision batches \
+         authorization conf confirmations job article catalogue catalog channel chapter page section paragraph patent ean asin \
+         container plate docket session lottery tag asset hash commit checksum population timestamp epoch balance total \
+         sum amount price cost costs paid invoices tickets",
+    ),
+];
+
+const SIGNS: &[(&str, u8)] = &[
+    ("dot", b'.'),
+    ("period", b'.'),
+    ("point", b'.'),
+    ("underscore", b'_'),
+    ("underline", b'_'),
+    ("dash", b'-'),
+    ("hyphen", b'-'),
+    ("minus", b'-'),
+    ("plus", b'+'),
+    ("slash", b'/'),
+    ("colon", b':'),
+];
+
+const UNITS: &[(&str, u8)] = &[
+    ("zero", 0),
+    ("oh", 0),
+    ("o", 0),
+    ("nought", 0),
+    ("naught", 0),
+    ("nil", 0),
+    ("ought", 0),
+    ("zeros", 0),
+    ("one", 1),
+    ("two", 2),
+    ("three", 3),
+    ("four", 4),
+    ("five", 5),
+    ("six", 6),
+    ("seven", 7),
+    ("eight", 8),
+    ("nine", 9),
+    ("niner", 9),
+    ("ones", 1),
+    ("fives", 5),
+];
+
+const TEENS: &str = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen";
+const TENS: &str = "twenty thirty forty fifty sixty seventy eighty ninety";
+const ORDINALS: &str = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth \
+    seventeenth eighteenth nineteenth twentieth";
+const MONTHS: &str = "january february march april may june july august september october november december";
+const SHORT_MONTHS: &str = "jan feb mar apr may jun jul aug sep oct nov dec";
+const SLIPS: &[(&str, u8)] =
+    &[("for", 4), ("fore", 4), ("to", 2), ("too", 2), ("ate", 8), ("won", 1), ("tree", 3), ("tu", 2), ("sicks", 6), ("sex", 6), ("fife", 5), ("nein", 9)];
+/// Names that callers give often, so that a name needs less around it. Those that are words as well are left out.
+const GIVEN_NAMES: &str = "james john robert michael william david richard joseph thomas charles christopher daniel matthew anthony donald steven paul \
+    andrew joshua kenneth kevin brian george timothy ronald edward jason jeffrey ryan jacob gary nicholas eric jonathan stephen larry justin scott \
+    brandon benjamin samuel gregory alexander patrick jack dennis jerry tyler aaron jose adam nathan henry peter zachary kyle noah ethan jeremy \
+    mary patricia jennifer linda elizabeth barbara susan jessica sarah karen lisa nancy betty sandra margaret ashley kimberly emily donna michelle \
+    carol amanda melissa deborah stephanie rebecca laura sharon cynthia kathleen amy angela shirley anna brenda pamela emma nicole helen samantha \
+    katherine christine debra rachel carolyn janet maria catherine heather diane olivia julie joyce victoria ruth virginia lauren kelly christina \
+    joan evelyn judith andrea hannah megan cheryl jacqueline martha madison teresa gloria sara janice ann kathryn abigail sophia frances jean alice \
+    judy isabella julia denise amber danielle marilyn beverly charlotte natalie theresa diana brittany kayla alexis lori jane lucas liam oliver \
+    mohammed muhammad ahmed ali fatima omar hassan priya raj wei yuki chen carlos juan luis miguel pedro sofia elena ivan olga pierre marie hans \
+    klaus jan sven lars erik ingrid giulia marco luca paolo anita sanjay amit sunil tom tim ben sam dan joe mike dave steve chris matt nick alex kate \
+    jenny beth meg sue tony greg jeff jim bob bill ted fred harry leo max oscar felix victor simon martin philip phil keith craig derek dylan";
+
+static WORDS: LazyLock<HashMap<&'static str, Info>> = LazyLock::new(build);
+
+fn build() -> HashMap<&'static str, Info> {
+    let mut words: HashMap<&'static str, Info> = HashMap::with_capacity(2048);
+    for (flag, list) in FLAGS {
+        list.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= flag);
+    }
+    STOPS.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= STOP);
+    GIVEN_NAMES.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= GIVEN);
+    for (cue, list) in CUES {
+        list.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().cue = *cue);
+    }
+    SIGNS.iter().for_each(|(word, sign)| words.entry(word).or_default().sign = *sign);
+    let mut count = |word: &'static str, num: Num, value: usize| {
+        let info = words.entry(word).or_default();
+        (info.num, info.value) = (num, u8::try_from(value).unwrap_or_default());
+    };
+    SLIPS.iter().for_each(|(word, value)| count(word, Num::Slip, usize::from(*value)));
+    MONTHS.split_ascii_whitespace().enumerate().for_each(|(n, word)| count(word, Num::Month, n + 1));
+    SHORT_MONTHS.split_ascii_whitespace().enumerate().for_each(|(n, word)| count(word, Num::Month, n + 1));
+    ORDINALS.split_ascii_whitespace().enumerate().for_each(|(n, word)| count(word, Num::Ordinal, n + 1));
+    count("thirtieth", Num::Ordinal, 30);
+    count("sept", Num::Month, 9);
+    UNITS.iter().for_each(|(word, value)| count(word, Num::Unit, usize::from(*value)));
+    TEENS.split_ascii_whitespace().enumerate().for_each(|(n, word)| count(word, Num::Teen, n + 10));
+    TENS.split_ascii_whitespace().enumerate().for_each(|(n, word)| count(word, Num::Tens, (n + 2) * 10));
+    count("fourty", Num::Tens, 40);
+    count("hundred", Num::Hundred, 0);
+    count("thousand", Num::Thousand, 0);
+    ["million", "billion", "trillion", "millions", "thousands", "hundreds"].into_iter().for_each(|word| count(word, Num::Scale, 0));
+    for (word, times) in [("double", 2), ("triple", 3), ("treble", 3), ("quadruple", 4), ("quad", 4)] {
+        count(word, Num::Repeat, times);
+    }
+    words
+}
+
+/// What is known of this word; nothing for most.
+pub(super) fn look_up(word: &str) -> Info {
+    let mut key = [0_u8; LONGEST];
+    let mut length = 0;
+    for byte in word.bytes() {
+        if byte == b'\'' {
+            continue;
+        }
+        if !byte.is_ascii_alphabetic() || length == LONGEST {
+            return apostrophised(word);
+        }
+        key[length] = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    std::str::from_utf8(&key[..length]).ok().and_then(|key| WORDS.get(key)).copied().unwrap_or_default()
+}
+
+/// The typographic apostrophe, which is rare.
+fn apostrophised(word: &str) -> Info {
+    if word.len() > LONGEST || !word.contains('\u{2019}') {
+        return Info::default();
+    }
+    look_up(&word.replace('\u{2019}', ""))
+}
