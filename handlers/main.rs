@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rtvoice::error::{Error, Result};
 
+mod erase;
 mod keys;
 mod local;
 mod migrate;
@@ -32,11 +33,13 @@ enum Command {
     Demo(local::DemoArguments),
     /// Take over calls from the legacy layouts in Redis
     Migrate(rtvoice::ops::migrate::MigrateArgs),
-    /// Rotate keys, count them, or seal anew what older ones sealed
-    Keys(rtvoice::ops::keys::KeysArgs),
     /// Find personal values
     #[command(subcommand)]
     Pii(pii::PiiCommand),
+    /// Erase a person everywhere, or hold and release their data
+    EraseUser(erase::Arguments),
+    /// Rotate keys, count them, or seal anew what older ones sealed
+    Keys(rtvoice::ops::keys::KeysArgs),
     /// Print an archived call
     Transcript(transcript::Arguments),
 }
@@ -57,8 +60,9 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => local::dev(&arguments),
         Command::Demo(arguments) => local::demo(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),
-        Command::Keys(arguments) => keys::run(&arguments),
         Command::Pii(command) => pii::run(&command),
+        Command::EraseUser(arguments) => erase::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
         Command::Transcript(arguments) => transcript::run(&arguments),
     }
 }

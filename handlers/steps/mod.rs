@@ -4,6 +4,7 @@ pub mod archive;
 pub mod archiving;
 pub mod audit;
 pub mod compliance;
+pub mod erasure;
 pub mod events;
 pub mod exposure;
 pub mod health;

@@ -208,7 +208,6 @@ fn parts(app: &Rtvoice) -> Parts {
         vault: Arc::clone(&app.app.vault),
         clock: Arc::clone(&app.app.clock),
         audit: app.app.audit.clone(),
-        vault: Arc::clone(&app.app.vault),
         ciphers: app.app.ciphers.clone(),
         audio: app.app.audio.clone(),
         cache_takes: true.into(),
