@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod archiving;
 pub mod audit;
+pub mod breach;
 pub mod compliance;
 pub mod erasure;
 pub mod events;

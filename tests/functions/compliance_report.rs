@@ -209,6 +209,8 @@ fn parts(app: &Rtvoice) -> Parts {
         vault: Arc::clone(&app.app.vault),
         clock: Arc::clone(&app.app.clock),
         audit: app.app.audit.clone(),
+        breach_webhook: None,
+        security: rtvoice::steps::breach::Watch::default(),
         ciphers: app.app.ciphers.clone(),
         audio: app.app.audio.clone(),
         cache_takes: true.into(),

@@ -125,6 +125,8 @@ impl Rtvoice {
             state: Arc::new(Switchable { inner: Arc::clone(&plain.state), switch: state.clone() }),
             documents: faulty,
             audit: plain.audit.clone(),
+            breach_webhook: plain.breach_webhook.clone(),
+            security: rtvoice::steps::breach::Watch::default(),
             queue: Arc::new(Switchable { inner: Arc::clone(&plain.queue), switch: queue.clone() }),
             embedded_queue: plain.embedded_queue.clone(),
             speech: Arc::clone(&voice) as _,

@@ -1,6 +1,8 @@
 //! Privacy: sealing, keys and what follows from them.
 
 mod audit;
+mod audit_redis;
+mod breach;
 mod envelope;
 mod keys;
 mod root_key;
