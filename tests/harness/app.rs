@@ -360,6 +360,17 @@ impl Rtvoice {
         rows.map(|body| serde_json::from_str(&body.unwrap()).unwrap()).collect()
     }
 
+    /// What is parked, with its bodies in clear, which rest sealed.
+    pub async fn parked(&self) -> Vec<Value> {
+        let mut documents = self.documents_in(Container::DeadLetters);
+        for document in &mut documents {
+            assert!(document["body"].as_str().unwrap().starts_with("e1."), "{document}");
+            document["body"] = rtvoice::steps::parking::opened(&self.app, document).await.unwrap().into();
+            document.as_object_mut().unwrap().remove("subject");
+        }
+        documents
+    }
+
     /// The header of a call's archive and its turns in order.
     pub async fn archive(&self, call: &str) -> Option<rtvoice::steps::archive::Archived> {
         rtvoice::steps::archive::read(&self.app, &rtvoice::model::ids::CallId::parse(call).unwrap()).await.unwrap()
