@@ -360,6 +360,17 @@ impl Rtvoice {
         rows.map(|body| serde_json::from_str(&body.unwrap()).unwrap()).collect()
     }
 
+    /// What is parked, with its bodies in clear, which rest sealed.
+    pub async fn parked(&self) -> Vec<Value> {
+        let mut documents = self.documents_in(Container::DeadLetters);
+        for document in &mut documents {
+            assert!(document["body"].as_str().unwrap().starts_with("e1."), "{document}");
+            document["body"] = rtvoice::steps::parking::opened(&self.app, document).await.unwrap().into();
+            document.as_object_mut().unwrap().remove("subject");
+        }
+        documents
+    }
+
     /// The header of a call's archive and its turns in order.
     pub async fn archive(&self, call: &str) -> Option<rtvoice::steps::archive::Archived> {
         rtvoice::steps::archive::read(&self.app, &rtvoice::model::ids::CallId::parse(call).unwrap()).await.unwrap()
@@ -425,6 +436,27 @@ impl Rtvoice {
             lines.extend(rows.map(|row| format!("{table} {:?}", row.unwrap())));
         }
         lines
+    }
+
+    /// A copy of the whole file, as a backup has it.
+    pub fn state_copy(&self) -> std::path::PathBuf {
+        let copy = self.app.config.embedded_path.with_file_name("copy.db");
+        self.file().execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+        copy
+    }
+
+    /// Puts the keys of such a copy back into the state store, in place of those of the same name.
+    pub fn restore_state(&self, copy: &std::path::Path) {
+        let file = self.file();
+        file.execute("ATTACH ?1 AS copy", [copy.to_str().unwrap()]).unwrap();
+        let script = "PRAGMA foreign_keys = ON;
+            DELETE FROM main.state_keys WHERE key IN (SELECT key FROM copy.state_keys);
+            INSERT INTO main.state_keys SELECT id + 1000000, key, expires_at FROM copy.state_keys;
+            INSERT INTO main.state_fields SELECT key_id + 1000000, field, value FROM copy.state_fields;
+            INSERT INTO main.state_items SELECT key_id + 1000000, position, value FROM copy.state_items;
+            INSERT INTO main.state_members SELECT key_id + 1000000, member, score FROM copy.state_members;
+            INSERT INTO main.state_values SELECT key_id + 1000000, value FROM copy.state_values;";
+        file.execute_batch(script).unwrap();
     }
 
     fn file(&self) -> rusqlite::Connection {

@@ -6,13 +6,12 @@
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::rotate::CALL_SCOPED_MS;
 use super::{Keys, Vault, users};
 use crate::error::{Kind, Result};
 use crate::model::ids::UserToken;
-use crate::model::time::Timestamp;
 use crate::ports::documents::{Condition, Container, Document, Put};
 use crate::privacy::envelope::{self, Algorithm, Header, Place};
 
@@ -129,24 +128,16 @@ impl Vault {
                 Err(e) => return Err(e),
             }
         }
-        if done.resealed > 0 && (dry || !self.write(container, document).await?) {
+        if done.resealed > 0 && (dry || !self.write(container, &document).await?) {
             done.resealed = 0;
             done.passed_over = u64::from(!dry);
         }
         Ok(done)
     }
 
-    /// Writes a document that was sealed anew, with the rest of its life; false where somebody else changed it meanwhile.
-    async fn write(&self, container: Container, document: Document) -> Result<bool> {
-        let keys = self.on()?;
-        let mut body = document.body;
-        let expires = body.get("expiresAt").and_then(Value::as_str).and_then(Timestamp::parse);
-        if let (Some(expires), Some(body)) = (expires, body.as_object_mut()) {
-            // The record counts a life from the last write.
-            let seconds = (expires.since(keys.stored.clock.now()) / 1000).clamp(1, i64::from(i32::MAX));
-            body.insert("ttl".to_owned(), json!(seconds));
-        }
-        let put = keys.stored.documents.put(container, &body, Condition::Matches(&document.etag)).await?;
+    /// Writes a document that was sealed anew; false where somebody else changed it meanwhile.
+    async fn write(&self, container: Container, document: &Document) -> Result<bool> {
+        let put = self.on()?.stored.documents.put(container, &document.body, Condition::Matches(&document.etag)).await?;
         Ok(matches!(put, Put::Done(_)))
     }
 }
