@@ -7,6 +7,7 @@
 //! - [`functions`]: one story per function; a function never calls another.
 //! - [`steps`]: what several functions have in common.
 //! - [`model`]: the rules, pure.
+//! - [`privacy`]: what keeps personal values from resting in clear.
 //! - [`ports`]: what the app needs from outside: contracts, and their backends beside them.
 //! - [`app`]: chooses the backends; nothing else names them.
 //! - [`config`]: reads the environment; nothing else does.

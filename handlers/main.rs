@@ -7,6 +7,7 @@ use rtvoice::error::{Error, Result};
 
 mod local;
 mod migrate;
+mod pii;
 mod serve;
 mod transcript;
 
@@ -30,6 +31,8 @@ enum Command {
     Demo(local::DemoArguments),
     /// Take over calls from the legacy layouts in Redis
     Migrate(rtvoice::ops::migrate::MigrateArgs),
+    /// Find or mask personal values in lines of JSON
+    Pii(rtvoice::ops::pii::PiiArgs),
     /// Print an archived call
     Transcript(transcript::Arguments),
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => local::dev(&arguments),
         Command::Demo(arguments) => local::demo(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),
+        Command::Pii(arguments) => pii::run(&arguments),
         Command::Transcript(arguments) => transcript::run(&arguments),
     }
 }

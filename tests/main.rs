@@ -11,5 +11,6 @@ mod layout;
 mod legacy;
 mod manifest;
 mod phrase;
+mod privacy;
 mod properties;
 mod settings;

@@ -1,3 +1,4 @@
 //! Operators' commands.
 
 pub mod migrate;
+pub mod pii;

@@ -83,7 +83,9 @@ fn fragments(text: &Text<'_>, spans: &[Span]) -> Vec<Fragment> {
         if (taken.is_some() && !soft) || run.amount {
             continue;
         }
-        let words = |range: std::ops::Range<usize>| range.filter(|n| !text.has(*n, words::FILLER | words::WEAK) && text.get(*n).is_some_and(|t| t.kind == Kind::Word)).count();
+        let words = |range: std::ops::Range<usize>| {
+            range.filter(|n| !text.has(*n, words::FILLER | words::WEAK) && text.get(*n).is_some_and(|t| t.kind == Kind::Word)).count()
+        };
         found.push(Fragment { start, end, digits: run.digits.clone(), soft, before: words(0..run.first), after: words(run.last + 1..text.tokens.len()) });
     }
     found
@@ -92,10 +94,8 @@ fn fragments(text: &Text<'_>, spans: &[Span]) -> Vec<Fragment> {
 /// Joins the newest caller's text with the ones before it.
 fn join(said: &[Said<'_>], from: usize, spans: &mut [Vec<Span>]) {
     let Some(newest) = (from..said.len()).rev().find(|n| said[*n].role == Role::Caller) else { return };
-    let texts: Vec<(usize, Vec<Fragment>)> = (from..=newest)
-        .filter(|n| said[*n].role == Role::Caller)
-        .map(|n| (n, fragments(&Text::new(said[n].text), &spans[n])))
-        .collect();
+    let texts: Vec<(usize, Vec<Fragment>)> =
+        (from..=newest).filter(|n| said[*n].role == Role::Caller).map(|n| (n, fragments(&Text::new(said[n].text), &spans[n]))).collect();
     numbers(said, newest, &texts, spans);
     continuation(said, newest, &texts, spans);
     addresses(said, newest, &texts, spans);
@@ -167,7 +167,11 @@ fn continuation(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>
     let Some((_, own)) = texts.last() else { return };
     let Some(before) = (0..newest).rev().find(|n| said[*n].role == Role::Caller) else { return };
     let [rest] = own.as_slice() else { return };
-    if rest.soft || rest.before + rest.after > 3 || !(2..=8).contains(&rest.digits.len()) || spans[newest].iter().any(|s| s.start < rest.end && rest.start < s.end) {
+    if rest.soft
+        || rest.before + rest.after > 3
+        || !(2..=8).contains(&rest.digits.len())
+        || spans[newest].iter().any(|s| s.start < rest.end && rest.start < s.end)
+    {
         return;
     }
     let other = said[before + 1..newest].iter().any(|s| s.role == Role::Agent && question(s).cue != super::words::Cue::None);
@@ -280,7 +284,8 @@ fn leads_on(text: &str) -> bool {
 /// A text without the small talk at its beginning.
 fn begins_address(text: &str) -> &str {
     let read = Text::new(text);
-    let small = |n: usize| read.has(n, words::FILLER) || (read.has(n, words::WEAK) && read.get(n).is_some_and(|t| t.info.num == Num::None)) || read.sign(n, b',');
+    let small =
+        |n: usize| read.has(n, words::FILLER) || (read.has(n, words::WEAK) && read.get(n).is_some_and(|t| t.info.num == Num::None)) || read.sign(n, b',');
     let first = (0..read.tokens.len()).find(|n| !small(*n)).unwrap_or(0);
     read.get(first).map_or(text, |t| &text[t.start as usize..])
 }

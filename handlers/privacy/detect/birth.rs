@@ -37,10 +37,8 @@ fn date(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
     if token.info.num == Num::Month {
         return month_first(text, at, run).map(|last| (last, true));
     }
-    if let Some(end) = day(text, at, run) {
-        if let Some(last) = day_first(text, end, run) {
-            return Some((last, true));
-        }
+    if let Some(last) = day(text, at, run).and_then(|end| day_first(text, end, run)) {
+        return Some((last, true));
     }
     digits(text, at, run)
 }
@@ -145,5 +143,6 @@ fn digits(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
     }
     let round = run.parts.iter().any(|p| p.shape == Shape::Round);
     let whole = (5..=8).contains(&count) || (round && count <= 9);
-    (whole || (slashes && count >= 3) || (count == 4 && run.parts.len() >= 2) || (listed && count <= 14)).then_some((run.last, slashes || whole && run.parts.len() == 3))
+    (whole || (slashes && count >= 3) || (count == 4 && run.parts.len() >= 2) || (listed && count <= 14))
+        .then_some((run.last, slashes || whole && run.parts.len() == 3))
 }

@@ -159,13 +159,14 @@ impl Context {
         let strongest = self.cues.iter().find(|near| near.cue != Cue::Number);
         strongest.is_some_and(|near| near.cue == Cue::Thing && near.direct)
     }
-
 }
 
 /// True for what may stand between a cue and its value.
 fn passes(text: &Text<'_>, at: usize) -> bool {
     match text.get(at).map(|t| t.kind) {
-        Some(Kind::Word) => text.letter(at).is_some() || text.has(at, words::NEUTRAL | words::FILLER | words::CORRECT) || text.get(at).is_some_and(|t| t.info.sign != 0),
+        Some(Kind::Word) => {
+            text.letter(at).is_some() || text.has(at, words::NEUTRAL | words::FILLER | words::CORRECT) || text.get(at).is_some_and(|t| t.info.sign != 0)
+        }
         Some(Kind::Sign(sign)) => matches!(sign, b':' | b'#' | b'-' | b'=' | b',' | b'.' | b'?' | b'"' | b'\'' | b'(' | b')' | b'+' | 0),
         _ => false,
     }
@@ -199,7 +200,11 @@ fn cue(text: &Text<'_>, at: usize) -> Cue {
     match token.info.cue {
         Cue::Social if text.word(at, "social") && text.one_of(at + 1, &["media", "network", "networks", "event"]) => Cue::None,
         // "call 4 of 5", "text", "order" as verbs keep what they are; "express" belongs to American Express.
-        Cue::Birth if text.one_of(at + 1, &["party", "gift", "present", "cake", "dinner", "trip", "card", "wishes", "week", "lunch", "discount", "song", "bonus"]) => Cue::None,
+        Cue::Birth
+            if text.one_of(at + 1, &["party", "gift", "present", "cake", "dinner", "trip", "card", "wishes", "week", "lunch", "discount", "song", "bonus"]) =>
+        {
+            Cue::None
+        }
         Cue::None if text.word(at, "b") && at > 3 && text.sign(at - 1, b'.') && text.word(at - 2, "o") && text.word(at - 4, "d") => Cue::Birth,
         Cue::None if text.one_of(at, &["with", "using"]) && before(&["pay", "paying", "paid"]) => Cue::Card,
         Cue::None if text.word(at, "charge") => Cue::Card,

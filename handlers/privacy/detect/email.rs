@@ -23,11 +23,10 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let mut floor = 0;
     let mut at = 0;
     while at < text.tokens.len() {
-        if (text.sign(at, b'@') || text.has(at, words::AT)) && at >= floor {
-            if let Some(value) = address(text, at, floor, asked) {
-                (floor, at) = (value.last + 1, value.last);
-                found.push(value);
-            }
+        let begins = (text.sign(at, b'@') || text.has(at, words::AT)) && at >= floor;
+        if let Some(value) = begins.then(|| address(text, at, floor, asked)).flatten() {
+            (floor, at) = (value.last + 1, value.last);
+            found.push(value);
         }
         at += 1;
     }
@@ -113,7 +112,8 @@ fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
         if dots > 0 {
             let end = ending(text, at, next);
             domain = Some(Domain { last: next - 1, dots, end, provider });
-            let two_words = end != End::Known && !dot && !is_dash(text, after) && is_dot(text, after + 1) && label(text, after, true).is_some_and(|n| n > after);
+            let two_words =
+                end != End::Known && !dot && !is_dash(text, after) && is_dot(text, after + 1) && label(text, after, true).is_some_and(|n| n > after);
             if !dot && !is_dash(text, after) && !two_words {
                 break;
             }
@@ -283,7 +283,8 @@ fn mailbox(text: &Text<'_>, at: usize, floor: usize, announced: bool) -> Option<
 
 /// True where an address is announced right before this place, or nothing was said before it.
 fn leads(text: &Text<'_>, at: usize, floor: usize) -> bool {
-    let links = ["is", "its", "thats", "email", "address", "to", "at", "reach", "mail", "contact", "emails", "be", "me", "was", "as", "yes", "yeah", "okay", "sure"];
+    let links =
+        ["is", "its", "thats", "email", "address", "to", "at", "reach", "mail", "contact", "emails", "be", "me", "was", "as", "yes", "yeah", "okay", "sure"];
     let small = |n: usize| hesitates(text, n) || text.sign(n, b',') || text.sign(n, b':');
     let mut before = at;
     while before > floor && small(before - 1) {
@@ -305,9 +306,7 @@ fn piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: usize, n
         Kind::Digits => Piece::Part(at, true),
         Kind::Sign(sign) => match sign {
             b'_' => Piece::Joint,
-            b'.' | b'-' | b'+' | b'\'' | b'%' | b'~' if joined && (token.glued || sign != b'.') && none_or_glued(text, at) => {
-                Piece::Joint
-            }
+            b'.' | b'-' | b'+' | b'\'' | b'%' | b'~' if joined && (token.glued || sign != b'.') && none_or_glued(text, at) => Piece::Joint,
             b'.' | b',' | b'-' if at > floor && spells(text, at - 1) && (spells(text, right) || none_yet) => Piece::Between(at),
             _ => Piece::Outside,
         },

@@ -104,7 +104,8 @@ fn read(text: &Text<'_>, first: usize) -> Option<Found> {
     let length = length(country)?;
     let numbered = iban[2].is_ascii_digit() && iban[3].is_ascii_digit();
     // "no", "is", "at": words as well as countries.
-    let word = text.letter(first).is_none() && text.has(first, super::words::STOP | super::words::CORRECT) && text.said(first).bytes().all(|b| b.is_ascii_lowercase());
+    let word =
+        text.letter(first).is_none() && text.has(first, super::words::STOP | super::words::CORRECT) && text.said(first).bytes().all(|b| b.is_ascii_lowercase());
     let whole = count >= length && numbered && (count == length || last_at[length - 1] != last_at[length]);
     if whole {
         let sure = checked(&iban[..length]);

@@ -48,13 +48,16 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
         let next = at + 1 + usize::from(text.sign(at + 1, b'.'));
         return text.get(next).is_some_and(|t| t.kind == Kind::Word && t.end - t.start > 1).then_some(next);
     }
-    if text.one_of(at, &["names"]) && text.said(at).len() > 5 || text.word(at, "names") && at > 0 && text.one_of(at - 1, &["my", "his", "her", "the", "last", "first", "full", "middle", "sons", "wifes"]) {
+    if text.one_of(at, &["names"]) && text.said(at).len() > 5
+        || text.word(at, "names") && at > 0 && text.one_of(at - 1, &["my", "his", "her", "the", "last", "first", "full", "middle", "sons", "wifes"])
+    {
         return Some(skip_fillers(text, at + 1));
     }
     if !text.has(at, words::NAME) {
         return None;
     }
-    let part = at > 0 && text.one_of(at - 1, &["last", "first", "middle", "family", "given", "maiden", "full"]) || text.one_of(at, &["surname", "lastname", "firstname"]);
+    let part = at > 0 && text.one_of(at - 1, &["last", "first", "middle", "family", "given", "maiden", "full"])
+        || text.one_of(at, &["surname", "lastname", "firstname"]);
     let mut next = skip_fillers(text, at + 1);
     // "name on the account is"
     let whose = text.one_of(next, &["on", "for", "of", "associated", "under"]);
@@ -73,7 +76,30 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
 
 /// Where the name begins in an answer to the question for it.
 fn answer(text: &Text<'_>, shouted: bool) -> Option<usize> {
-    let leads = ["yeah", "yes", "sure", "its", "it", "is", "okay", "ok", "of", "course", "so", "well", "the", "thats", "hi", "hello", "that", "would", "be", "im", "this", "certainly"];
+    let leads = [
+        "yeah",
+        "yes",
+        "sure",
+        "its",
+        "it",
+        "is",
+        "okay",
+        "ok",
+        "of",
+        "course",
+        "so",
+        "well",
+        "the",
+        "thats",
+        "hi",
+        "hello",
+        "that",
+        "would",
+        "be",
+        "im",
+        "this",
+        "certainly",
+    ];
     let mut at = 0;
     while text.one_of(at, &leads) || text.has(at, words::FILLER) || text.sign(at, b',') || text.sign(at, b'.') {
         at += 1;
@@ -103,11 +129,14 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
     let from = text.one_of(last + 1, &["from", "and"]);
     let ends = text.get(last + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'!' | b'?')));
     let capitals = !shouted && capital(text, first) && first + 1 < last + 1 && last > first && capital(text, last);
-    let greeted = text.word(at, "this") && (at == 0 || text.one_of(at - 1, &["hi", "hello", "hey", "yes", "yeah", "morning", "afternoon", "evening"]) || text.sign(at - 1, b','));
+    let greeted = text.word(at, "this")
+        && (at == 0 || text.one_of(at - 1, &["hi", "hello", "hey", "yes", "yeah", "morning", "afternoon", "evening"]) || text.sign(at - 1, b','));
     let sure = if begins == at {
         given && calls
     } else {
-        (calls && (given || capital(text, first) || text.word(at, "this"))) || (given && (last > first || ends || from || greeted)) || (capitals && (ends || from || greeted))
+        (calls && (given || capital(text, first) || text.word(at, "this")))
+            || (given && (last > first || ends || from || greeted))
+            || (capitals && (ends || from || greeted))
     };
     sure.then_some((first, last, 0.6))
 }
@@ -139,7 +168,7 @@ fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f
     }
     // A particle or an initial alone ends no name.
     let mut last = last?;
-    while last > first && (text.has(last, words::PARTICLE) && !cased || text.letter(last).is_some() && !cased) {
+    while last > first && !cased && (text.has(last, words::PARTICLE) || text.letter(last).is_some()) {
         last -= 1;
     }
     let alone = last == first && text.get(first).is_some_and(|t| t.end - t.start < 2);
@@ -157,7 +186,8 @@ fn belongs(text: &Text<'_>, at: usize, cased: bool, begins: bool) -> bool {
     }
     if cased {
         let particle = info.flags & words::PARTICLE != 0 && !begins && capital(text, at + 1);
-        let stop = info.flags & words::STOP != 0 && (text.one_of(at, &["i'm", "i"]) || begins && !text.one_of(at, &["will", "may", "mark", "grace", "hope", "joy"]));
+        let stop =
+            info.flags & words::STOP != 0 && (text.one_of(at, &["i'm", "i"]) || begins && !text.one_of(at, &["will", "may", "mark", "grace", "hope", "joy"]));
         return particle || (capital(text, at) && !stop);
     }
     if info.flags & words::PARTICLE != 0 && text.get(at + 1).is_some_and(|t| t.kind == Kind::Word && t.info.flags & words::STOP == 0) {

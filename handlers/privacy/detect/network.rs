@@ -47,7 +47,8 @@ fn unbroken(text: &Text<'_>, at: usize) -> usize {
     while last < at + LONGEST && text.glued_after(last) && text.get(last + 1).is_some_and(|t| t.kind != Kind::Mask) {
         last += 1;
     }
-    while last > at && text.get(last).is_some_and(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b';' | b':' | b'!' | b'?' | b')' | b'"' | b'\'' | b'>' | b']'))) {
+    while last > at && text.get(last).is_some_and(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b';' | b':' | b'!' | b'?' | b')' | b'"' | b'\'' | b'>' | b']')))
+    {
         last -= 1;
     }
     last
@@ -71,7 +72,13 @@ fn spoken_scheme(text: &Text<'_>, at: usize) -> Option<Found> {
     let letters = |from: usize, word: &[u8]| word.iter().enumerate().all(|(n, letter)| text.letter(from + n) == Some(*letter));
     let mut known = false;
     for (word, spelled) in [("https", &b"HTTPS"[..]), ("http", &b"HTTP"[..])] {
-        let length = if text.word(at, word) { 1 } else if letters(at, spelled) { spelled.len() } else { continue };
+        let length = if text.word(at, word) {
+            1
+        } else if letters(at, spelled) {
+            spelled.len()
+        } else {
+            continue;
+        };
         let colon = at + length;
         if (text.word(colon, "colon") || text.sign(colon, b':')) && text.one_of(colon + 1, &["slash", "double", "forward"]) {
             next = colon + 1;

@@ -110,7 +110,8 @@ fn card_form(digits: &[u8], groups: &[usize], context: &Context, listed: bool) -
     if context.has(Cue::Phone) && digits.len() <= 15 {
         return None;
     }
-    let uniform = groups.len() == 1 || matches!(groups, [4, 4, 4] | [4, 4, 5] | [4, 4, 4, 1..=3] | [6, 13] | [4, 3, 3, 3] | [8, 8] | [4, 5, 6] | [6, 6] | [8, 11]);
+    let uniform =
+        groups.len() == 1 || matches!(groups, [4, 4, 4] | [4, 4, 5] | [4, 4, 4, 1..=3] | [6, 13] | [4, 3, 3, 3] | [8, 8] | [4, 5, 6] | [6, 6] | [8, 11]);
     if listed || !uniform || card::timestamp(digits) {
         return None;
     }
@@ -123,7 +124,7 @@ fn card_form(digits: &[u8], groups: &[usize], context: &Context, listed: bool) -
 
 fn telephone(run: &Run, digits: &[u8], groups: &[usize], signs: &[Sep], context: &Context, listed: bool) -> Option<f32> {
     let american = matches!(groups, [3, 3, 4] | [1, 3, 3, 4]);
-    if listed && !(american && !signs.contains(&Sep::Correction)) {
+    if listed && (!american || signs.contains(&Sep::Correction)) {
         return None;
     }
     // What is announced as something else, and has no form but its length, is that.
