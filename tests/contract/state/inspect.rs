@@ -6,7 +6,7 @@ use rtvoice::ports::state::inspect::Held;
 use rtvoice::ports::state::keys::{CallKey, TtlPolicy};
 use rtvoice::ports::state::legacy::ScanCursor;
 
-use super::bench::{Bench, call_id, user_id};
+use super::bench::{Bench, call_id, token};
 
 /// The kinds of keys without a TTL. Other tests share the server, but not the prefix; legacy keys have none.
 async fn lasting(b: &Bench) -> Vec<String> {
@@ -48,7 +48,7 @@ pub async fn values_of_every_type_are_read_with_their_kind(b: &Bench) {
     let call = call_id("c1");
     b.state.register(&call, b.now()).await.unwrap();
     b.turn(&call, "t1").await;
-    b.state.keep_profile(&user_id("ada"), Some("{\"language\":\"de\"}")).await.unwrap();
+    b.state.keep_profile(&token("ada"), Some("{\"language\":\"de\"}")).await.unwrap();
     b.state.keep_audio("aa", vec![0xff; 100].into(), b.now()).await.unwrap();
     let mut found: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for held in held(b).await {
