@@ -207,6 +207,8 @@ fn parts(app: &Rtvoice) -> Parts {
         speech: Arc::clone(&app.app.speech),
         replies: Arc::clone(&app.app.replies),
         vault: Arc::clone(&app.app.vault),
+        audit: app.app.audit.clone(),
+        ciphers: app.app.ciphers.clone(),
         clock: Arc::clone(&app.app.clock),
         audit: app.app.audit.clone(),
         breach_webhook: None,
