@@ -89,7 +89,11 @@ fn hesitates(text: &Text<'_>, at: usize) -> bool {
 /// Reads labels and dots from a token on.
 fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
     let mut at = from;
-    while hesitates(text, at) {
+    if text.word(at, "the") && text.word(at + 1, "rate") {
+        // "at the rate", as the sign is called in India.
+        at += 2;
+    }
+    while hesitates(text, at) || text.one_of(at, &["sign", "symbol", "of"]) {
         at += 1;
     }
     let first = at;
@@ -124,6 +128,9 @@ fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
         } else if is_dash(text, after) {
             plain = 0;
             at = after + 1;
+        } else if provider && dots == 0 && text.one_of(after, &["com", "net", "org"]) {
+            // "at gmail com": the dot was swallowed.
+            return Some(Domain { last: after, dots: 1, end: End::Known, provider });
         } else {
             if provider && dots == 0 {
                 domain = Some(Domain { last: next - 1, dots, end: End::Unknown, provider });
@@ -161,7 +168,9 @@ fn label(text: &Text<'_>, at: usize, after_dot: bool) -> Option<usize> {
         }
         Kind::Word => {
             let followed = is_dot(text, end) || is_dash(text, end);
-            if !after_dot && !followed && text.has(at, words::STOP) && !text.has(at, words::PROVIDER) {
+            let counts = matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens);
+            let hosted = text.word(at, "mail") && at > 0 && text.one_of(at - 1, &["g", "hot", "gee", "proton", "jee"]);
+            if !after_dot && !followed && !counts && !hosted && text.has(at, words::STOP) && !text.has(at, words::PROVIDER) {
                 return None;
             }
         }
@@ -308,6 +317,7 @@ fn piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: usize, n
             b'_' => Piece::Joint,
             b'.' | b'-' | b'+' | b'\'' | b'%' | b'~' if joined && (token.glued || sign != b'.') && none_or_glued(text, at) => Piece::Joint,
             b'.' | b',' | b'-' if at > floor && spells(text, at - 1) && (spells(text, right) || none_yet) => Piece::Between(at),
+            b',' if at > floor + 2 && [3, 4].iter().any(|n| at >= floor + n && letter_of_word(text, at - n) == Some(at)) => Piece::Between(at),
             _ => Piece::Outside,
         },
         Kind::Word => spoken_piece(text, at, right, joined, floor, none_yet),

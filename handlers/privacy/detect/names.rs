@@ -56,11 +56,15 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     if !text.has(at, words::NAME) {
         return None;
     }
+    // "under the name of miller"
+    if at > 1 && text.word(at - 1, "the") && text.one_of(at - 2, &["under", "by"]) && text.word(at, "name") {
+        return Some(skip_fillers(text, at + 1 + usize::from(text.word(at + 1, "of"))));
+    }
     let part = at > 0 && text.one_of(at - 1, &["last", "first", "middle", "family", "given", "maiden", "full"])
         || text.one_of(at, &["surname", "lastname", "firstname"]);
     let mut next = skip_fillers(text, at + 1);
     // "name on the account is"
-    let whose = text.one_of(next, &["on", "for", "of", "associated", "under"]);
+    let whose = text.one_of(next, &["on", "for", "associated"]);
     if whose {
         let end = (next..next + 7).find(|n| text.one_of(*n, &["is", "was"]) || text.sign(*n, b':'))?;
         next = end;
@@ -115,7 +119,7 @@ fn answer(text: &Text<'_>, shouted: bool) -> Option<usize> {
 fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, usize, f32)> {
     let begins = match () {
         () if text.word(at, "this") && text.word(at + 1, "is") => at + 2,
-        () if text.one_of(at, &["im", "i'm", "i\u{2019}m"]) => at + 1,
+        () if text.one_of(at, &["im", "its"]) => at + 1,
         () if text.word(at, "i") && text.word(at + 1, "am") => at + 2,
         () if text.one_of(at, &["call", "calls"]) && text.word(at + 1, "me") => at + 2,
         () if text.one_of(at, &["speaking", "talking"]) && text.one_of(at + 1, &["with", "to"]) => at + 2,
@@ -131,7 +135,7 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
     let capitals = !shouted && capital(text, first) && first + 1 < last + 1 && last > first && capital(text, last);
     let greeted = text.word(at, "this")
         && (at == 0 || text.one_of(at - 1, &["hi", "hello", "hey", "yes", "yeah", "morning", "afternoon", "evening"]) || text.sign(at - 1, b','));
-    let sure = if begins == at {
+    let sure = if begins == at || text.one_of(at, &["its"]) {
         given && calls
     } else {
         (calls && (given || capital(text, first) || text.word(at, "this")))

@@ -23,7 +23,7 @@ pub(super) fn find(text: &Text<'_>, found: &mut Vec<Found>) {
             Kind::Word => scheme(text, at).or_else(|| spoken_scheme(text, at)).or_else(|| name(text, at)),
             _ => None,
         };
-        let value = value.or_else(|| version_6(text, at));
+        let value = value.or_else(|| if text.tokens[at].kind == Kind::Mask { None } else { version_6(text, at) });
         match value {
             Some(value) => {
                 at = value.last + 1;
@@ -257,7 +257,8 @@ fn version_4(text: &Text<'_>, found: &mut Vec<Found>) {
             continue;
         }
         context.read(text, run.first, run.last, Asked::default());
-        if !context.of_a_thing() {
+        let numbered = text.one_of(run.last + 1, &["release", "version", "build", "update", "firmware"]);
+        if !context.of_a_thing() && !numbered {
             found.push(Found { first: run.first, last: run.last, label: Label::IpAddress, score: 0.9 });
         }
     }
@@ -277,6 +278,7 @@ fn version_6(text: &Text<'_>, at: usize) -> Option<Found> {
     }
     let slice = text.text.get(text.get(at)?.start as usize..text.get(last)?.end as usize)?;
     let digits = slice.bytes().filter(u8::is_ascii_digit).count();
-    let address = slice.len() <= 45 && slice.len() >= 3 && digits > 0 && slice.parse::<Ipv6Addr>().is_ok();
+    let few = slice.bytes().filter(u8::is_ascii_hexdigit).count() < 4 && !slice.starts_with(':');
+    let address = slice.len() <= 45 && slice.len() >= 3 && digits > 0 && !few && slice.parse::<Ipv6Addr>().is_ok();
     address.then_some(Found { first: at, last, label: Label::IpAddress, score: 0.95 })
 }

@@ -89,12 +89,16 @@ fn extension(text: &Text<'_>, last: usize) -> usize {
 fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
     trim(run);
     let run = &*run;
-    let count = Count::of(run, run.digits.len());
+    let count = restarted(run).unwrap_or_else(|| Count::of(run, run.digits.len()));
     let abroad = run.plus || (run.digits.starts_with(b"00") && run.digits.get(2).is_some_and(|d| *d != b'0'));
     if run.plus && count.within(8, 15) && !context.has(Cue::Card) {
         return Some((Label::PhoneNumber, 0.9));
     }
     if context.of_a_thing() || phone::dated_parts(run) {
+        return None;
+    }
+    // "two to three for four": prepositions, unless a telephone number is announced.
+    if run.slips * 3 > run.parts.len() && !context.has(Cue::Phone) {
         return None;
     }
     if counting(run) && !context.cues.iter().any(|near| near.direct && !matches!(near.cue, Cue::Number | Cue::Thing)) {
@@ -118,6 +122,14 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
     number.or_else(|| unannounced(run, count, context))
 }
 
+/// The count of what was said anew from its beginning: "two one two five no wait two one two six ...".
+fn restarted(run: &Run) -> Option<Count> {
+    let again = |at: usize| at >= 3 && run.digits.get(at..at + 3).is_some_and(|anew| run.digits.starts_with(anew));
+    let part = run.parts.iter().rev().find(|p| p.sep == Sep::Correction && again(p.at))?;
+    let said = run.digits.len() - part.at;
+    matches!(said, 10..=12 | 15 | 16).then_some(Count { low: said, said, high: said + run.slack })
+}
+
 /// Cuts off a number that was said some words behind a complete one: "... after that six".
 fn trim(run: &mut Run) {
     let complete = |digits: usize| matches!(digits, 10 | 16) || (digits == 11 && run.digits[0] == b'1');
@@ -136,7 +148,7 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
     for near in &context.cues {
         let found = match near.cue {
             Cue::Social if count.within(9, 9) => Some((Label::UsSsn, sure(near.direct))),
-            Cue::Social if count.said == 4 && context.last_digits && near.direct => Some((Label::UsSsn, 0.6)),
+            Cue::Social if count.said == 4 && context.last_digits && (near.direct || near.distance <= 6) => Some((Label::UsSsn, 0.6)),
             Cue::Card if count.within(12, 19) || (12..=24).contains(&count.said) => {
                 Some((Label::CreditCard, if card::luhn(digits) { 0.99 } else { sure(near.direct) }))
             }
