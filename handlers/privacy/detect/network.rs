@@ -15,8 +15,11 @@ use super::{Found, Label};
 /// Most tokens of a web address.
 const LONGEST: usize = 200;
 
+/// Most tokens of a name.
+const NAME: usize = 24;
+
 /// Finds them all.
-pub(super) fn find(text: &Text<'_>, found: &mut Vec<Found>) {
+pub(super) fn find(text: &Text<'_>, _: Asked, found: &mut Vec<Found>) {
     let mut at = 0;
     while at < text.tokens.len() {
         let value = match text.tokens[at].kind {
@@ -182,7 +185,7 @@ fn name(text: &Text<'_>, at: usize) -> Option<Found> {
     let mut end = dot;
     let mut last = None;
     let mut by_word = false;
-    while is_dot(text, end) && text.sign(end, b'.') == written {
+    while end < at + NAME && is_dot(text, end) && text.sign(end, b'.') == written {
         let Some((label, known)) = last_label(text, end + 1) else { break };
         if known {
             by_word = text.has(label, words::TLD_WORD);
@@ -214,17 +217,17 @@ fn name(text: &Text<'_>, at: usize) -> Option<Found> {
 fn begin(text: &Text<'_>, at: usize, written: bool) -> usize {
     let mut first = at;
     if written {
-        while first > 0 && text.get(first).is_some_and(|t| t.glued) && matches!(text.tokens[first - 1].kind, Kind::Word | Kind::Digits | Kind::Sign(b'-')) {
+        while first > 0 && at - first < NAME && text.get(first).is_some_and(|t| t.glued) && matches!(text.tokens[first - 1].kind, Kind::Word | Kind::Digits | Kind::Sign(b'-')) {
             first -= 1;
         }
         return first;
     }
     if text.letter(at).is_some() {
-        while first > 0 && text.letter(first - 1).is_some() {
+        while first > 0 && at - first < NAME && text.letter(first - 1).is_some() {
             first -= 1;
         }
     }
-    while first > 1 && text.get(first - 1).is_some_and(|t| t.info.sign == b'-' && t.kind == Kind::Word) && text.tokens[first - 2].kind == Kind::Word {
+    while first > 1 && at - first < NAME && text.get(first - 1).is_some_and(|t| t.info.sign == b'-' && t.kind == Kind::Word) && text.tokens[first - 2].kind == Kind::Word {
         first -= 2;
     }
     first

@@ -214,7 +214,7 @@ fn unannounced(run: &Run, count: Count, context: &Context) -> Option<(Label, f32
         let long = count.said >= 15 && !years(run) && (card::luhn(&run.digits) || card::issued(&run.digits));
         return if share >= 60 || paired || long { by_length(&run.digits, count) } else { None };
     }
-    let alone = (7..=9).contains(&count.said) && share >= 80 && run.weak <= 1 && distinct >= 4 && run.taken_back == 0;
+    let alone = (7..=9).contains(&count.said) && share >= 80 && run.weak <= 1 && distinct >= 4 && run.taken_back == 0 && run.slips == 0;
     (alone || (context.bare && count.low <= 9 && count.said >= 7 && share >= 50)).then_some((Label::PhoneNumber, 0.4))
 }
 
