@@ -38,14 +38,28 @@ fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Fou
     let mailbox = mailbox(text, at, floor, announced)?;
     let written = text.sign(at, b'@');
     let sure = written || announced || mailbox.strength > 0;
+    let first = taken_back(text, mailbox.first, floor).unwrap_or(mailbox.first);
+    let alone = first == 0 || text.one_of(first - 1, &["is", "its"]);
     let accepted = match (domain.dots, domain.end) {
-        (0, _) => domain.provider && sure,
+        (0, _) => domain.provider && (sure || alone),
         (_, End::Known) => true,
         (_, End::Word) => sure || domain.provider,
         (_, End::Unknown) => sure,
     };
     let score = 0.6 + if announced { 0.15 } else { 0.0 } + if written { 0.15 } else { 0.0 } + if domain.end == End::Known { 0.09 } else { 0.0 };
-    accepted.then_some(Found { first: mailbox.first, last: domain.last, label: Label::EmailAddress, score })
+    accepted.then_some(Found { first, last: domain.last, label: Label::EmailAddress, score })
+}
+
+/// Where a mailbox began that was taken back right before this place: "jane dot doe at no sorry jane dot smith at ...".
+fn taken_back(text: &Text<'_>, first: usize, floor: usize) -> Option<usize> {
+    let mut at = first;
+    let mut corrected = false;
+    while at > floor && first - at < 4 && text.has(at - 1, words::CORRECT | words::FILLER | words::WEAK) {
+        at -= 1;
+        corrected |= text.has(at, words::CORRECT);
+    }
+    let sign = at.checked_sub(1).filter(|n| corrected && *n > floor && (text.has(*n, words::AT) || text.sign(*n, b'@')))?;
+    mailbox(text, sign, floor, true).filter(|m| m.strength > 0).map(|m| m.first)
 }
 
 fn cued(text: &Text<'_>, at: usize) -> bool {
@@ -170,6 +184,8 @@ fn label(text: &Text<'_>, at: usize, after_dot: bool) -> Option<usize> {
             let followed = is_dot(text, end) || is_dash(text, end);
             let counts = matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens);
             let hosted = text.word(at, "mail") && at > 0 && text.one_of(at - 1, &["g", "hot", "gee", "proton", "jee"]);
+            let site = ["mail", "my", "the", "our", "first", "best", "live", "go", "get", "try", "all", "new", "good", "only", "just", "one"];
+            let hosted = hosted || (text.one_of(at, &site) && (is_dot(text, end + 1) || is_dot(text, end + 2)));
             if !after_dot && !followed && !counts && !hosted && text.has(at, words::STOP) && !text.has(at, words::PROVIDER) {
                 return None;
             }

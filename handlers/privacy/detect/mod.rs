@@ -197,7 +197,7 @@ fn round(text: &mut Text<'_>, asked: Asked, spans: &mut Vec<Span>) -> bool {
         (hints.numbers > 0 && text.text.len() >= 15, iban::find),
         (hints.numbers > 0 && (hints.birth || hints.letters > 2 || asked.birth()), birth::find),
         (hints.numbers > 0, values::find),
-        (hints.names || asked.name, names::find),
+        (hints.names || hints.letters > 2 || asked.name, names::find),
     ];
     let before = spans.len();
     let mut found = Vec::new();

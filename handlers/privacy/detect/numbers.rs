@@ -255,6 +255,8 @@ impl Run {
             Num::Thousand => 3,
             _ => return (shape, at),
         };
+        // "fifty two thousand": an amount; "two thousand" may be a year, or the end of a number.
+        self.amount |= shape == Shape::Pair && token.info.num == Num::Thousand;
         let and = usize::from(text.word(at + 1, "and"));
         // "one hundred twenty three" is one number, "eight hundred five five five" is not.
         let small = text.get(at + 1 + and).map_or(Num::None, |t| t.info.num);

@@ -90,7 +90,8 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
     trim(run);
     let run = &*run;
     let count = restarted(run).unwrap_or_else(|| Count::of(run, run.digits.len()));
-    let abroad = run.plus || (run.digits.starts_with(b"00") && run.digits.get(2).is_some_and(|d| *d != b'0'));
+    let international = run.digits.starts_with(b"011") && (13..=17).contains(&run.digits.len());
+    let abroad = run.plus || international || (run.digits.starts_with(b"00") && run.digits.get(2).is_some_and(|d| *d != b'0'));
     if run.plus && count.within(8, 15) && !context.has(Cue::Card) {
         return Some((Label::PhoneNumber, 0.9));
     }

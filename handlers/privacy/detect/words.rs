@@ -165,7 +165,7 @@ const FLAGS: &[(u32, &str)] = &[
          read went going go sale price listed posted free open opens closes opened today tomorrow now again later",
     ),
     (AT, "at"),
-    (SPELL, "spelled spelt spell spelling spells letters"),
+    (SPELL, "holder cardholder policyholder under spelled spelt spell spelling spells letters"),
     (NAME, "name names surname lastname firstname nickname forename"),
 ];
 

@@ -14,6 +14,9 @@ use super::{Found, Label, card};
 /// Most groups of one value.
 const GROUPS: usize = 9;
 
+/// From here on a form needs no words to speak for it.
+const CLEAR: f32 = 0.65;
+
 /// Judges a run of written groups.
 pub(super) fn judge(run: &Run, context: &Context, found: &mut Vec<Found>) {
     let before = found.len();
@@ -22,11 +25,12 @@ pub(super) fn judge(run: &Run, context: &Context, found: &mut Vec<Found>) {
     let mut at = 0;
     while at < parts.len() {
         let longest = (at + GROUPS).min(parts.len());
-        let fits = if loose(at) {
-            (at + 1..=longest).rev().filter(|end| loose(*end)).find_map(|end| form(run, at, end, context).map(|(label, score)| (end, label, score)))
-        } else {
-            None
+        let forms = || {
+            let ends = (at + 1..=longest).rev().filter(|end| loose(*end));
+            ends.filter_map(|end| form(run, at, end, context).map(|(label, score)| (end, label, score)))
         };
+        // The longest that is clear by its form, else the longest.
+        let fits = if loose(at) { forms().find(|(_, _, score)| *score >= CLEAR).or_else(|| forms().next()) } else { None };
         match fits {
             // A longer series that only begins like a card's is something else.
             Some((end, Label::CreditCard, _)) if end < parts.len() && parts[end].sep == Sep::Space && !card::issued(&run.digits[parts[at].at..parts[end].at]) => {
