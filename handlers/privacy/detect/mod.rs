@@ -157,7 +157,7 @@ fn detect_asked(text: &str, asked: Asked) -> Vec<Span> {
         if end == text.len() {
             break;
         }
-        start = word_start(text, spans.last().map_or(sure, |s| s.end.max(sure)));
+        start = word_start(text, sure).max(spans.last().map_or(0, |s| s.end));
     }
     spans
 }

@@ -217,7 +217,11 @@ fn name(text: &Text<'_>, at: usize) -> Option<Found> {
 fn begin(text: &Text<'_>, at: usize, written: bool) -> usize {
     let mut first = at;
     if written {
-        while first > 0 && at - first < NAME && text.get(first).is_some_and(|t| t.glued) && matches!(text.tokens[first - 1].kind, Kind::Word | Kind::Digits | Kind::Sign(b'-')) {
+        while first > 0
+            && at - first < NAME
+            && text.get(first).is_some_and(|t| t.glued)
+            && matches!(text.tokens[first - 1].kind, Kind::Word | Kind::Digits | Kind::Sign(b'-'))
+        {
             first -= 1;
         }
         return first;
@@ -227,7 +231,11 @@ fn begin(text: &Text<'_>, at: usize, written: bool) -> usize {
             first -= 1;
         }
     }
-    while first > 1 && at - first < NAME && text.get(first - 1).is_some_and(|t| t.info.sign == b'-' && t.kind == Kind::Word) && text.tokens[first - 2].kind == Kind::Word {
+    while first > 1
+        && at - first < NAME
+        && text.get(first - 1).is_some_and(|t| t.info.sign == b'-' && t.kind == Kind::Word)
+        && text.tokens[first - 2].kind == Kind::Word
+    {
         first -= 2;
     }
     first

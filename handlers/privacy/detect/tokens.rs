@@ -3,8 +3,8 @@
 //! In: a text, which is never rewritten. Out: tokens in order; white space stands between them as "not glued". A mask
 //! (`[LABEL]`) is one token that joins nothing. Never fails.
 
-use super::{Found, Label};
 use super::words::{self, Cue, Info, Num};
+use super::{Found, Label};
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -33,7 +33,9 @@ pub(super) fn judge(run: &Run, context: &Context, found: &mut Vec<Found>) {
         let fits = if loose(at) { forms().find(|(_, _, score)| *score >= CLEAR).or_else(|| forms().next()) } else { None };
         match fits {
             // A longer series that only begins like a card's is something else.
-            Some((end, Label::CreditCard, _)) if end < parts.len() && parts[end].sep == Sep::Space && !card::issued(&run.digits[parts[at].at..parts[end].at]) => {
+            Some((end, Label::CreditCard, _))
+                if end < parts.len() && parts[end].sep == Sep::Space && !card::issued(&run.digits[parts[at].at..parts[end].at]) =>
+            {
                 return;
             }
             Some((end, label, score)) => {
@@ -149,7 +151,9 @@ fn telephone(run: &Run, digits: &[u8], groups: &[usize], signs: &[Sep], context:
         return None;
     }
     let raised = if context.has(Cue::Phone) { 0.2 } else { 0.0 };
-    let announced = context.has(Cue::Phone) || context.bare || context.cues.iter().any(|near| near.cue == Cue::Number && (near.direct || groups.len() > 1) && near.distance <= 8);
+    let announced = context.has(Cue::Phone)
+        || context.bare
+        || context.cues.iter().any(|near| near.cue == Cue::Number && (near.direct || groups.len() > 1) && near.distance <= 8);
     match needs {
         Needs::Nothing => Some(score + raised),
         Needs::Announced => (announced && !other).then_some(score + raised),
