@@ -138,6 +138,7 @@ fn digits(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
     let year_alone = count == 4 && (run.digits.starts_with(b"19") || run.digits.starts_with(b"20"));
     if year_alone {
         let named = before.is_some_and(|n| text.one_of(n, &["in", "year", "is", "was", "of", "born"]));
+        let named = named && before.is_none_or(|n| !text.word(n, "in") || (n.saturating_sub(3)..n).any(|n| text.word(n, "born")));
         let age = text.has(run.last + 1, words::UNIT);
         return (named && !age).then_some((run.last, false));
     }

@@ -80,6 +80,8 @@ pub(super) struct Run {
     pub taken_back: usize,
     /// Words of small talk inside.
     pub weak: usize,
+    /// Parts that were heard as another word.
+    pub slips: usize,
     /// Most digits more that the same words may mean: "seventy two" is 72, or 70 and 2.
     pub slack: usize,
 }
@@ -96,6 +98,7 @@ impl Run {
         self.parts.clear();
         self.digits.clear();
         (self.plus, self.paren, self.amount, self.taken_back, self.weak, self.slack) = (false, false, false, 0, 0, 0);
+        self.slips = 0;
         let mut at = from;
         loop {
             text.get(at)?;
@@ -168,6 +171,7 @@ impl Run {
                 Kind::Word if text.has(at, words::CORRECT) => sep = Sep::Correction,
                 Kind::Word if token.info.sign != 0 && token.info.sign != b'+' => sep = sep_max(sep, Sep::Words),
                 // "my bad"
+                Kind::Word if text.word(at, "on") && at > 0 && text.word(at - 1, "hold") => {}
                 Kind::Word if text.word(at, "my") && text.has(at + 1, words::CORRECT) => sep = Sep::Correction,
                 Kind::Word if bracket(text, at) => sep = sep_max(sep, Sep::Words),
                 Kind::Word if text.has(at, words::FILLER) => sep = sep_max(sep, Sep::Words),
@@ -201,6 +205,7 @@ impl Run {
                     self.scaled(text, at + 1, Shape::Unit)
                 }
                 Num::Slip => {
+                    self.slips += 1;
                     self.digits.push(b'0' + token.info.value);
                     (Shape::Unit, at + 1)
                 }
@@ -250,6 +255,8 @@ impl Run {
             Num::Thousand => 3,
             _ => return (shape, at),
         };
+        // "fifty two thousand": an amount; "two thousand" may be a year, or the end of a number.
+        self.amount |= shape == Shape::Pair && token.info.num == Num::Thousand;
         let and = usize::from(text.word(at + 1, "and"));
         // "one hundred twenty three" is one number, "eight hundred five five five" is not.
         let small = text.get(at + 1 + and).map_or(Num::None, |t| t.info.num);
@@ -371,7 +378,8 @@ fn slipped(text: &Text<'_>, at: usize) -> bool {
 
 /// True for digits that are not glued to letters, money, times or thousands.
 fn free(text: &Text<'_>, at: usize) -> bool {
-    !joined_before(text, at) && !joined_after(text, at)
+    let money = at > 0 && text.sign(at - 1, b'$');
+    !money && !joined_before(text, at) && !joined_after(text, at)
 }
 
 /// Most tokens that are followed from glue to glue.
@@ -404,7 +412,8 @@ fn joined_before(text: &Text<'_>, start: usize) -> bool {
         }
         let thousands = text.sign(at - 1, b',') && text.get(at).is_some_and(|t| t.end - t.start == 3);
         let inside = at > 1 && text.get(at - 1).is_some_and(|t| t.glued) && is(text, at - 2, |kind| kind == Kind::Digits);
-        if digits && inside && (thousands || text.sign(at - 1, b':')) {
+        let minutes = text.sign(at - 1, b':') && text.get(at).is_some_and(|t| t.end - t.start == 2);
+        if digits && inside && (thousands || minutes) {
             return true;
         }
         if !is(text, at - 1, |kind| matches!(kind, Kind::Digits | Kind::Sign(b'-'))) {
@@ -429,7 +438,8 @@ fn joined_after(text: &Text<'_>, start: usize) -> bool {
         }
         let thousands = text.sign(at + 1, b',') && text.get(at + 2).is_some_and(|t| t.end - t.start == 3);
         let inside = text.glued_after(at + 1) && is(text, at + 2, |kind| kind == Kind::Digits);
-        if digits && inside && (thousands || text.sign(at + 1, b':')) {
+        let minutes = text.sign(at + 1, b':') && text.get(at + 2).is_some_and(|t| t.end - t.start == 2);
+        if digits && inside && (thousands || minutes) {
             return true;
         }
         if !is(text, at + 1, |kind| matches!(kind, Kind::Digits | Kind::Sign(b'-'))) {
