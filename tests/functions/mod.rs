@@ -2,6 +2,8 @@
 
 mod auth_state;
 mod bad_input;
+mod breach_clock;
+mod breach_workflow;
 mod call_connected;
 mod call_disconnected;
 mod call_events;
