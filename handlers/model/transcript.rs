@@ -291,6 +291,11 @@ pub const TURN_PREFIX: &str = "turn-";
 /// Most bytes of turns in one page, as JSON.
 pub const PAGE_BYTES: usize = 1_000_000;
 
+/// What the words of an archived turn are sealed for within their page; the revision counts, so that an older one cannot stand in.
+pub fn words_field(turn: &str, rev: impl std::fmt::Display) -> String {
+    format!("/turns/{turn}/transcript/{rev}")
+}
+
 /// The document of a turn that is not archived yet.
 pub fn turn_document(call: &CallId, turn: &ArchivedTurn) -> Result<Value> {
     let mut body = serde_json::to_value(turn).map_err(Error::internal)?;
