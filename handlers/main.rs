@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rtvoice::error::{Error, Result};
 
+mod audit;
+mod breach;
+mod erase;
+mod keys;
 mod local;
 mod migrate;
 mod pii;
@@ -31,9 +35,17 @@ enum Command {
     Demo(local::DemoArguments),
     /// Take over calls from the legacy layouts in Redis
     Migrate(rtvoice::ops::migrate::MigrateArgs),
+    /// Verify the audit log
+    Audit(audit::Arguments),
+    /// Carry a personal data breach through its states
+    Breach(breach::Arguments),
     /// Find personal values
     #[command(subcommand)]
     Pii(pii::PiiCommand),
+    /// Erase a person everywhere, or hold and release their data
+    EraseUser(erase::Arguments),
+    /// Rotate keys, count them, or seal anew what older ones sealed
+    Keys(rtvoice::ops::keys::KeysArgs),
     /// Print an archived call
     Transcript(transcript::Arguments),
 }
@@ -54,7 +66,11 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => local::dev(&arguments),
         Command::Demo(arguments) => local::demo(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
+        Command::Breach(arguments) => breach::run(arguments),
         Command::Pii(command) => pii::run(&command),
+        Command::EraseUser(arguments) => erase::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
         Command::Transcript(arguments) => transcript::run(&arguments),
     }
 }

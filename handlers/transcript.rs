@@ -7,6 +7,7 @@ use rtvoice::app::App;
 use rtvoice::config::Config;
 use rtvoice::error::{Kind, Result};
 use rtvoice::model::ids::CallId;
+use rtvoice::ports::audit::{Actor, Note};
 use rtvoice::steps::archive::{self, Archived};
 use serde_json::{Value, json};
 
@@ -54,8 +55,16 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 async fn read(config: Config, call: &CallId) -> Result<Option<(Archived, Option<Value>)>> {
     let app = App::new(config)?;
+    app.audit.acting_as(Actor::Cli);
     let Some(archived) = archive::read(&app, call).await? else { return Ok(None) };
     let legacy = archive::legacy(&app, &archived.header).await?;
+    // Nobody sees it before it stands in the log that they did.
+    let mut note = Note::new("transcript.read").store("documents").key("call", "transcript", call.as_str()).count(archived.union.len() as u64);
+    if let Some(user) = &archived.header.user {
+        note = note.subject(user.as_str());
+    }
+    app.audit.written(note).await?;
+    app.audit.close().await?;
     Ok(Some((archived, legacy)))
 }
 

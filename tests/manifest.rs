@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 const EXPECTED: &[&str] = &[
     "AuthState",
+    "BreachClock",
+    "BreachWorkflow",
     "CallConnected",
     "CallDisconnected",
     "CallEvents",
@@ -16,6 +18,9 @@ const EXPECTED: &[&str] = &[
     "ComplianceReport",
     "ComplianceReports",
     "ConversationTurn",
+    "EraseUser",
+    "ErasureRunner",
+    "Erasures",
     "Health",
     "OutboxRelay",
     "PiiScan",
@@ -24,6 +29,7 @@ const EXPECTED: &[&str] = &[
     "TranscriptDeadLetter",
     "TranscriptWriter",
     "TtsCache",
+    "UserLookup",
     "UserProfile",
     "WorkerAffinity",
     "WorkerHeartbeat",
@@ -113,7 +119,7 @@ fn the_manifest_reads_all_functions_sorted() {
         let expected = match function.name.as_str() {
             "CallConnected" | "CallDisconnected" => ("event", "eventGridTrigger"),
             "TranscriptWriter" | "TranscriptDeadLetter" => ("message", "serviceBusTrigger"),
-            "ComplianceReport" | "OutboxRelay" | "PiiScan" | "RetentionPurge" => ("timer", "timerTrigger"),
+            "BreachClock" | "ComplianceReport" | "OutboxRelay" | "PiiScan" | "RetentionPurge" => ("timer", "timerTrigger"),
             _ => ("req", "httpTrigger"),
         };
         assert_eq!((function.binding(), function.kind()), expected, "{}", function.name);
@@ -128,7 +134,10 @@ fn the_manifest_reads_all_functions_sorted() {
 #[test]
 fn routes_lead_to_their_functions() {
     let manifest = Manifest::read(&root()).expect("the app's own files");
-    let name = |path: &str| manifest.by_route(path).map(|f| f.name.as_str());
+    let named = |method: &str, path: &str| manifest.by_route(method, path).map(|f| f.name.as_str());
+    let name = |path: &str| named("POST", path);
+    assert_eq!((named("GET", "users/u1"), named("DELETE", "users/u1")), (Some("UserProfile"), Some("EraseUser")));
+    assert_eq!((named("POST", "users/lookup"), named("GET", "users/lookup")), (Some("UserLookup"), Some("UserLookup")));
     assert_eq!(name("calls/events"), Some("CallEvents"));
     assert_eq!(name("calls/c-1/turns"), Some("ConversationTurn"));
     assert_eq!(name("CALLS/c-1/Turns"), Some("ConversationTurn"));

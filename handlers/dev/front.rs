@@ -176,7 +176,7 @@ impl Front {
 
     async fn api(&self, path: &str, parts: request::Parts, body: Bytes) -> Response {
         let route = after(path, self.prefix()).map(|rest| rest.trim_end_matches('/'));
-        let Some(function) = route.and_then(|route| self.manifest.by_route(route)).filter(|f| !self.settings.is_disabled(f)) else {
+        let Some(function) = route.and_then(|route| self.manifest.by_route(parts.method.as_str(), route)).filter(|f| !self.settings.is_disabled(f)) else {
             return StatusCode::NOT_FOUND.into_response();
         };
         if let Some(refusal) = self.refuse(Door::Function(function.auth_level().unwrap_or(AuthLevel::Admin)), &parts) {

@@ -13,6 +13,8 @@ use crate::host::envelope::Envelope;
 use crate::host::http::Request;
 
 pub mod auth_state;
+pub mod breach_clock;
+pub mod breach_workflow;
 pub mod call_connected;
 pub mod call_disconnected;
 pub mod call_events;
@@ -20,6 +22,9 @@ pub mod call_worker;
 pub mod compliance_report;
 pub mod compliance_reports;
 pub mod conversation_turn;
+pub mod erase_user;
+pub mod erasure_runner;
+pub mod erasures;
 pub mod health;
 pub mod outbox_relay;
 pub mod pii_scan;
@@ -28,6 +33,7 @@ pub mod retention_purge;
 pub mod transcript_dead_letter;
 pub mod transcript_writer;
 pub mod tts_cache;
+pub mod user_lookup;
 pub mod user_profile;
 pub mod worker_affinity;
 pub mod worker_heartbeat;
@@ -82,6 +88,10 @@ pub const ALL: &[Function] = &[
     http("AuthState", 5, "calls/{callConnectionId}/auth", &[Method::GET, Method::PUT, Method::DELETE], 16 * KIB, |app, request| {
         Box::pin(auth_state::run(app, request))
     }),
+    trigger("BreachClock", 55, |app, envelope| Box::pin(breach_clock::run(app, envelope))),
+    http("BreachWorkflow", 60, "breaches/{id?}/{action?}", &[Method::GET, Method::POST], 256 * KIB, |app, request| {
+        Box::pin(breach_workflow::run(app, request))
+    }),
     trigger("CallConnected", 20, |app, envelope| Box::pin(call_connected::run(app, envelope))),
     trigger("CallDisconnected", 20, |app, envelope| Box::pin(call_disconnected::run(app, envelope))),
     http("CallEvents", 20, "calls/events", &[Method::POST, Method::OPTIONS], 1024 * KIB, |app, request| Box::pin(call_events::run(app, request))),
@@ -89,6 +99,9 @@ pub const ALL: &[Function] = &[
     trigger("ComplianceReport", 280, |app, envelope| Box::pin(compliance_report::run(app, envelope))),
     http("ComplianceReports", 90, "compliance/report", &[Method::GET], 16 * KIB, |app, request| Box::pin(compliance_reports::run(app, request))),
     http("ConversationTurn", 25, "calls/{callConnectionId}/turns", &[Method::POST], 64 * KIB, |app, request| Box::pin(conversation_turn::run(app, request))),
+    http("EraseUser", 20, "users/{userId}", &[Method::DELETE], 16 * KIB, |app, request| Box::pin(erase_user::run(app, request))),
+    trigger("ErasureRunner", 120, |app, envelope| Box::pin(erasure_runner::run(app, envelope))),
+    http("Erasures", 10, "erasures/{id}", &[Method::GET], 16 * KIB, |app, request| Box::pin(erasures::run(app, request))),
     http("Health", 10, "health", &[Method::GET], 16 * KIB, |app, request| Box::pin(health::run(app, request))),
     trigger("OutboxRelay", 55, |app, envelope| Box::pin(outbox_relay::run(app, envelope))),
     trigger("PiiScan", 280, |app, envelope| Box::pin(pii_scan::run(app, envelope))),
@@ -97,6 +110,7 @@ pub const ALL: &[Function] = &[
     trigger("TranscriptDeadLetter", 60, |app, envelope| Box::pin(transcript_dead_letter::run(app, envelope))),
     trigger("TranscriptWriter", 120, |app, envelope| Box::pin(transcript_writer::run(app, envelope))),
     http("TtsCache", 12, "tts/{hash?}", &[Method::GET, Method::POST], 64 * KIB, |app, request| Box::pin(tts_cache::run(app, request))),
+    http("UserLookup", 10, "users/lookup", &[Method::POST], 16 * KIB, |app, request| Box::pin(user_lookup::run(app, request))),
     http("UserProfile", 10, "users/{userId}", &[Method::GET, Method::PATCH], 128 * KIB, |app, request| Box::pin(user_profile::run(app, request))),
     http("WorkerAffinity", 5, "workers/{workerId}/calls/{callConnectionId}", &[Method::PUT, Method::DELETE], 16 * KIB, |app, request| {
         Box::pin(worker_affinity::run(app, request))

@@ -77,10 +77,11 @@ impl Manifest {
         self.functions.iter().find(|f| f.name.eq_ignore_ascii_case(name))
     }
 
-    /// The HTTP function that takes this path (percent-encoded, without the route prefix and outer slashes).
-    pub fn by_route(&self, path: &str) -> Option<&Function> {
+    /// The HTTP function that takes this path (percent-encoded, without the route prefix and outer slashes). Several may
+    /// share a route: the one that has the method, else any, which then refuses the method.
+    pub fn by_route(&self, method: &str, path: &str) -> Option<&Function> {
         let taking = self.functions.iter().filter_map(|f| match &f.trigger {
-            Trigger::Http(_, route) if route.matches(path).is_some() => Some((route.precedence(), f)),
+            Trigger::Http(_, route) if route.matches(path).is_some() => Some(((route.precedence(), !f.takes(method)), f)),
             _ => None,
         });
         taking.min_by(|a, b| a.0.cmp(&b.0)).map(|(_, f)| f)
@@ -88,6 +89,12 @@ impl Manifest {
 }
 
 impl Function {
+    /// Whether an HTTP function has this method; one that names none has all.
+    fn takes(&self, method: &str) -> bool {
+        let methods = self.methods();
+        methods.is_empty() || methods.iter().any(|m| m.eq_ignore_ascii_case(method))
+    }
+
     fn from_file(name: &str, file: FunctionFile) -> std::result::Result<Self, String> {
         let mut trigger = None;
         let mut http_output = None;

@@ -23,6 +23,7 @@ use crate::error::{Error, Kind, Result};
 use crate::functions::{self, Face, Function};
 use crate::model::trace::is_valid;
 use crate::ports::running::{self, Running};
+use crate::steps::breach;
 
 /// Prefix of forwarded routes; a test holds host.json to it.
 pub const PREFIX: &str = "api";
@@ -41,6 +42,7 @@ async fn dispatch(State(app): State<Arc<App>>, request: HttpRequest<Body>) -> Re
         return json_response(StatusCode::OK, &serde_json::json!({}));
     }
     let app = App::clone(&app);
+    let watched = app.clone();
     let result = match path.strip_prefix('/').and_then(|p| p.strip_prefix(PREFIX)).and_then(|p| p.strip_prefix('/')) {
         Some(route) => {
             let route = route.to_owned();
@@ -48,12 +50,13 @@ async fn dispatch(State(app): State<Arc<App>>, request: HttpRequest<Body>) -> Re
         }
         None => enveloped(app, request).await,
     };
+    breach::watch(&watched, &result);
     result.unwrap_or_else(|e| problem(&e))
 }
 
 /// A request to an HTTP function, as the client sent it.
 async fn forwarded(app: App, route: &str, request: HttpRequest<Body>) -> Result<Response> {
-    let (function, params) = find(route)?;
+    let (function, params) = find(request.method(), route)?;
     let (parts, body) = request.into_parts();
     let invocation = invocation_id(&parts.headers);
     http(app, function, invocation, params, parts, Payload::Stream(body)).await
@@ -113,7 +116,7 @@ pub const HTTP_OUTPUT: &str = "res";
 async fn unwrapped(app: App, named: &'static Function, invocation: String, envelope: &Envelope) -> Result<Response> {
     let (parts, body) = envelope.http(HTTP_BINDING)?.into_parts();
     let route = route_of(&parts.uri).ok_or_else(not_found)?;
-    let (function, params) = find(&route).ok().filter(|(function, _)| function.name == named.name).ok_or_else(not_found)?;
+    let (function, params) = find(&parts.method, &route).ok().filter(|(function, _)| function.name == named.name).ok_or_else(not_found)?;
     http(app, function, invocation, params, parts, Payload::Whole(body)).await
 }
 
@@ -134,24 +137,22 @@ fn not_found() -> Error {
     Error::new(Kind::NotFound, "there is nothing at this path")
 }
 
-/// The function whose route matches, with its parameters.
-fn find(path: &str) -> Result<(&'static Function, Vec<(String, String)>)> {
+/// The function whose route matches, with its parameters: of several routes the one with the fewest parameters, of several
+/// functions on it the one that has the method, else any, which then refuses the method.
+fn find(method: &Method, path: &str) -> Result<(&'static Function, Vec<(String, String)>)> {
     let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
-    for function in functions::ALL {
-        if let Face::Http { route, .. } = function.face
-            && let Some(params) = matches(route, &segments)
-        {
-            return Ok((function, params));
-        }
-    }
-    Err(not_found())
+    let taking = functions::ALL.iter().filter_map(|function| match function.face {
+        Face::Http { route, methods, .. } => matches(route, &segments).map(|params| ((params.len(), !methods.contains(method)), function, params)),
+        Face::Trigger { .. } => None,
+    });
+    taking.min_by_key(|(order, ..)| *order).map(|(_, function, params)| (function, params)).ok_or_else(not_found)
 }
 
-/// The parameters of a path on a route with `{name}` and a last `{name?}`; none where it does not match.
+/// The parameters of a path on a route with `{name}` and, at its end, `{name?}`; none where it does not match.
 fn matches(route: &str, segments: &[&str]) -> Option<Vec<(String, String)>> {
     let pattern: Vec<&str> = route.split('/').collect();
-    let optional = pattern.last().is_some_and(|last| last.ends_with("?}"));
-    if segments.len() != pattern.len() && !(optional && segments.len() + 1 == pattern.len()) {
+    let optional = pattern.iter().rev().take_while(|part| part.ends_with("?}")).count();
+    if segments.len() > pattern.len() || segments.len() + optional < pattern.len() {
         return None;
     }
     let mut params = Vec::new();

@@ -1,4 +1,5 @@
 //! Operators' commands.
 
+pub mod keys;
 pub mod migrate;
 pub mod scan;

@@ -15,6 +15,7 @@ use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
 use crate::model::transcript::{ArchivedTurn, EndedMessage, HEADER_ID, Header, INLINE_BYTES, LegacyPage, PageDocument, TURN_PREFIX, turn_document};
 use crate::ports::documents::{Condition, Container, Document, Put};
+use crate::steps::profile;
 
 mod seals;
 
@@ -95,6 +96,11 @@ pub async fn merge(app: &App, call: &CallId, wanted: &[ArchivedTurn], facts: &Fa
                 Some(user) => user.clone(),
                 None => app.vault.call_token(call).await?,
             });
+        }
+        if let Some(user) = &header.user
+            && before.as_ref().is_none_or(|before| before.header.user.as_ref() != Some(user))
+        {
+            profile::note_call(app, user, call, &header.day, app.clock.now()).await?;
         }
         if let Some(text) = &facts.legacy
             && header.legacy.is_none()

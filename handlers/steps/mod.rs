@@ -3,7 +3,9 @@
 pub mod archive;
 pub mod archiving;
 pub mod audit;
+pub mod breach;
 pub mod compliance;
+pub mod erasure;
 pub mod events;
 pub mod exposure;
 pub mod health;

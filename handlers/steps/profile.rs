@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::model::ids::{CallId, UserToken};
 use crate::model::profile::{PROFILE_ID, Profile};
+use crate::model::time::Timestamp;
 use crate::ports::documents::{Condition, Container, Put};
 use crate::privacy::envelope::Place;
 
@@ -18,6 +19,15 @@ const TRIES: u32 = 10;
 
 /// The field of a profile that is sealed.
 const PREFERENCES: &str = "preferences";
+
+/// What the ids of a user's calls begin with, in their partition: how their archives are found.
+pub const CALL_PREFIX: &str = "call-";
+
+/// Notes in the record that a call is this user's, before anything of it is archived.
+pub async fn note_call(app: &App, user: &UserToken, call: &CallId, day: &str, at: Timestamp) -> Result<()> {
+    let body = json!({ "id": format!("{CALL_PREFIX}{call}"), "user": user, "type": "call", "callConnectionId": call, "day": day, "at": at });
+    app.documents.put(Container::Profiles, &body, Condition::Always).await.map(drop)
+}
 
 /// The stored profile with its version.
 pub async fn stored(app: &App, user: &UserToken) -> Result<Option<(Profile, String)>> {

@@ -347,7 +347,7 @@ async fn envelopes_that_are_none_are_refused() {
             repeats_nothing(&answer, body);
         }
         let binding = match function.name {
-            "ComplianceReport" | "OutboxRelay" | "PiiScan" | "RetentionPurge" => "timer",
+            "BreachClock" | "ComplianceReport" | "OutboxRelay" | "PiiScan" | "RetentionPurge" => "timer",
             "TranscriptWriter" | "TranscriptDeadLetter" => "message",
             "CallConnected" | "CallDisconnected" => "event",
             _ => "req",

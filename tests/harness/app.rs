@@ -125,6 +125,8 @@ impl Rtvoice {
             state: Arc::new(Switchable { inner: Arc::clone(&plain.state), switch: state.clone() }),
             documents: faulty,
             audit: plain.audit.clone(),
+            breach_webhook: plain.breach_webhook.clone(),
+            security: rtvoice::steps::breach::Watch::default(),
             queue: Arc::new(Switchable { inner: Arc::clone(&plain.queue), switch: queue.clone() }),
             embedded_queue: plain.embedded_queue.clone(),
             speech: Arc::clone(&voice) as _,
@@ -246,14 +248,6 @@ impl Rtvoice {
     /// The documents beneath all that stands in front of them.
     pub fn beneath(&self) -> EmbeddedDocuments {
         EmbeddedDocuments::open(Embedded::open(&self.app.config.embedded_path).unwrap(), Arc::clone(&self.clock) as Arc<dyn Clock>).unwrap()
-    }
-
-    /// Puts a text into the state store under a key of this app, past all that stands in front of it.
-    pub fn hold(&self, key: &str, text: &str) {
-        let file = self.file();
-        let name = format!("{}:{}:{key}", self.app.config.app_prefix, self.app.config.environment.as_str());
-        file.execute("INSERT INTO state_keys (key, expires_at) VALUES (?1, ?2)", rusqlite::params![name, self.clock.now().millis() + 60_000]).unwrap();
-        file.execute("INSERT INTO state_values (key_id, value) VALUES (?1, ?2)", rusqlite::params![file.last_insert_rowid(), text.as_bytes()]).unwrap();
     }
 
     /// Lets the keys that end with these parts live for ever; how many.
@@ -431,6 +425,27 @@ impl Rtvoice {
             lines.extend(rows.map(|row| format!("{table} {:?}", row.unwrap())));
         }
         lines
+    }
+
+    /// A copy of the whole file, as a backup has it.
+    pub fn state_copy(&self) -> std::path::PathBuf {
+        let copy = self.app.config.embedded_path.with_file_name("copy.db");
+        self.file().execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+        copy
+    }
+
+    /// Puts the keys of such a copy back into the state store, in place of those of the same name.
+    pub fn restore_state(&self, copy: &std::path::Path) {
+        let file = self.file();
+        file.execute("ATTACH ?1 AS copy", [copy.to_str().unwrap()]).unwrap();
+        let script = "PRAGMA foreign_keys = ON;
+            DELETE FROM main.state_keys WHERE key IN (SELECT key FROM copy.state_keys);
+            INSERT INTO main.state_keys SELECT id + 1000000, key, expires_at FROM copy.state_keys;
+            INSERT INTO main.state_fields SELECT key_id + 1000000, field, value FROM copy.state_fields;
+            INSERT INTO main.state_items SELECT key_id + 1000000, position, value FROM copy.state_items;
+            INSERT INTO main.state_members SELECT key_id + 1000000, member, score FROM copy.state_members;
+            INSERT INTO main.state_values SELECT key_id + 1000000, value FROM copy.state_values;";
+        file.execute_batch(script).unwrap();
     }
 
     fn file(&self) -> rusqlite::Connection {

@@ -6,6 +6,7 @@ pub mod cosmos;
 pub mod fake_handler;
 pub mod faults;
 pub mod identity;
+pub mod key_vault;
 pub mod openai;
 pub mod process;
 pub mod proxy;

@@ -9,7 +9,7 @@ use rtvoice::error::{Kind, Result};
 use rtvoice::model::ids::{CallId, UserId, UserToken};
 use rtvoice::ports::clock::ManualClock;
 use rtvoice::ports::documents::embedded::EmbeddedDocuments;
-use rtvoice::ports::documents::{Container, Document, Documents};
+use rtvoice::ports::documents::{Condition, Container, Document, Documents};
 use rtvoice::ports::embedded::Embedded;
 use rtvoice::ports::root_key::file::FileKeys;
 use rtvoice::ports::root_key::{KeyWrapper, Wrapped};
@@ -17,6 +17,7 @@ use rtvoice::privacy::envelope::Place;
 use rtvoice::privacy::vault::{Lives, Vault};
 use zeroize::Zeroizing;
 
+use crate::contract::documents;
 use crate::harness::app::{PATIENCE, START};
 use crate::harness::faults::{Fault, Switch, Switchable};
 
@@ -27,7 +28,7 @@ pub struct TestVault {
     pub documents: Arc<dyn Documents>,
     pub faults: Switch,
     pub root: Arc<CountedRoot>,
-    pub folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 /// A root key that counts what it is asked.
@@ -68,12 +69,17 @@ impl TestVault {
     pub fn with(lives: Lives) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(START));
-        let documents = Arc::new(EmbeddedDocuments::open(Embedded::open(&folder.path().join("rtvoice.db")).unwrap(), clock.clone()).unwrap());
+        let documents = EmbeddedDocuments::open(Embedded::open(&folder.path().join("rtvoice.db")).unwrap(), clock.clone()).unwrap();
+        Self::on(Arc::new(documents), clock, folder, lives)
+    }
+
+    /// On another record; the root key is a file of `folder`.
+    pub fn on(documents: Arc<dyn Documents>, clock: Arc<ManualClock>, folder: tempfile::TempDir, lives: Lives) -> Self {
         let faults = Switch::default();
-        let documents: Arc<dyn Documents> = Arc::new(Switchable { inner: documents as Arc<dyn Documents>, switch: faults.clone() });
+        let documents: Arc<dyn Documents> = Arc::new(Switchable { inner: documents, switch: faults.clone() });
         let root = Arc::new(CountedRoot { inner: FileKeys::new(folder.path().join("keys.json"), clock.clone()), unwraps: AtomicUsize::new(0) });
         let vault = Arc::new(Vault::with_lives(documents.clone(), root.clone(), clock.clone(), Environment::Test, lives));
-        Self { vault, clock, documents, faults, root, folder }
+        Self { vault, clock, documents, faults, root, _folder: folder }
     }
 
     /// Another process on the same record and root key.
@@ -203,7 +209,7 @@ async fn a_shredded_subject_is_gone() {
 #[tokio::test]
 async fn keys_go_on_serving_while_the_record_is_away() {
     let short = Duration::from_millis(20);
-    let there = TestVault::with(Lives { epoch: short, user: short, call: short, stale: Duration::from_secs(600) });
+    let there = TestVault::with(Lives { epoch: short, user: short, call: short, stale: Duration::from_secs(600), ..Lives::default() });
     let ann = token('u', 1);
     let text = there.vault.seal(&ann, &PLACE, b"x").await.unwrap();
     let cipher = there.vault.new_call(&call("c-1"), Some(&ann)).await.unwrap();
@@ -246,4 +252,45 @@ async fn a_vault_that_is_off_seals_nothing_and_says_so() {
     assert_eq!(there.vault.open(&ann, &PLACE, &text).await.unwrap_err().kind, Kind::Tampered, "clear values are not taken for sealed ones");
     let sealed = there.vault.seal(&token('u', 1), &PLACE, b"x").await.unwrap();
     assert_eq!(off.open(&ann, &PLACE, &sealed).await.unwrap_err().kind, Kind::Setting);
+}
+
+#[tokio::test]
+async fn a_spoilt_key_is_a_security_event() {
+    let there = TestVault::start();
+    let (ann, bob) = (token('u', 1), token('u', 2));
+    let of_ann = there.vault.seal(&ann, &PLACE, b"x").await.unwrap();
+    there.vault.seal(&bob, &PLACE, b"y").await.unwrap();
+    // Bob's key in Ann's place.
+    let mut swapped = there.keys(bob.as_str()).await.remove(0).body;
+    swapped["user"] = ann.as_str().into();
+    there.documents.put(Container::Keys, &swapped, Condition::Always).await.unwrap();
+    let another = there.another();
+    assert_eq!(another.open(&ann, &PLACE, &of_ann).await.unwrap_err().kind, Kind::Tampered);
+    assert_eq!(another.seal(&ann, &PLACE, b"z").await.unwrap_err().kind, Kind::Tampered, "no new key hides it");
+    let refused = another.refused().drain();
+    assert_eq!(refused.iter().map(|r| (r.store, r.subject.as_str())).collect::<Vec<_>>(), [("cosmos", ann.as_str()), ("keys", ann.as_str())]);
+}
+
+#[tokio::test]
+async fn so_it_is_on_cosmos_db() {
+    let emulator = documents::emulator().await;
+    let store = documents::connect(&emulator, true);
+    store.check().await.unwrap();
+    let there = TestVault::on(Arc::new(store), Arc::new(ManualClock::at(START)), tempfile::tempdir().unwrap(), Lives::default());
+    let (ann, another) = (token('u', 1), there.another());
+    let sealed = futures::future::try_join_all([&there.vault, &another].map(|vault| vault.seal(&ann, &PLACE, b"x"))).await.unwrap();
+    for text in &sealed {
+        assert_eq!(there.vault.open(&ann, &PLACE, text).await.unwrap(), b"x");
+    }
+    assert_eq!(there.keys(ann.as_str()).await.len(), 1);
+    another.rotate_user(&ann).await.unwrap();
+    let newer = another.seal(&ann, &PLACE, b"y").await.unwrap();
+    assert_eq!(there.vault.open(&ann, &PLACE, &newer).await.unwrap(), b"y");
+    there.clock.advance_millis(30 * 86_400_000);
+    let done = there.vault.rotate_epoch().await.unwrap();
+    assert_eq!((done.rewrapped, done.destroyed.len()), (2, 1), "{done:?}");
+    assert_eq!(there.another().open(&ann, &PLACE, &sealed[0]).await.unwrap(), b"x");
+    assert_eq!(there.vault.status().await.unwrap().user_keys, 2);
+    assert_eq!(there.vault.shred(&ann).await.unwrap(), 2);
+    assert_eq!(there.vault.open(&ann, &PLACE, &newer).await.unwrap_err().kind, Kind::Erased);
 }

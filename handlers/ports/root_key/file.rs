@@ -101,7 +101,9 @@ impl FileKeys {
         locked(&lock)?;
         let mut contents = self.read()?.unwrap_or_default();
         change(&mut contents)?;
-        let text = Zeroizing::new(serde_json::to_vec_pretty(&contents).map_err(Error::internal)?);
+        // Room for all of it: text that grew would leave copies behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(1024 * (1 + contents.versions.len())));
+        serde_json::to_writer_pretty(&mut *text, &contents).map_err(Error::internal)?;
         let fresh = self.beside(".new");
         let write = || {
             // Left over where a process died between writing and renaming; we hold the lock.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::header::CONTENT_LENGTH;
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -65,7 +66,8 @@ impl KeyVault {
         let request = self.http.request(method, format!("{}/keys/{path}?api-version={API}", self.url)).bearer_auth(token);
         let request = match body {
             Some(body) => request.json(body),
-            None => request,
+            // An empty POST must say so, or the service answers 411.
+            None => request.header(CONTENT_LENGTH, 0),
         };
         let response = LIMITS.send(request).await?;
         let status = response.status();

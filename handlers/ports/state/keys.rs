@@ -81,12 +81,12 @@ pub enum TtlPolicy {
     OpenCalls,
     /// Legacy keys once they are migrated: 86400 s, not scaled.
     Migrated,
-    /// A synthetic value of the exposure scan: 300 s, not scaled.
-    Canary,
     /// The calls of one user: 691200 s, never shortened, not scaled.
     UserCalls,
     /// Audio of one call alone: 300 s.
     PrivateAudio,
+    /// A synthetic value of the exposure scan: 300 s, not scaled.
+    Canary,
 }
 
 impl TtlPolicy {
@@ -104,9 +104,9 @@ impl TtlPolicy {
         Self::ProfileCache,
         Self::OpenCalls,
         Self::Migrated,
-        Self::Canary,
         Self::UserCalls,
         Self::PrivateAudio,
+        Self::Canary,
     ];
 
     /// Seconds before the multiplier, and whether the multiplier applies.
@@ -124,9 +124,9 @@ impl TtlPolicy {
             Self::ProfileCache => (900, true),
             Self::OpenCalls => (691_200, false),
             Self::Migrated => (86_400, false),
-            Self::Canary => (300, false),
             Self::UserCalls => (691_200, false),
             Self::PrivateAudio => (300, true),
+            Self::Canary => (300, false),
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::privacy::ciphers::Ciphers;
 use crate::privacy::envelope::Place;
 
 mod audio;
-mod inspect;
+mod inspection;
 
 /// How often a write is made again because the call turned out to have another key.
 const TRIES: u32 = 3;

@@ -26,7 +26,7 @@ pub fn detect_across_within(said: &[Said<'_>], window: usize) -> Vec<Vec<Span>> 
     let callers = said.iter().enumerate().rev().filter(|(_, s)| s.role == Role::Caller).map(|(n, _)| n).take(window.max(1));
     let from = callers.last().unwrap_or(0);
     let mut spans: Vec<Vec<Span>> = Vec::with_capacity(said.len());
-    let mut asked = from.checked_sub(1).map_or_else(Asked::default, |before| question(&said[before]));
+    let mut asked = question_before(said, from);
     for (n, one) in said.iter().enumerate() {
         if n < from {
             spans.push(Vec::new());
@@ -34,10 +34,10 @@ pub fn detect_across_within(said: &[Said<'_>], window: usize) -> Vec<Vec<Span>> 
         }
         spans.push(match one.role {
             Role::Caller => detect_asked(one.text, asked),
-            Role::Agent => detect_asked(one.text, Asked::default()),
+            Role::Agent => detect_asked(one.text, Asked { name: false, ..asked }),
         });
         if one.role == Role::Agent {
-            asked = question(one);
+            asked = asked.after(&Text::new(one.text));
         }
     }
     join(said, from, &mut spans);
@@ -48,7 +48,7 @@ pub fn detect_across_within(said: &[Said<'_>], window: usize) -> Vec<Vec<Span>> 
 /// parts of an address that are no value by themselves.
 #[must_use]
 pub fn may_continue(text: &str, spans: &[Span]) -> bool {
-    fragments(&Text::new(text), spans).iter().any(|f| f.digits.len() >= 2) || mailbox_end(text, spans)
+    fragments(&Text::new(text), spans).iter().any(|f| f.digits.len() >= 2 || f.soft) || mailbox_end(text, spans)
 }
 
 fn question(said: &Said<'_>) -> Asked {
@@ -63,6 +63,8 @@ struct Fragment {
     start: usize,
     end: usize,
     digits: Vec<u8>,
+    /// It was taken for a whole value, but may be a part of a longer one.
+    soft: bool,
     /// How many tokens stand before and behind it that are more than hesitation.
     before: usize,
     after: usize,
@@ -76,13 +78,15 @@ fn fragments(text: &Text<'_>, spans: &[Span]) -> Vec<Fragment> {
         at = next;
         let (Some(first), Some(last)) = (text.get(run.first), text.get(run.last)) else { break };
         let (start, end) = (first.start as usize, last.end as usize);
-        if spans.iter().any(|s| s.start < end && start < s.end) || run.amount {
+        let taken = spans.iter().find(|s| s.start < end && start < s.end);
+        let soft = taken.is_some_and(|s| s.label == Label::PhoneNumber && (6..10).contains(&run.digits.len()) && !run.plus);
+        if (taken.is_some() && !soft) || run.amount {
             continue;
         }
         let words = |range: std::ops::Range<usize>| {
             range.filter(|n| !text.has(*n, words::FILLER | words::WEAK) && text.get(*n).is_some_and(|t| t.kind == Kind::Word)).count()
         };
-        found.push(Fragment { start, end, digits: run.digits.clone(), before: words(0..run.first), after: words(run.last + 1..text.tokens.len()) });
+        found.push(Fragment { start, end, digits: run.digits.clone(), soft, before: words(0..run.first), after: words(run.last + 1..text.tokens.len()) });
     }
     found
 }
@@ -135,6 +139,11 @@ fn joined(said: &[Said<'_>], parts: &[(usize, &Fragment)], spans: &mut [Vec<Span
     }
     text.push_str(said[*last].text[end.end..].trim_start());
     let asked = question_before(said, *first);
+    let soft = parts.iter().any(|(_, f)| f.soft);
+    let total: usize = parts.iter().map(|(_, f)| f.digits.len()).sum();
+    if soft && !((10..=12).contains(&total) && parts.iter().all(|(_, f)| f.digits.len() >= 2 && f.before + f.after <= 10)) {
+        return false;
+    }
     let loose = parts.iter().any(|(_, f)| f.digits.len() < 3 && parts.len() == 2);
     for span in detect_asked(&text, asked) {
         let across = places.first().is_some_and(|p| span.start < p.2) && places.last().is_some_and(|p| span.end > p.1);
@@ -158,7 +167,11 @@ fn continuation(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>
     let Some((_, own)) = texts.last() else { return };
     let Some(before) = (0..newest).rev().find(|n| said[*n].role == Role::Caller) else { return };
     let [rest] = own.as_slice() else { return };
-    if rest.before + rest.after > 3 || !(2..=8).contains(&rest.digits.len()) || spans[newest].iter().any(|s| s.start < rest.end && rest.start < s.end) {
+    if rest.soft
+        || rest.before + rest.after > 3
+        || !(2..=8).contains(&rest.digits.len())
+        || spans[newest].iter().any(|s| s.start < rest.end && rest.start < s.end)
+    {
         return;
     }
     let other = said[before + 1..newest].iter().any(|s| s.role == Role::Agent && question(s).cue != super::words::Cue::None);
@@ -190,12 +203,17 @@ fn ended_with(text: &str, spans: &[Span]) -> Option<(Label, Option<usize>)> {
 
 /// What the agent asked before this text.
 fn question_before(said: &[Said<'_>], at: usize) -> Asked {
-    at.checked_sub(1).map_or_else(Asked::default, |before| question(&said[before]))
+    let texts = said[at.saturating_sub(2 * WINDOW)..at].iter().filter(|s| s.role == Role::Agent);
+    texts.fold(Asked::default(), |asked, s| asked.after(&Text::new(s.text)))
 }
 
 /// Adds a span where it overlaps none.
 fn add(spans: &mut Vec<Span>, text: &str, start: usize, end: usize, label: Label, score: f32) {
     let fits = start < end && text.is_char_boundary(start) && text.is_char_boundary(end);
+    if fits {
+        // A part that was taken for a whole gives way to the whole.
+        spans.retain(|s| !(start <= s.start && s.end <= end));
+    }
     if fits && !spans.iter().any(|s| s.start < end && start < s.end) {
         spans.push(Span { start, end, label, score });
         spans.sort_by_key(|s| s.start);
@@ -300,7 +318,7 @@ fn echoes(said: &[Said<'_>], from: usize, spans: &mut [Vec<Span>]) {
     }
     for n in from..said.len() {
         let fragments = fragments(&Text::new(said[n].text), &spans[n]);
-        for fragment in fragments {
+        for fragment in fragments.into_iter().filter(|f| !f.soft) {
             let least = if said[n].role == Role::Agent { 3 } else { 4 };
             let whole = fragment.before + fragment.after <= 3 && fragment.digits.len() >= 2 && said[n].role == Role::Agent;
             if fragment.digits.len() < least && !whole {

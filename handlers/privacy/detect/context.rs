@@ -25,6 +25,14 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// What is asked for after this text of the agent, given what was asked before: small remarks change nothing.
+    pub fn after(self, text: &Text<'_>) -> Self {
+        let read = Self::read(text);
+        let other = ["how", "what", "when", "where", "which", "why", "who", "anything", "thanks", "thank"];
+        let remark = read.cue == Cue::None && !read.name && !(0..text.tokens.len()).any(|n| text.one_of(n, &other));
+        if remark { Self { name: false, ..self } } else { read }
+    }
+
     /// True where a birth was asked for.
     pub fn birth(self) -> bool {
         self.cue == Cue::Birth
@@ -117,17 +125,19 @@ impl Context {
 
     /// "... is my phone number".
     fn after(&mut self, text: &Text<'_>, last: usize) {
-        let links = ["is", "thats", "was", "its", "as", "my", "on", "for"];
-        let mut linked = false;
+        let links = ["is", "thats", "that", "was", "its", "as"];
+        let owned = ["my", "on", "for", "the"];
+        let (mut linked, mut weakly) = (false, false);
         for distance in 0..AFTER {
             let at = last + 1 + distance;
             let Some(token) = text.get(at) else { break };
             if token.kind == Kind::Mask || token.kind == Kind::Digits || matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens) {
                 break;
             }
-            linked |= text.one_of(at, &links);
+            linked |= distance < 2 && text.one_of(at, &links);
+            weakly |= distance < 2 && text.one_of(at, &owned);
             let found = cue(text, at);
-            if found != Cue::None && found != Cue::Number && linked && !self.cues.iter().any(|near| near.cue == found) {
+            if found != Cue::None && found != Cue::Number && (linked || (weakly && found == Cue::Phone)) && !self.cues.iter().any(|near| near.cue == found) {
                 self.cues.push(Near { cue: found, distance: distance + 4, direct: distance < 5 });
                 break;
             }
@@ -149,17 +159,14 @@ impl Context {
         let strongest = self.cues.iter().find(|near| near.cue != Cue::Number);
         strongest.is_some_and(|near| near.cue == Cue::Thing && near.direct)
     }
-
-    /// True where the number is announced as a telephone number, or as some number to call.
-    pub fn phone(&self) -> bool {
-        self.has(Cue::Phone) || self.has(Cue::Number)
-    }
 }
 
 /// True for what may stand between a cue and its value.
 fn passes(text: &Text<'_>, at: usize) -> bool {
     match text.get(at).map(|t| t.kind) {
-        Some(Kind::Word) => text.has(at, words::NEUTRAL | words::FILLER | words::CORRECT) || text.get(at).is_some_and(|t| t.info.sign != 0),
+        Some(Kind::Word) => {
+            text.letter(at).is_some() || text.has(at, words::NEUTRAL | words::FILLER | words::CORRECT) || text.get(at).is_some_and(|t| t.info.sign != 0)
+        }
         Some(Kind::Sign(sign)) => matches!(sign, b':' | b'#' | b'-' | b'=' | b',' | b'.' | b'?' | b'"' | b'\'' | b'(' | b')' | b'+' | 0),
         _ => false,
     }
@@ -193,6 +200,14 @@ fn cue(text: &Text<'_>, at: usize) -> Cue {
     match token.info.cue {
         Cue::Social if text.word(at, "social") && text.one_of(at + 1, &["media", "network", "networks", "event"]) => Cue::None,
         // "call 4 of 5", "text", "order" as verbs keep what they are; "express" belongs to American Express.
+        Cue::Birth
+            if text.one_of(at + 1, &["party", "gift", "present", "cake", "dinner", "trip", "card", "wishes", "week", "lunch", "discount", "song", "bonus"]) =>
+        {
+            Cue::None
+        }
+        Cue::None if text.word(at, "b") && at > 3 && text.sign(at - 1, b'.') && text.word(at - 2, "o") && text.word(at - 4, "d") => Cue::Birth,
+        Cue::None if text.one_of(at, &["with", "using"]) && before(&["pay", "paying", "paid"]) => Cue::Card,
+        Cue::None if text.word(at, "charge") => Cue::Card,
         Cue::None if text.word(at, "express") && before(&["american"]) => Cue::Card,
         Cue::None if text.word(at, "b") && before(&["o"]) && at > 1 && text.word(at - 2, "d") => Cue::Birth,
         Cue::None if text.word(at, "v") && before(&["v"]) && at > 1 && text.word(at - 2, "c") => Cue::Pin,

@@ -103,7 +103,7 @@ fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
             break;
         }
         provider |= is_provider(text, at, next);
-        plain += 1;
+        plain += usize::from(text.letter(at).is_none());
         let mut after = next;
         while hesitates(text, after) {
             after += 1;
@@ -134,7 +134,7 @@ fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
             }
             at = after;
         }
-        while hesitates(text, at) {
+        while hesitates(text, at) || (dot && text.sign(at, b',')) {
             at += 1;
         }
         if label(text, at, dots > 0).is_none() {
@@ -230,8 +230,9 @@ fn mailbox(text: &Text<'_>, at: usize, floor: usize, announced: bool) -> Option<
     let mut first = None;
     let (mut strength, mut plain) = (0_usize, 0);
     let mut joined = false;
-    let mut right = at;
-    let mut left = at;
+    let (mut left, mut right) = (at, at);
+    // Words that nothing joins belong to it only if what announces an address comes right before them.
+    let mut surely: Option<(usize, usize)> = None;
     let most = if announced { 4 } else { 2 };
     while left > floor && at - left < MAILBOX {
         left -= 1;
@@ -250,15 +251,27 @@ fn mailbox(text: &Text<'_>, at: usize, floor: usize, announced: bool) -> Option<
                 } else if !joined && !written {
                     plain += 1;
                     if plain > most {
+                        left += 1;
                         break;
+                    }
+                    // The one beside digits or letters is no question, nor is a given name.
+                    let beside = plain == 1 && first.is_some_and(|n| spells(text, n));
+                    if let Some(sure) = first.filter(|_| surely.is_none() && !beside && !text.has(begin, words::GIVEN)) {
+                        surely = Some((sure, strength));
                     }
                 }
                 (first, joined) = (Some(begin), false);
                 (left, right) = (begin, begin);
             }
             Piece::Between(begin) => left = begin.max(floor),
-            Piece::Outside => break,
+            Piece::Outside => {
+                left += 1;
+                break;
+            }
         }
+    }
+    if let Some(sure) = surely.filter(|_| !leads(text, left, floor)) {
+        (first, strength) = (Some(sure.0), sure.1);
     }
     // It begins with a letter or a digit.
     let mut first = first?;
@@ -267,6 +280,18 @@ fn mailbox(text: &Text<'_>, at: usize, floor: usize, announced: bool) -> Option<
         strength = strength.saturating_sub(1);
     }
     (first < at).then_some(Mailbox { first, strength })
+}
+
+/// True where an address is announced right before this place, or nothing was said before it.
+fn leads(text: &Text<'_>, at: usize, floor: usize) -> bool {
+    let links =
+        ["is", "its", "thats", "email", "address", "to", "at", "reach", "mail", "contact", "emails", "be", "me", "was", "as", "yes", "yeah", "okay", "sure"];
+    let small = |n: usize| hesitates(text, n) || text.sign(n, b',') || text.sign(n, b':');
+    let mut before = at;
+    while before > floor && small(before - 1) {
+        before -= 1;
+    }
+    before == floor || before < at && !hesitates(text, before) || text.one_of(before - 1, &links)
 }
 
 fn spells(text: &Text<'_>, at: usize) -> bool {
@@ -282,11 +307,7 @@ fn piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: usize, n
         Kind::Digits => Piece::Part(at, true),
         Kind::Sign(sign) => match sign {
             b'_' => Piece::Joint,
-            b'.' | b'-' | b'+' | b'\'' | b'%' | b'&' | b'!' | b'#' | b'*' | b'/' | b'=' | b'~'
-                if joined && (token.glued || sign != b'.') && none_or_glued(text, at) =>
-            {
-                Piece::Joint
-            }
+            b'.' | b'-' | b'+' | b'\'' | b'%' | b'~' if joined && (token.glued || sign != b'.') && none_or_glued(text, at) => Piece::Joint,
             b'.' | b',' | b'-' if at > floor && spells(text, at - 1) && (spells(text, right) || none_yet) => Piece::Between(at),
             _ => Piece::Outside,
         },
@@ -328,8 +349,9 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
     if hesitates(text, at) || (text.has(at, words::CORRECT) && !none_yet) {
         return Piece::Between(at);
     }
-    if joined {
-        return Piece::Part(at, false);
+    let behind_sign = at > floor && text.get(at - 1).is_some_and(|t| t.kind == Kind::Word && t.info.sign != 0);
+    if joined || behind_sign {
+        return Piece::Part(at, behind_sign);
     }
     if text.has(at, words::WEAK) && at > floor && spells(text, at - 1) && spells(text, right) && !none_yet {
         return Piece::Between(at);

@@ -58,8 +58,13 @@ fn begins(text: &Text<'_>, at: usize) -> bool {
     if token.glued && at > 0 && matches!(text.get(at - 1).map(|t| t.kind), Some(Kind::Digits | Kind::Word)) {
         return false;
     }
+    let counts = |n: usize| text.get(n).is_some_and(|t| t.kind == Kind::Digits || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Repeat));
+    let second = next(text, at);
+    if !(counts(second) || counts(next(text, second))) {
+        return false;
+    }
     let first = match text.spoken_letter(at) {
-        Some(letter) => text.spoken_letter(next(text, at)).map(|second| [letter, second]),
+        Some(letter) => text.spoken_letter(second).map(|second| [letter, second]),
         None if token.end - token.start == 2 => <[u8; 2]>::try_from(text.said(at).as_bytes()).ok().map(|l| l.map(|c| c.to_ascii_uppercase())),
         None => None,
     };
@@ -98,12 +103,15 @@ fn read(text: &Text<'_>, first: usize) -> Option<Found> {
     let country = [*iban.first()?, *iban.get(1)?];
     let length = length(country)?;
     let numbered = iban[2].is_ascii_digit() && iban[3].is_ascii_digit();
+    // "no", "is", "at": words as well as countries.
+    let word =
+        text.letter(first).is_none() && text.has(first, super::words::STOP | super::words::CORRECT) && text.said(first).bytes().all(|b| b.is_ascii_lowercase());
     let whole = count >= length && numbered && (count == length || last_at[length - 1] != last_at[length]);
     if whole {
         let sure = checked(&iban[..length]);
         let digits = iban[..length].iter().filter(|c| c.is_ascii_digit()).count();
         // Words of two letters and digits behind them are common; most of a number's characters are digits.
-        if sure || announced || digits * 2 > length {
+        if sure || announced || (digits * 2 > length && !word) {
             return Some(Found { first, last: last_at[length - 1], label: Label::IbanCode, score: if sure { 0.99 } else { 0.7 } });
         }
     }

@@ -205,10 +205,10 @@ fn round(text: &Text<'_>, asked: Asked) -> Vec<Found> {
     if found.is_empty() && (hints.dots || hints.colons > 0) {
         network::find(text, &mut found);
     }
-    if found.is_empty() && hints.numbers > 0 && hints.numbers + hints.letters > 3 {
+    if found.is_empty() && hints.numbers > 0 && text.text.len() >= 15 {
         iban::find(text, &mut found);
     }
-    if found.is_empty() && hints.numbers > 0 && (hints.birth || asked.birth()) {
+    if found.is_empty() && hints.numbers > 0 && (hints.birth || hints.letters > 2 || asked.birth()) {
         birth::find(text, asked, &mut found);
     }
     if found.is_empty() && hints.numbers > 0 {

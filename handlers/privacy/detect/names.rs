@@ -48,7 +48,8 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
         let next = at + 1 + usize::from(text.sign(at + 1, b'.'));
         return text.get(next).is_some_and(|t| t.kind == Kind::Word && t.end - t.start > 1).then_some(next);
     }
-    if text.one_of(at, &["names", "name's"]) && at > 0 && text.one_of(at - 1, &["my", "his", "her", "the", "last", "first", "full", "middle", "sons", "wifes"])
+    if text.one_of(at, &["names"]) && text.said(at).len() > 5
+        || text.word(at, "names") && at > 0 && text.one_of(at - 1, &["my", "his", "her", "the", "last", "first", "full", "middle", "sons", "wifes"])
     {
         return Some(skip_fillers(text, at + 1));
     }

@@ -80,6 +80,8 @@ pub(super) struct Run {
     pub taken_back: usize,
     /// Words of small talk inside.
     pub weak: usize,
+    /// Most digits more that the same words may mean: "seventy two" is 72, or 70 and 2.
+    pub slack: usize,
 }
 
 /// Most tokens between two parts.
@@ -93,7 +95,7 @@ impl Run {
     pub fn next(&mut self, text: &Text<'_>, from: usize) -> Option<usize> {
         self.parts.clear();
         self.digits.clear();
-        (self.plus, self.paren, self.amount, self.taken_back, self.weak) = (false, false, false, 0, 0);
+        (self.plus, self.paren, self.amount, self.taken_back, self.weak, self.slack) = (false, false, false, 0, 0, 0);
         let mut at = from;
         loop {
             text.get(at)?;
@@ -165,13 +167,16 @@ impl Run {
                 Kind::Sign(b'.' | b',') => sep = sep_max(sep, Sep::Comma),
                 Kind::Word if text.has(at, words::CORRECT) => sep = Sep::Correction,
                 Kind::Word if token.info.sign != 0 && token.info.sign != b'+' => sep = sep_max(sep, Sep::Words),
+                // "my bad"
+                Kind::Word if text.word(at, "my") && text.has(at + 1, words::CORRECT) => sep = Sep::Correction,
+                Kind::Word if bracket(text, at) => sep = sep_max(sep, Sep::Words),
                 Kind::Word if text.has(at, words::FILLER) => sep = sep_max(sep, Sep::Words),
                 Kind::Word if text.has(at, words::WEAK) && weak < SMALL_TALK => {
                     weak += 1;
                     sep = sep_max(sep, Sep::Words);
                 }
                 // "last four": tells which digits come, and is none of them.
-                Kind::Word if announces(text, at) => sep = sep_max(sep, Sep::Words),
+                Kind::Word if counts_nothing(text, at) || announces(text, at) => sep = sep_max(sep, Sep::Words),
                 _ => return None,
             }
             at += 1;
@@ -227,6 +232,7 @@ impl Run {
         match follows {
             Some(token) => {
                 self.digits.extend([b'0' + tens, b'0' + token.info.value]);
+                self.slack += usize::from(unit == at + 1);
                 self.scaled(text, unit + 1, Shape::Pair)
             }
             None => {
@@ -254,6 +260,7 @@ impl Run {
             self.amount |= more;
             return (Shape::Round, at + 1 + usize::from(more));
         }
+        self.slack += 2 * (1 - and);
         let from = self.digits.len();
         let first = at + 1 + and;
         let value = text.get(first).map_or(0, |t| t.info.value);
@@ -288,6 +295,12 @@ impl Run {
     }
 }
 
+/// "open parenthesis", said aloud.
+fn bracket(text: &Text<'_>, at: usize) -> bool {
+    let sign = ["parenthesis", "paren", "parentheses", "bracket", "brackets", "parens"];
+    text.one_of(at, &sign) || (text.one_of(at, &["open", "close", "closed", "left", "right"]) && text.one_of(at + 1, &sign))
+}
+
 /// The stronger of two separators.
 fn sep_max(a: Sep, b: Sep) -> Sep {
     if (a as u8) < (b as u8) { b } else { a }
@@ -305,14 +318,19 @@ fn repeated_digit(text: &Text<'_>, at: usize) -> Option<u8> {
 /// True where "four" in "the last four digits" tells how many digits come.
 fn announces(text: &Text<'_>, at: usize) -> bool {
     let counts = |n: usize| text.get(n).is_some_and(|t| matches!(t.info.num, Num::Unit | Num::Teen) || t.kind == Kind::Digits && t.end - t.start <= 2);
-    let last = |n: usize| text.one_of(n, &["last", "first", "next", "final", "other", "remaining", "middle"]);
+    let which = |n: usize| text.one_of(n, &["last", "first", "next", "final", "other", "remaining", "middle"]);
     let tells = |n: usize| text.one_of(n, &["digits", "digit", "are", "is", "numbers", "were", "of"]);
-    (last(at) && counts(at + 1)) || (counts(at) && ((at > 0 && last(at - 1)) || (text.one_of(at + 1, &["digits", "digit"])) && tells(at + 1)))
+    let announced = |n: usize| counts(n) && (tells(n + 1) || (n > 0 && text.one_of(n - 1, &["last", "final"]))) && n > 0 && which(n - 1);
+    (which(at) && announced(at + 1)) || announced(at) || (counts(at) && text.one_of(at + 1, &["digits", "digit"]))
 }
 
 /// True where a word that counts counts nothing: "one moment", "this one".
 fn counts_nothing(text: &Text<'_>, at: usize) -> bool {
     if announces(text, at) {
+        return true;
+    }
+    // "oh sorry", "oh no": no zero.
+    if text.one_of(at, &["oh", "o"]) && text.has(at + 1, words::CORRECT) {
         return true;
     }
     if !text.word(at, "one") {

@@ -186,7 +186,15 @@ impl<'a> Text<'a> {
 
     /// True for this word, in any case.
     pub fn word(&self, at: usize, word: &str) -> bool {
-        self.tokens.get(at).is_some_and(|t| t.kind == Kind::Word) && self.said(at).eq_ignore_ascii_case(word)
+        if !self.tokens.get(at).is_some_and(|t| t.kind == Kind::Word) {
+            return false;
+        }
+        let said = self.said(at);
+        if said.len() == word.len() {
+            return said.eq_ignore_ascii_case(word);
+        }
+        // Apostrophes count nothing: "that's" is "thats".
+        said.len() > word.len() && said.chars().filter(|c| !matches!(c, '\'' | '\u{2019}')).map(|c| c.to_ascii_lowercase()).eq(word.chars())
     }
 
     /// True for one of these words.

@@ -9,16 +9,23 @@ use super::tokens::{Kind, Text};
 use super::words::Cue;
 use super::{Found, Label, card, phone, written};
 
-/// Digits by how many there may be, corrections considered.
+/// How many digits there may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Count {
     /// If all corrections took back as much as they could.
     pub low: usize,
     /// As said.
+    pub said: usize,
+    /// If words that may be two numbers are two.
     pub high: usize,
 }
 
 impl Count {
+    /// The count of a run's digits.
+    pub fn of(run: &Run, said: usize) -> Self {
+        Self { low: said.saturating_sub(run.taken_back), said, high: said + run.slack }
+    }
+
     /// True where the number of digits may be in this range.
     pub fn within(self, low: usize, high: usize) -> bool {
         self.low <= high && self.high >= low
@@ -34,12 +41,12 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
         if run.digits.len() < 3 || run.amount {
             continue;
         }
-        context.read(text, run.first, run.last, asked);
+        context.read(text, run.first, extension(text, run.last), asked);
         let from = found.len();
         let is_written = run.parts.iter().all(|p| p.shape == Shape::Written) && run.parts.iter().any(|p| p.len > 2);
         if is_written {
             written::judge(&run, &context, found);
-        } else if let Some((label, score)) = spoken(&run, &context) {
+        } else if let Some((label, score)) = spoken(&mut run, &context) {
             found.push(Found { first: run.first, last: run.last, label, score });
         }
         if let Some(value) = found[from..].last_mut().filter(|f| f.label == Label::PhoneNumber) {
@@ -78,8 +85,10 @@ fn extension(text: &Text<'_>, last: usize) -> usize {
 }
 
 /// Judges a run with digits in words, or digits one by one.
-fn spoken(run: &Run, context: &Context) -> Option<(Label, f32)> {
-    let count = Count { low: run.digits.len().saturating_sub(run.taken_back), high: run.digits.len() };
+fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
+    trim(run);
+    let run = &*run;
+    let count = Count::of(run, run.digits.len());
     let abroad = run.plus || (run.digits.starts_with(b"00") && run.digits.get(2).is_some_and(|d| *d != b'0'));
     if run.plus && count.within(8, 15) && !context.has(Cue::Card) {
         return Some((Label::PhoneNumber, 0.9));
@@ -93,6 +102,14 @@ fn spoken(run: &Run, context: &Context) -> Option<(Label, f32)> {
     if let Some(found) = announced(&run.digits, count, context) {
         return Some(found);
     }
+    // A part of something else than a telephone number.
+    let part_of_other = context.cues.iter().any(|near| near.direct && matches!(near.cue, Cue::Card | Cue::Social | Cue::Birth | Cue::Pin));
+    if part_of_other && count.said < 10 && !context.has(Cue::Phone) {
+        return None;
+    }
+    if abroad && count.within(10, 17) && !context.unit {
+        return Some((Label::PhoneNumber, 0.65));
+    }
     if context.unit {
         return None;
     }
@@ -104,23 +121,37 @@ fn spoken(run: &Run, context: &Context) -> Option<(Label, f32)> {
     unannounced(run, count, context)
 }
 
+/// Cuts off a number that was said some words behind a complete one: "... after that six".
+fn trim(run: &mut Run) {
+    let complete = |digits: usize| matches!(digits, 10 | 16) || (digits == 11 && run.digits[0] == b'1');
+    let cut = run.parts.iter().position(|p| p.sep == Sep::Words && complete(p.at) && run.digits.len() - p.at <= 2);
+    let cut = cut.filter(|cut| cut + 1 == run.parts.len());
+    if let Some(cut) = cut.filter(|_| run.weak > 0 && run.taken_back == 0 && run.slack == 0) {
+        run.digits.truncate(run.parts[cut].at);
+        run.parts.truncate(cut);
+        run.last = run.parts.last().map_or(run.first, |p| p.last);
+    }
+}
+
 /// What the words announce, nearest first, where the count fits.
 pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Option<(Label, f32)> {
     let sure = |direct: bool| if direct { 0.85 } else { 0.7 };
     for near in &context.cues {
         let found = match near.cue {
             Cue::Social if count.within(9, 9) => Some((Label::UsSsn, sure(near.direct))),
-            Cue::Social if count.high == 4 && context.last_digits && near.direct => Some((Label::UsSsn, 0.6)),
-            Cue::Card if count.within(12, 19) || (12..=24).contains(&count.high) => {
+            Cue::Social if count.said == 4 && context.last_digits && near.direct => Some((Label::UsSsn, 0.6)),
+            Cue::Card if count.within(12, 19) || (12..=24).contains(&count.said) => {
                 Some((Label::CreditCard, if card::luhn(digits) { 0.99 } else { sure(near.direct) }))
             }
-            Cue::Account if (near.direct && count.within(5, 18)) || (near.distance <= 8 && count.within(6, 18)) => {
+            // "the phone number on my account"
+            Cue::Account if context.has(Cue::Phone) && count.within(10, 11) => None,
+            Cue::Account if !context.unit && (5..=18).contains(&count.said) && (near.direct || (near.distance <= 8 && count.said > 5)) => {
                 Some((Label::AccountNumber, sure(near.direct)))
             }
             Cue::Pin if near.direct && count.within(3, 8) => Some((Label::Pin, 0.8)),
-            Cue::Birth if near.direct && (4..=8).contains(&count.high) => Some((Label::DateOfBirth, 0.6)),
+            Cue::Birth if near.direct && (4..=8).contains(&count.said) => Some((Label::DateOfBirth, 0.6)),
             Cue::Phone if count.within(7, 15) => Some((Label::PhoneNumber, sure(near.direct))),
-            Cue::Phone if count.high > 15 && said_twice(digits) => Some((Label::PhoneNumber, 0.7)),
+            Cue::Phone if count.said > 15 && said_twice(digits) => Some((Label::PhoneNumber, 0.7)),
             _ => None,
         };
         if found.is_some() {
@@ -132,17 +163,20 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
 
 /// What a number is that is announced as no more than that.
 pub(super) fn some_number(digits: &[u8], count: Count, abroad: bool) -> Option<(Label, f32)> {
-    if count.within(7, 12) || (abroad && count.within(8, 17)) || said_twice(digits) {
+    if (count.within(7, 12) && count.said <= LONGEST_CORRECTED) || (abroad && count.within(8, 17)) || said_twice(digits) {
         return Some((Label::PhoneNumber, 0.65));
     }
     by_length(digits, count)
 }
 
+/// More digits than this are no telephone number, of which some were taken back, but a card's.
+const LONGEST_CORRECTED: usize = 14;
+
 fn by_length(digits: &[u8], count: Count) -> Option<(Label, f32)> {
     if !count.within(13, 24) {
         return None;
     }
-    if (count.high <= 13 && !card::issued(digits)) || said_twice(digits) {
+    if (count.said <= 13 && !card::issued(digits)) || said_twice(digits) {
         return Some((Label::PhoneNumber, 0.5));
     }
     Some((Label::CreditCard, if card::luhn(digits) { 0.9 } else { 0.6 }))
@@ -151,7 +185,7 @@ fn by_length(digits: &[u8], count: Count) -> Option<(Label, f32)> {
 /// A telephone number that was given twice in one breath.
 fn said_twice(digits: &[u8]) -> bool {
     let half = digits.len() / 2;
-    digits.len().is_multiple_of(2) && (7..=13).contains(&half) && digits[..half] == digits[half..]
+    digits.len().is_multiple_of(2) && (half == 7 || (9..=13).contains(&half)) && digits[..half] == digits[half..]
 }
 
 /// What nobody announced must speak for itself.
@@ -162,16 +196,17 @@ fn unannounced(run: &Run, count: Count, context: &Context) -> Option<(Label, f32
     if distinct < 3 && !context.bare && !card::luhn(&run.digits) {
         return None;
     }
-    if count.within(10, 12) {
-        let paired = run.weak == 0 && !years(run) && count.high >= 10;
+    if count.within(10, 12) && count.said >= 8 && count.said <= LONGEST_CORRECTED {
+        let paired = (run.weak == 0 || context.bare) && !years(run);
         return (share >= 60 || (paired && (share >= 20 || context.bare))).then_some((Label::PhoneNumber, 0.6));
     }
     if count.high >= 13 {
-        let paired = run.weak == 0 && !years(run);
-        return if share >= 60 || paired { by_length(&run.digits, count) } else { None };
+        let paired = (run.weak == 0 || context.bare) && !years(run);
+        let long = count.said >= 15 && !years(run) && (card::luhn(&run.digits) || card::issued(&run.digits));
+        return if share >= 60 || paired || long { by_length(&run.digits, count) } else { None };
     }
-    let alone = count.within(7, 9) && share >= 80 && run.weak <= 1 && distinct >= 4 && run.taken_back == 0;
-    (alone || (context.bare && count.within(7, 9) && share >= 50)).then_some((Label::PhoneNumber, 0.4))
+    let alone = (7..=9).contains(&count.said) && share >= 80 && run.weak <= 1 && distinct >= 4 && run.taken_back == 0;
+    (alone || (context.bare && count.low <= 9 && count.said >= 7 && share >= 50)).then_some((Label::PhoneNumber, 0.4))
 }
 
 /// True where the run is nothing but years, ages or scores: pairs that people say in ordinary talk.
@@ -188,10 +223,12 @@ fn counting(run: &Run) -> bool {
     if values.len() < 4 {
         return false;
     }
-    let rising = values.windows(2).all(|w| w[0] < w[1]);
-    let falling = values.windows(2).all(|w| w[0] > w[1]);
+    let near = |a: i64, b: i64| (1..=2).contains(&(b - a));
+    let rising = values.windows(2).all(|w| near(w[0], w[1]));
+    let falling = values.windows(2).all(|w| near(w[1], w[0]));
+    let even = values[1] != values[0] && values.windows(2).all(|w| w[1] - w[0] == values[1] - values[0]);
     // "nine zero" ends a run through the digits.
     let through = values.windows(2).all(|w| w[1] - w[0] == 1 || (w[0] == 9 && w[1] == 0));
     let repeats = (1..=3).any(|period| values.len() > 2 * period && values.iter().zip(values.iter().skip(period)).all(|(a, b)| a == b));
-    rising || falling || through || (repeats && !card::luhn(&run.digits) && run.digits.len() < 13)
+    rising || falling || even || through || (repeats && !card::luhn(&run.digits) && run.digits.len() < 13)
 }

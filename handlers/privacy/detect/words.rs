@@ -114,19 +114,19 @@ pub(super) struct Info {
 const LONGEST: usize = 16;
 
 const FLAGS: &[(u32, &str)] = &[
-    (FILLER, "uh um uhm umm uhh er erm ah eh hm hmm mm mmm mhm huh like"),
+    (FILLER, "ehm ahem ooh uh um uhm umm uhh er erm ah eh hm hmm mm mmm mhm huh like"),
     (
         WEAK,
         "and then so okay ok yeah yes yep right thats its it you know let me see lets i think guess again next space hold on just well \
-         followed by comes a second sec moment minute the number is are rest last digits pause comma im now after also got that all be ready gonna would",
+         followed by comes a second sec moment minute the number is are rest last digits pause comma im also got that all ready bear with check give where was this back",
     ),
-    (CORRECT, "no sorry wait actually correction oops scratch rather mean strike nope pardon excuse mistake whoops instead make"),
+    (CORRECT, "no sorry wait actually correction oops scratch rather mean strike nope pardon excuse mistake whoops instead make bad fault apologies"),
     (
         NEUTRAL,
         "is was number numbers no num nr code id its it the my our his her their your a an of for to on and are be full complete long \
          digits digit please thats that here s uh um er erm hmm like so ok okay yeah yes sure new old current card bank credit debit security \
          reads as follows would should use this ending with secret personal main checking savings holder equals primary account file says set \
-         changed reset i think guess believe just say again one time today still savings business joint me give you actually well now sorry",
+         changed reset i think guess believe just say again one time today still savings business joint me reading value count give you actually well now sorry",
     ),
     (
         UNIT,
@@ -203,8 +203,8 @@ const CUES: &[(Cue, &str)] = &[
         "order orders serial tracking ticket confirmation reference ref invoice case booking reservation claim part model version item sku po quote \
          receipt transaction shipment package parcel awb vin imei isbn upc barcode meter lot batch flight build error zip postal postcode zipcode \
          promo coupon voucher guid uuid room gate seat bus train route product purchase incident bug issue release firmware revision batches \
-         return authorization conf confirmations delivery job article catalogue catalog channel chapter page section paragraph patent ean asin \
-         container license plate docket file session request build lottery tag asset hash commit checksum population timestamp epoch balance total \
+         authorization conf confirmations job article catalogue catalog channel chapter page section paragraph patent ean asin \
+         container plate docket session lottery tag asset hash commit checksum population timestamp epoch balance total \
          sum amount price cost costs paid invoices tickets",
     ),
 ];

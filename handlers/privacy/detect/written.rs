@@ -18,7 +18,7 @@ const GROUPS: usize = 9;
 pub(super) fn judge(run: &Run, context: &Context, found: &mut Vec<Found>) {
     let before = found.len();
     let parts = &run.parts;
-    let loose = |n: usize| parts.get(n).is_none_or(|p| !matches!(p.sep, Sep::Dash | Sep::Dot | Sep::Slash));
+    let loose = |n: usize| parts.get(n).is_none_or(|p| !matches!(p.sep, Sep::Dash | Sep::Dot));
     let mut at = 0;
     while at < parts.len() {
         let longest = (at + GROUPS).min(parts.len());
@@ -124,7 +124,7 @@ fn card_form(digits: &[u8], groups: &[usize], context: &Context, listed: bool) -
 
 fn telephone(run: &Run, digits: &[u8], groups: &[usize], signs: &[Sep], context: &Context, listed: bool) -> Option<f32> {
     let american = matches!(groups, [3, 3, 4] | [1, 3, 3, 4]);
-    if listed && !(american && signs.iter().all(|s| !matches!(s, Sep::Words | Sep::Correction))) {
+    if listed && !(american && !signs.contains(&Sep::Correction)) {
         return None;
     }
     // What is announced as something else, and has no form but its length, is that.
@@ -134,6 +134,10 @@ fn telephone(run: &Run, digits: &[u8], groups: &[usize], signs: &[Sep], context:
         return None;
     }
     let (score, needs) = phone::national(digits, groups, signs, run.paren && groups.len() > 1)?;
+    let part_of_other = context.cues.iter().any(|near| near.direct && matches!(near.cue, Cue::Card | Cue::Social | Cue::Birth | Cue::Pin));
+    if part_of_other && needs == Needs::Announced && !context.has(Cue::Phone) {
+        return None;
+    }
     let raised = if context.has(Cue::Phone) { 0.2 } else { 0.0 };
     let announced = context.has(Cue::Phone) || context.bare || context.cues.iter().any(|near| near.cue == Cue::Number && near.distance <= 8);
     match needs {
@@ -172,14 +176,14 @@ fn piece(run: &Run, from: usize, to: usize, context: &Context) -> Option<(Label,
     if phone::dated(digits, &groups, &signs) {
         return None;
     }
-    let count = Count { low: digits.len().saturating_sub(run.taken_back), high: digits.len() };
+    let count = Count::of(run, digits.len());
     let dots = signs.iter().skip(1).any(|s| *s == Sep::Dot);
     let announced = values::announced(digits, count, context);
     if dots && announced.is_none_or(|(label, _)| !matches!(label, Label::PhoneNumber | Label::CreditCard)) {
         return None;
     }
     announced.or_else(|| {
-        let near = context.cues.iter().any(|near| near.cue == Cue::Number && near.direct && near.distance <= 8);
+        let near = context.cues.iter().any(|near| near.cue == Cue::Number && ((near.direct && near.distance <= 8) || near.distance <= 3));
         let long = near && !context.unit && !context.has(Cue::Account) && !context.has(Cue::Pin);
         if long { values::some_number(digits, count, false) } else { None }
     })

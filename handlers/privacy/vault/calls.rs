@@ -53,13 +53,13 @@ impl Vault {
     }
 
     async fn wrapped_by_user(&self, keys: &Keys, call: &CallId, key: &Key, subject: &UserToken) -> Result<CallCipher> {
-        let (version, user) = keys.users.current(subject).await?;
+        let (version, user) = keys.users.current(subject).await.map_err(|e| self.noted(e, subject.as_str()))?;
         let scope = format!("{}{version}", user_scope(subject));
         self.wrapped(keys, call, key, &user, &scope, Some(subject))
     }
 
     async fn wrapped_by_epoch(&self, keys: &Keys, call: &CallId, key: &Key) -> Result<CallCipher> {
-        let epoch = keys.epochs.current().await?;
+        let epoch = keys.epochs.current().await.map_err(|e| self.noted(e, call.as_str()))?;
         self.wrapped(keys, call, key, &epoch.calls, &format!("c:{}", epoch.id), None)
     }
 
@@ -75,7 +75,9 @@ impl Vault {
         let (scope, wrapped) = wrap.rsplit_once(':').ok_or_else(refuse)?;
         let wrapped = URL_SAFE_NO_PAD.decode(wrapped).map_err(|_| refuse())?;
         let (under, subject) = match scope.split(':').collect::<Vec<_>>()[..] {
-            ["c", epoch] if super::epochs::end(epoch).is_some() => (keys.epochs.get(epoch).await?.calls.clone(), None),
+            ["c", epoch] if super::epochs::end(epoch).is_some() => {
+                (keys.epochs.get(epoch).await.map_err(|e| self.noted(e, call.as_str()))?.calls.clone(), None)
+            }
             ["u", token, version] => {
                 let subject = UserToken::parse(token).map_err(|_| refuse())?;
                 let version = version.parse().map_err(|_| refuse())?;

@@ -39,7 +39,7 @@ pub(super) struct Epochs {
 
 impl Epochs {
     pub(super) fn new(stored: Stored, lives: Lives) -> Self {
-        Self { stored, kept: Kept::new(ENTRIES, lives.epoch, lives.stale) }
+        Self { stored, kept: Kept::new(ENTRIES, lives.epoch, lives.epoch_stale) }
     }
 
     /// The epoch of this week, made on demand. Where it cannot be had, the one of last week goes on serving if it is in memory.

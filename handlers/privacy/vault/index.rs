@@ -17,7 +17,7 @@ pub(super) struct Index {
 
 impl Index {
     pub(super) fn new(stored: Stored, lives: Lives) -> Self {
-        Self { stored, kept: Kept::new(4, lives.epoch, lives.stale) }
+        Self { stored, kept: Kept::new(4, lives.epoch, lives.epoch_stale) }
     }
 
     /// The key of the current version, made on first use.

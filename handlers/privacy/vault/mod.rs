@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use self::epochs::Epochs;
 use self::index::Index;
 use self::kept::Kept;
+use self::stored::Stored;
 use self::users::Users;
 use super::cipher::{self, CallCipher};
 use super::envelope::{Algorithm, Header, Place};
@@ -28,8 +29,15 @@ mod calls;
 mod epochs;
 mod index;
 mod kept;
+mod reseal;
+mod rotate;
+mod status;
 mod stored;
 mod users;
+
+pub use reseal::Resealed;
+pub use rotate::{EpochRotation, RootRotation};
+pub use status::{EpochStatus, KeyStatus, RootedStatus};
 
 /// How long keys stay in memory.
 #[derive(Debug, Clone, Copy)]
@@ -40,14 +48,19 @@ pub struct Lives {
     pub user: Duration,
     /// Call ciphers.
     pub call: Duration,
-    /// How long any of them may serve where its source is out of reach.
+    /// How long user keys and call ciphers may serve where their source is out of reach.
     pub stale: Duration,
+    /// The same for epoch keys and the index key.
+    pub epoch_stale: Duration,
+    /// How long a rotation waits before it puts a version of the root key out of use: no process can then be about to store
+    /// what that wrapped (asking the root key and storing have 2 s each).
+    pub settle: Duration,
 }
 
 impl Default for Lives {
     fn default() -> Self {
         let minutes = |n: u64| Duration::from_secs(n * 60);
-        Self { epoch: minutes(15), user: minutes(5), call: minutes(5), stale: minutes(120) }
+        Self { epoch: minutes(15), user: minutes(5), call: minutes(5), stale: minutes(120), epoch_stale: minutes(24 * 60), settle: Duration::from_secs(10) }
     }
 }
 
@@ -63,6 +76,8 @@ pub struct Vault {
 /// What sealing takes; absent while privacy is off.
 struct Keys {
     environment: Arc<str>,
+    lives: Lives,
+    stored: Stored,
     index: Index,
     epochs: Epochs,
     users: Users,
@@ -84,14 +99,16 @@ impl Vault {
     /// The same with other times in memory.
     pub fn with_lives(documents: Arc<dyn Documents>, root: Arc<dyn KeyWrapper>, clock: Arc<dyn Clock>, environment: Environment, lives: Lives) -> Self {
         let environment: Arc<str> = environment.as_str().into();
-        let stored = stored::Stored::new(documents, root, clock);
+        let stored = Stored::new(documents, root, clock);
         let epochs = Epochs::new(stored.clone(), lives);
         let keys = Keys {
             index: Index::new(stored.clone(), lives),
-            users: Users::new(stored, epochs.clone(), Arc::clone(&environment), lives),
+            users: Users::new(stored.clone(), epochs.clone(), Arc::clone(&environment), lives),
             epochs,
             calls: Kept::new(ENTRIES, lives.call, lives.stale),
             environment,
+            lives,
+            stored,
         };
         Self { keys: Some(keys), refused: Arc::default() }
     }
@@ -108,6 +125,16 @@ impl Vault {
     /// True where values pass through unsealed.
     pub fn is_off(&self) -> bool {
         self.keys.is_none()
+    }
+
+    /// Has the index key and this week's epoch in memory, so that no caller waits for the root key. Fails as those who ask for
+    /// them would.
+    pub async fn check(&self) -> Result<()> {
+        self.index_key().await?;
+        match &self.keys {
+            Some(keys) => keys.epochs.current().await.map(drop).map_err(|e| self.noted(e, "epochs")),
+            None => Ok(()),
+        }
     }
 
     /// What was refused so far: for whoever watches for breaches.
@@ -161,9 +188,14 @@ impl Vault {
 
     async fn index_key(&self) -> Result<super::crypto::Key> {
         match &self.keys {
-            Some(keys) => keys.index.key().await,
+            Some(keys) => keys.index.key().await.map_err(|e| self.noted(e, "index")),
             None => super::crypto::Key::from_slice(&[0; super::crypto::KEY]).ok_or_else(|| Error::internal("a key of the wrong size")),
         }
+    }
+
+    /// Counts a stored key that is not what was stored as a security event.
+    fn noted(&self, e: Error, whose: &str) -> Error {
+        if e.kind == Kind::Tampered { self.refused.refuse("keys", "wrapped", whose) } else { e }
     }
 
     /// Seals a value of a subject for its place, as text (`e1.`). The subject's key is made on first use.
@@ -174,7 +206,7 @@ impl Vault {
     /// [`Vault::seal`] as bytes: 38 more than the value.
     pub async fn seal_bytes(&self, subject: &UserToken, place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>> {
         let Some(keys) = &self.keys else { return Ok(cipher::clear(plain)) };
-        let (version, key) = keys.users.current(subject).await?;
+        let (version, key) = keys.users.current(subject).await.map_err(|e| self.noted(e, subject.as_str()))?;
         cipher::seal_value(&key, version, &keys.environment, subject.as_str(), place, plain)
     }
 

@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::epochs::Epochs;
+use super::epochs::{Epoch, Epochs};
 use super::kept::Kept;
+use super::rotate::set;
 use super::stored::{Stored, encode, spoilt, text, wrapped};
 use super::{ENTRIES, Lives};
 use crate::error::{Error, Kind, Result};
 use crate::model::ids::UserToken;
+use crate::model::time::Timestamp;
 use crate::ports::documents::{Condition, Container, Document, Put};
 use crate::privacy::crypto::Key;
 use crate::privacy::envelope::associated_key;
@@ -28,6 +30,16 @@ const LOOKS: usize = 5;
 
 /// All versions of a subject's key; empty where it has none.
 pub(super) type Versions = Arc<BTreeMap<u32, Key>>;
+
+/// What came of wrapping a key anew.
+pub(super) enum Rewrap {
+    /// It is under the current epoch now.
+    Done,
+    /// It was, or is none.
+    Unneeded,
+    /// It cannot be unwrapped.
+    Lost,
+}
 
 /// The keys of all subjects.
 pub(super) struct Users {
@@ -103,14 +115,32 @@ impl Users {
         versions.last_key_value().map(|(version, _)| *version).ok_or_else(|| Error::internal("a subject without a key"))
     }
 
+    /// All versions that can be unwrapped. One whose epoch is gone may have been wrapped anew between the look at it and the look
+    /// at the epoch: it counts as gone once two looks saw the same.
     async fn read(&self, subject: &UserToken) -> Result<Versions> {
-        let mut versions = BTreeMap::new();
-        for document in self.stored.all(subject.as_str()).await? {
-            if let Some(version) = version(&document) {
-                versions.insert(version, self.unwrap(subject, version, &document).await?);
+        let mut before = Vec::new();
+        for _ in 0..LOOKS {
+            let documents = self.stored.all(subject.as_str()).await?;
+            let (versions, complete) = self.unwrap_all(subject, &documents).await?;
+            if complete || documents == before {
+                return Ok(Arc::new(versions));
+            }
+            before = documents;
+        }
+        Err(Error::new(Kind::Conflict, "a subject's keys were changed over and over meanwhile"))
+    }
+
+    /// The versions in these documents, and whether that is all of them: one whose epoch is gone is left out.
+    async fn unwrap_all(&self, subject: &UserToken, documents: &[Document]) -> Result<(BTreeMap<u32, Key>, bool)> {
+        let (mut versions, mut complete) = (BTreeMap::new(), true);
+        for document in documents {
+            let Some(version) = version(document) else { continue };
+            match self.unwrap(subject, version, document).await {
+                Err(e) if e.kind == Kind::Erased => complete = false,
+                key => drop(versions.insert(version, key?)),
             }
         }
-        Ok(Arc::new(versions))
+        Ok((versions, complete))
     }
 
     async fn unwrap(&self, subject: &UserToken, version: u32, document: &Document) -> Result<Key> {
@@ -139,6 +169,53 @@ impl Users {
         }
     }
 
+    /// True where this is the newest of its versions.
+    pub(super) async fn newest(&self, subject: &UserToken, version: u32) -> Result<bool> {
+        let versions = self.kept.get(subject, || self.read(subject)).await?;
+        Ok(versions.last_key_value().is_some_and(|(newest, _)| *newest == version))
+    }
+
+    /// When a version was replaced by the next one; none where it is the newest.
+    pub(super) async fn replaced(&self, subject: &UserToken, version: u32) -> Result<Option<Timestamp>> {
+        let versions = self.kept.get(subject, || self.read(subject)).await?;
+        let next = versions.range(version.saturating_add(1)..).next();
+        Ok(next.map(|(minute, _)| Timestamp::from_millis(i64::from(*minute) * 60_000)))
+    }
+
+    /// Removes one version, unless it was changed meanwhile.
+    pub(super) async fn remove(&self, subject: &UserToken, document: &Document) -> Result<bool> {
+        let removed = self.stored.documents.delete(Container::Keys, subject.as_str(), text(document, "id")?, Some(&document.etag)).await?;
+        self.forget(subject).await;
+        Ok(removed)
+    }
+
+    /// Wraps a key under the current epoch where another one wraps it.
+    pub(super) async fn rewrap(&self, mut document: Document, current: &Epoch) -> Result<Rewrap> {
+        for _ in 0..LOOKS {
+            let Some((subject, version)) = named(&document) else { return Ok(Rewrap::Unneeded) };
+            if text(&document, "epoch").is_ok_and(|epoch| epoch == current.id) {
+                return Ok(Rewrap::Unneeded);
+            }
+            let key = match self.unwrap(&subject, version, &document).await {
+                Err(e) if matches!(e.kind, Kind::Erased | Kind::Tampered) => return Ok(Rewrap::Lost),
+                key => key?,
+            };
+            let wrapped = encode(&current.users.wrap(&self.associated(&subject, version, &current.id), key.bytes())?);
+            let mut body = document.body.clone();
+            set(&mut body, "epoch", current.id.clone());
+            set(&mut body, "wrapped", wrapped);
+            if let Put::Done(_) = self.stored.documents.put(Container::Keys, &body, Condition::Matches(&document.etag)).await? {
+                return Ok(Rewrap::Done);
+            }
+            match self.stored.documents.get(Container::Keys, subject.as_str(), text(&document, "id")?).await? {
+                Some(newer) => document = newer,
+                // Shredded meanwhile.
+                None => return Ok(Rewrap::Unneeded),
+            }
+        }
+        Err(Error::new(Kind::Conflict, "a key was changed over and over meanwhile; rotate once more"))
+    }
+
     pub(super) async fn forget(&self, subject: &UserToken) {
         self.kept.forget(subject).await;
     }
@@ -152,4 +229,9 @@ fn id(version: u32) -> String {
 /// The version of a key's document; none for another document of the partition.
 pub(super) fn version(document: &Document) -> Option<u32> {
     text(document, "id").ok()?.strip_prefix(PREFIX)?.parse().ok()
+}
+
+/// Subject and version of a key's document; none for another document.
+pub(super) fn named(document: &Document) -> Option<(UserToken, u32)> {
+    Some((UserToken::parse(text(document, "user").ok()?).ok()?, version(document)?))
 }

@@ -1,4 +1,4 @@
-//! Looks from outside see what rests in the backend, sealed as it is: nothing is opened for them.
+//! What an inspection sees is what rests: the seals stay on.
 
 use async_trait::async_trait;
 

@@ -1,0 +1,82 @@
+//! `rtvoice erase-user`: erases a person, looks behind all fences, or sets and lifts a legal hold.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use rtvoice::app::App;
+use rtvoice::config::Config;
+use rtvoice::error::{Error, Kind, Result};
+use rtvoice::model::ids::{UserId, UserToken};
+use rtvoice::ports::audit::Actor;
+use rtvoice::steps::erasure;
+use serde_json::{Value, json};
+
+/// Erase a person everywhere, on the stores that the settings name.
+#[derive(Args)]
+#[command(after_help = "Exit codes: 0 erased (or held, released, looked), 1 refused by a legal hold or failed, 2 wrong usage or setting.")]
+pub(crate) struct Arguments {
+    /// The person's token, as POST /api/users/lookup gives it
+    #[arg(long, value_name = "TOKEN", conflicts_with = "id")]
+    user: Option<String>,
+    /// The person's user id, or tel- and the digits of a number
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// Set a legal hold for this reason (which must name nobody): the person is not erased while it stands
+    #[arg(long, value_name = "REASON", conflicts_with = "release")]
+    hold: Option<String>,
+    /// Lift the legal hold
+    #[arg(long)]
+    release: bool,
+    /// Go on with all open erasures and look behind every fence, as after a restore
+    #[arg(long, conflicts_with_all = ["user", "id", "hold", "release"])]
+    sweep: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    if !arguments.sweep && arguments.user.is_none() && arguments.id.is_none() {
+        return super::wrong_setting("erase-user needs --user TOKEN or --id ID, for example --user u1-0123456789abcdef0123456789abcdef");
+    }
+    let config = match Config::from_env() {
+        Ok(config) => config,
+        Err(e) => return super::wrong_setting(&e.to_string()),
+    };
+    super::log_to("error", super::LogTarget::Stderr);
+    match super::runtime().and_then(|runtime| runtime.block_on(act(config, arguments))) {
+        Ok(done) => {
+            println!("{done}");
+            ExitCode::SUCCESS
+        }
+        Err(e) if matches!(e.kind, Kind::Setting | Kind::BadInput) => super::wrong_setting(&format!("{} {}", e.field.clone().unwrap_or_default(), e.detail)),
+        Err(e) => {
+            eprintln!("rtvoice: {}", e.chain());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn act(config: Config, arguments: &Arguments) -> Result<Value> {
+    let app = App::new(config)?;
+    app.audit.acting_as(Actor::Cli);
+    let result = erase(&app, arguments).await;
+    app.audit.close().await?;
+    result
+}
+
+async fn erase(app: &App, arguments: &Arguments) -> Result<Value> {
+    if arguments.sweep {
+        return Ok(json!({ "finished": erasure::round(app).await? }));
+    }
+    let user = match (&arguments.user, &arguments.id) {
+        (Some(token), _) => UserToken::parse(token.as_str())?,
+        (None, Some(id)) => app.vault.user_token(&UserId::parse(id.as_str())?).await?,
+        (None, None) => return Err(Error::input("user", "must be given")),
+    };
+    if let Some(reason) = &arguments.hold {
+        erasure::hold(app, &user, reason).await?;
+        return Ok(json!({ "user": user, "held": true }));
+    }
+    if arguments.release {
+        return Ok(json!({ "user": user, "released": erasure::release(app, &user).await? }));
+    }
+    Ok(erasure::delete_user_data(app, &user).await?.view())
+}
