@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use base64::Engine as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
@@ -18,6 +18,7 @@ use crate::model::phrase::hex;
 use crate::model::time::Timestamp;
 use crate::model::transcript::TranscriptMessage;
 use crate::ports::documents::{Condition, Container};
+use crate::steps::parking;
 
 /// Name of the trigger's binding.
 pub const BINDING: &str = "message";
@@ -56,10 +57,20 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
     hasher.update(message_id.as_deref().unwrap_or(""));
     hasher.update([0]);
     hasher.update(&payload.bytes);
+    let hash = hex(&hasher.finalize());
     let (body, encoding) = kept(&payload.bytes);
     let readable = TranscriptMessage::parse(&payload.bytes);
+    let call = readable.as_ref().ok().map(TranscriptMessage::call);
+    let parked = patiently(|| async {
+        // A plain hash of what somebody said could be guessed.
+        let id = app.vault.fingerprint(&hash).await?;
+        let (subject, body) = parking::sealed(&app, &id, call, &body).await?;
+        Ok((id, subject, body))
+    });
+    let (id, subject, body) = parked.await?;
     let document = json!({
-        "id": hex(&hasher.finalize()),
+        "id": id,
+        "subject": subject,
         "day": enqueued.unwrap_or(now).day(),
         "type": "deadLetter",
         "parkedAt": now,
@@ -67,25 +78,28 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
         "messageId": message_id,
         "reason": envelope.application_property("DeadLetterReason").map(|text| text.chars().take(PROPERTY_CHARS).collect::<String>()),
         "description": envelope.application_property("DeadLetterErrorDescription").map(|text| text.chars().take(PROPERTY_CHARS).collect::<String>()),
-        "callConnectionId": readable.as_ref().ok().map(TranscriptMessage::call),
+        "callConnectionId": call,
         "readable": readable.is_ok(),
         "encoding": encoding,
         "body": body,
         "bytes": payload.bytes.len(),
         "truncated": payload.bytes.len() > BODY_BYTES,
     });
-    keep(&app, &document).await?;
+    patiently(|| async { app.documents.put(Container::DeadLetters, &document, Condition::Always).await.map(drop) }).await?;
     tracing::error!(metric = "transcript.dead_letters", value = 1, "a message was parked");
     Ok(())
 }
 
-/// Writes the document, again with back-off for as long as there is patience. Whatever the reason: the message would come
-/// back at once.
-async fn keep(app: &App, document: &Value) -> Result<()> {
+/// Does what needs the record, again with back-off for as long as there is patience. Whatever the reason: the message would
+/// come back at once.
+async fn patiently<T, W: Future<Output = Result<T>>>(work: impl Fn() -> W) -> Result<T> {
     let began = Instant::now();
     let mut pause = PAUSE;
     loop {
-        let Err(e) = app.documents.put(Container::DeadLetters, document, Condition::Always).await else { return Ok(()) };
+        let e = match work().await {
+            Ok(done) => return Ok(done),
+            Err(e) => e,
+        };
         let left = PATIENCE.saturating_sub(began.elapsed());
         if left.is_zero() {
             return Err(e);

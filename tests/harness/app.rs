@@ -250,6 +250,14 @@ impl Rtvoice {
         EmbeddedDocuments::open(Embedded::open(&self.app.config.embedded_path).unwrap(), Arc::clone(&self.clock) as Arc<dyn Clock>).unwrap()
     }
 
+    /// Puts a text into the state store under a key of this app, past all that stands in front of it.
+    pub fn hold(&self, key: &str, text: &str) {
+        let file = self.file();
+        let name = format!("{}:{}:{key}", self.app.config.app_prefix, self.app.config.environment.as_str());
+        file.execute("INSERT INTO state_keys (key, expires_at) VALUES (?1, ?2)", rusqlite::params![name, self.clock.now().millis() + 60_000]).unwrap();
+        file.execute("INSERT INTO state_values (key_id, value) VALUES (?1, ?2)", rusqlite::params![file.last_insert_rowid(), text.as_bytes()]).unwrap();
+    }
+
     /// Lets the keys that end with these parts live for ever; how many.
     pub fn persist(&self, key_ends_with: &str) -> usize {
         self.file().execute("UPDATE state_keys SET expires_at = ?2 WHERE key LIKE '%:' || ?1", rusqlite::params![key_ends_with, i64::MAX]).unwrap()
@@ -358,6 +366,17 @@ impl Rtvoice {
         let mut statement = file.prepare("SELECT body FROM documents WHERE container = ?1 ORDER BY partition, id").unwrap();
         let rows = statement.query_map([container.name()], |row| row.get::<_, String>(0)).unwrap();
         rows.map(|body| serde_json::from_str(&body.unwrap()).unwrap()).collect()
+    }
+
+    /// What is parked, with its bodies in clear, which rest sealed.
+    pub async fn parked(&self) -> Vec<Value> {
+        let mut documents = self.documents_in(Container::DeadLetters);
+        for document in &mut documents {
+            assert!(document["body"].as_str().unwrap().starts_with("e1."), "{document}");
+            document["body"] = rtvoice::steps::parking::opened(&self.app, document).await.unwrap().into();
+            document.as_object_mut().unwrap().remove("subject");
+        }
+        documents
     }
 
     /// The header of a call's archive and its turns in order.

@@ -37,7 +37,15 @@ async fn parked(app: &App, handler: &Handler, count: usize) -> Vec<Value> {
         || handler.output(),
         async || {
             let page = app.documents.list(Container::DeadLetters, &SystemClock.now().day(), "", None, 50).await.ok()?;
-            (page.documents.len() >= count).then(|| page.documents.into_iter().map(|d| d.body).collect::<Vec<_>>())
+            if page.documents.len() < count {
+                return None;
+            }
+            let mut parked = Vec::new();
+            for mut document in page.documents.into_iter().map(|d| d.body) {
+                document["body"] = rtvoice::steps::parking::opened(&app, &document).await.ok()?.into();
+                parked.push(document);
+            }
+            Some(parked)
         },
     )
     .await

@@ -37,10 +37,8 @@ fn date(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
     if token.info.num == Num::Month {
         return month_first(text, at, run).map(|last| (last, true));
     }
-    if let Some(end) = day(text, at, run) {
-        if let Some(last) = day_first(text, end, run) {
-            return Some((last, true));
-        }
+    if let Some(last) = day(text, at, run).and_then(|end| day_first(text, end, run)) {
+        return Some((last, true));
     }
     digits(text, at, run)
 }

@@ -23,11 +23,10 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let mut floor = 0;
     let mut at = 0;
     while at < text.tokens.len() {
-        if (text.sign(at, b'@') || text.has(at, words::AT)) && at >= floor {
-            if let Some(value) = address(text, at, floor, asked) {
-                (floor, at) = (value.last + 1, value.last);
-                found.push(value);
-            }
+        let begins = (text.sign(at, b'@') || text.has(at, words::AT)) && at >= floor;
+        if let Some(value) = begins.then(|| address(text, at, floor, asked)).flatten() {
+            (floor, at) = (value.last + 1, value.last);
+            found.push(value);
         }
         at += 1;
     }

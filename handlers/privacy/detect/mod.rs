@@ -21,7 +21,7 @@ mod words;
 mod written;
 
 use context::Asked;
-use tokens::Text;
+use tokens::{Kind, Text};
 
 pub use across::{WINDOW, detect_across, detect_across_within, may_continue};
 
@@ -186,6 +186,8 @@ fn one_piece(text: &str, asked: Asked) -> Vec<Span> {
             break;
         }
         found.sort_by_key(|f| f.first);
+        // Of two that overlap the first stays; each round covers at least one token that was free.
+        found.dedup_by(|next, kept| next.first <= kept.last);
         let place = |f: &Found| Some((read.get(f.first)?.start as usize, read.get(f.last)?.end as usize));
         spans.extend(found.iter().filter_map(|f| place(f).map(|(start, end)| Span { start, end, label: f.label, score: f.score })));
         let ranges: Vec<(usize, usize)> = found.iter().map(|f| (f.first, f.last)).collect();
@@ -195,27 +197,28 @@ fn one_piece(text: &str, asked: Asked) -> Vec<Span> {
     spans
 }
 
+/// Finds one kind of value.
+type Finder<'a> = &'a dyn Fn(&mut Vec<Found>);
+
 /// What the first kind of value that is there at all finds.
 fn round(text: &Text<'_>, asked: Asked) -> Vec<Found> {
-    let mut found = Vec::new();
     let hints = text.hints;
-    if hints.at {
-        email::find(text, asked, &mut found);
-    }
-    if found.is_empty() && (hints.dots || hints.colons > 0) {
-        network::find(text, &mut found);
-    }
-    if found.is_empty() && hints.numbers > 0 && text.text.len() >= 15 {
-        iban::find(text, &mut found);
-    }
-    if found.is_empty() && hints.numbers > 0 && (hints.birth || hints.letters > 2 || asked.birth()) {
-        birth::find(text, asked, &mut found);
-    }
-    if found.is_empty() && hints.numbers > 0 {
-        values::find(text, asked, &mut found);
-    }
-    if found.is_empty() && (hints.names || asked.name) {
-        names::find(text, asked, &mut found);
+    let kinds: [(bool, Finder<'_>); 6] = [
+        (hints.at, &|found| email::find(text, asked, found)),
+        (hints.dots || hints.colons > 0, &|found| network::find(text, found)),
+        (hints.numbers > 0 && text.text.len() >= 15, &|found| iban::find(text, found)),
+        (hints.numbers > 0 && (hints.birth || hints.letters > 2 || asked.birth()), &|found| birth::find(text, asked, found)),
+        (hints.numbers > 0, &|found| values::find(text, asked, found)),
+        (hints.names || asked.name, &|found| names::find(text, asked, found)),
+    ];
+    let mut found = Vec::new();
+    for (_, find) in kinds.into_iter().filter(|(possible, _)| *possible) {
+        find(&mut found);
+        // What holds a mask was found before.
+        found.retain(|f| f.first <= f.last && (f.first..=f.last).all(|n| text.get(n).is_some_and(|t| t.kind != Kind::Mask)));
+        if !found.is_empty() {
+            break;
+        }
     }
     found
 }

@@ -168,7 +168,7 @@ fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f
     }
     // A particle or an initial alone ends no name.
     let mut last = last?;
-    while last > first && (text.has(last, words::PARTICLE) && !cased || text.letter(last).is_some() && !cased) {
+    while last > first && !cased && (text.has(last, words::PARTICLE) || text.letter(last).is_some()) {
         last -= 1;
     }
     let alone = last == first && text.get(first).is_some_and(|t| t.end - t.start < 2);

@@ -320,7 +320,7 @@ fn announces(text: &Text<'_>, at: usize) -> bool {
     let counts = |n: usize| text.get(n).is_some_and(|t| matches!(t.info.num, Num::Unit | Num::Teen) || t.kind == Kind::Digits && t.end - t.start <= 2);
     let which = |n: usize| text.one_of(n, &["last", "first", "next", "final", "other", "remaining", "middle"]);
     let tells = |n: usize| text.one_of(n, &["digits", "digit", "are", "is", "numbers", "were", "of"]);
-    let announced = |n: usize| counts(n) && (tells(n + 1) || (n > 0 && text.one_of(n - 1, &["last", "final"]))) && n > 0 && which(n - 1);
+    let announced = |n: usize| n > 0 && counts(n) && which(n - 1) && (tells(n + 1) || text.one_of(n - 1, &["last", "final"]));
     (which(at) && announced(at + 1)) || announced(at) || (counts(at) && text.one_of(at + 1, &["digits", "digit"]))
 }
 
@@ -424,8 +424,8 @@ fn joined_after(text: &Text<'_>, start: usize) -> bool {
             return true;
         }
         if is(text, at + 1, |kind| kind == Kind::Word) && (digits || hyphen(text, at)) {
-            let extension = text.one_of(at + 1, &["x", "ext", "extn", "extension"]);
-            return !extension && !(hyphen(text, at) && harmless(text, at + 1));
+            let goes_on = text.one_of(at + 1, &["x", "ext", "extn", "extension"]) || (hyphen(text, at) && harmless(text, at + 1));
+            return !goes_on;
         }
         let thousands = text.sign(at + 1, b',') && text.get(at + 2).is_some_and(|t| t.end - t.start == 3);
         let inside = text.glued_after(at + 1) && is(text, at + 2, |kind| kind == Kind::Digits);

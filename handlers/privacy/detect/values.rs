@@ -66,7 +66,8 @@ fn extension(text: &Text<'_>, last: usize) -> usize {
     if text.one_of(at, &["and", "with"]) {
         at += 1 + usize::from(text.one_of(at + 1, &["the", "an"]));
     }
-    if !text.one_of(at, &["x", "ext", "extn", "xtn", "extension"]) && !(text.sign(at, b'#') && text.glued_after(at)) {
+    let begins = text.one_of(at, &["x", "ext", "extn", "xtn", "extension"]) || (text.sign(at, b'#') && text.glued_after(at));
+    if !begins {
         return last;
     }
     at += 1;
@@ -113,12 +114,8 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
     if context.unit {
         return None;
     }
-    if context.has(Cue::Number) {
-        if let Some(found) = some_number(&run.digits, count, abroad) {
-            return Some(found);
-        }
-    }
-    unannounced(run, count, context)
+    let number = if context.has(Cue::Number) { some_number(&run.digits, count, abroad) } else { None };
+    number.or_else(|| unannounced(run, count, context))
 }
 
 /// Cuts off a number that was said some words behind a complete one: "... after that six".

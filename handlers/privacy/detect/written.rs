@@ -124,7 +124,7 @@ fn card_form(digits: &[u8], groups: &[usize], context: &Context, listed: bool) -
 
 fn telephone(run: &Run, digits: &[u8], groups: &[usize], signs: &[Sep], context: &Context, listed: bool) -> Option<f32> {
     let american = matches!(groups, [3, 3, 4] | [1, 3, 3, 4]);
-    if listed && !(american && !signs.contains(&Sep::Correction)) {
+    if listed && (!american || signs.contains(&Sep::Correction)) {
         return None;
     }
     // What is announced as something else, and has no form but its length, is that.

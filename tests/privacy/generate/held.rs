@@ -132,11 +132,43 @@ fn written_cards(dice: &mut Dice) -> Vec<Line> {
         .collect()
 }
 
-const NAMES: &[&str] = &["alice", "bjorn", "chloe", "dmitri", "elena", "farid", "grace", "hugo", "imani", "jorge", "keiko", "luca", "marta", "noor", "otto", "paula", "quentin", "rosa"];
-const FAMILIES: &[&str] = &["anderson", "becker", "chowdhury", "dubois", "eriksson", "fischer", "gupta", "hernandez", "ivanova", "jensen", "kim", "larsen", "moreau", "novak", "oliveira"];
+const NAMES: &[&str] = &[
+    "alice", "bjorn", "chloe", "dmitri", "elena", "farid", "grace", "hugo", "imani", "jorge", "keiko", "luca", "marta", "noor", "otto", "paula", "quentin",
+    "rosa",
+];
+const FAMILIES: &[&str] = &[
+    "anderson",
+    "becker",
+    "chowdhury",
+    "dubois",
+    "eriksson",
+    "fischer",
+    "gupta",
+    "hernandez",
+    "ivanova",
+    "jensen",
+    "kim",
+    "larsen",
+    "moreau",
+    "novak",
+    "oliveira",
+];
 const HOSTS: &[&str] = &[
-    "gmail.com", "icloud.com", "proton.me", "aol.com", "live.com", "contoso.com", "fabrikam.net", "tailspin-toys.org", "mail.litware.io", "orange.fr", "gmx.de", "adatum.com.au",
-    "college.ac.uk", "state.gov", "msn.com",
+    "gmail.com",
+    "icloud.com",
+    "proton.me",
+    "aol.com",
+    "live.com",
+    "contoso.com",
+    "fabrikam.net",
+    "tailspin-toys.org",
+    "mail.litware.io",
+    "orange.fr",
+    "gmx.de",
+    "adatum.com.au",
+    "college.ac.uk",
+    "state.gov",
+    "msn.com",
 ];
 
 fn address(dice: &mut Dice) -> String {
@@ -177,7 +209,24 @@ fn spoken_emails(dice: &mut Dice) -> Vec<Line> {
             let mut left = voice::signs(dice, local, dash);
             let mut right = voice::signs(dice, domain, dash);
             match dice.below(9) {
-                0 => left = left.split(' ').map(|w| if w.len() > 3 && !["dash", "hyphen", "minus", "underscore", "plus", "zero", "four", "five", "three", "seven", "eight", "nine", "nineteen"].contains(&w) && !w.ends_with("ty") && !w.ends_with("teen") { voice::spell(w, ", ") } else { w.to_owned() }).collect::<Vec<_>>().join(" "),
+                0 => {
+                    left = left
+                        .split(' ')
+                        .map(|w| {
+                            if w.len() > 3
+                                && !["dash", "hyphen", "minus", "underscore", "plus", "zero", "four", "five", "three", "seven", "eight", "nine", "nineteen"]
+                                    .contains(&w)
+                                && !w.ends_with("ty")
+                                && !w.ends_with("teen")
+                            {
+                                voice::spell(w, ", ")
+                            } else {
+                                w.to_owned()
+                            }
+                        })
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                }
                 1 => left = left.replace(" dot ", " uh dot "),
                 2 => right = right.replace("gmail", "g mail").replace("icloud", "i cloud").replace("contoso", "c o n t o s o"),
                 3 => right = right.replace(" dot ", "."),
@@ -193,16 +242,49 @@ fn spoken_emails(dice: &mut Dice) -> Vec<Line> {
 
 fn written_emails(dice: &mut Dice) -> Vec<Line> {
     let templates = ["Contact {} for details", "cc {} and me", "({})", "email={}", "forward it to {}; thanks"];
-    (0..120).map(|_| { let value = address(dice); Line::of(dice.pick(&templates), &value, "EMAIL_ADDRESS") }).collect()
+    (0..120)
+        .map(|_| {
+            let value = address(dice);
+            Line::of(dice.pick(&templates), &value, "EMAIL_ADDRESS")
+        })
+        .collect()
 }
 
 fn written_american(dice: &mut Dice) -> Vec<Line> {
-    let templates = ["You may dial {} for help", "{} - ask for Sam", "my cell's {}", "home {} work same", "Ph. {}", "number on file is {}", "txt {}", "I'll be at {} until five"];
-    let forms = [
-        "(N##) N##-####", "N##-N##-####", "N##.N##.####", "N## N## ####", "N##N######", "+1 N##-N##-####", "1-N##-N##-####", "+1 (N##) N##-####", "(N##)N##-####x###",
-        "N##-N##-#### ext ##", "+1.N##.N##.####", "001-N##-N##-####x####", "1 N## N## ####", "(N##) N##-#### extension ####", "N##/N##-####",
+    let templates = [
+        "You may dial {} for help",
+        "{} - ask for Sam",
+        "my cell's {}",
+        "home {} work same",
+        "Ph. {}",
+        "number on file is {}",
+        "txt {}",
+        "I'll be at {} until five",
     ];
-    (0..350).map(|_| { let form = dice.pick(&forms).to_owned(); let value = dice.pattern(&form); Line::of(dice.pick(&templates), &value, "PHONE_NUMBER") }).collect()
+    let forms = [
+        "(N##) N##-####",
+        "N##-N##-####",
+        "N##.N##.####",
+        "N## N## ####",
+        "N##N######",
+        "+1 N##-N##-####",
+        "1-N##-N##-####",
+        "+1 (N##) N##-####",
+        "(N##)N##-####x###",
+        "N##-N##-#### ext ##",
+        "+1.N##.N##.####",
+        "001-N##-N##-####x####",
+        "1 N## N## ####",
+        "(N##) N##-#### extension ####",
+        "N##/N##-####",
+    ];
+    (0..350)
+        .map(|_| {
+            let form = dice.pick(&forms).to_owned();
+            let value = dice.pattern(&form);
+            Line::of(dice.pick(&templates), &value, "PHONE_NUMBER")
+        })
+        .collect()
 }
 
 fn written_world(dice: &mut Dice) -> Vec<Line> {

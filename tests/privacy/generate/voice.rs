@@ -87,7 +87,7 @@ fn say_group(dice: &mut Dice, habits: &Habits, group: &str) -> Vec<String> {
             continue;
         }
         let left = digits.len() - at;
-        if paired && left >= 2 && digits[at] != 0 && (left % 2 == 0 || at == 0 && left == 3 && false || left % 2 == 0) {
+        if paired && left >= 2 && digits[at] != 0 && left % 2 == 0 {
             said.push(pair(habits, digits[at], digits[at + 1]));
             at += 2;
             continue;
@@ -103,7 +103,11 @@ fn say_group(dice: &mut Dice, habits: &Habits, group: &str) -> Vec<String> {
                 "eight" => "ate",
                 _ => continue,
             };
-            if UNITS.contains(&said[n - 1].as_str()) && UNITS.contains(&said[n - 2].as_str()) && UNITS.contains(&said[n + 1].as_str()) && dice.chance(habits.slip) {
+            if UNITS.contains(&said[n - 1].as_str())
+                && UNITS.contains(&said[n - 2].as_str())
+                && UNITS.contains(&said[n + 1].as_str())
+                && dice.chance(habits.slip)
+            {
                 said[n] = slip.to_owned();
             }
         }
