@@ -13,9 +13,6 @@ use rtvoice::privacy::breach::{Action, csv};
 use rtvoice::steps::breach;
 use serde_json::{Map, Value, json};
 
-/// Who acts where `--set by=` does not say it: the name of the account would be personal.
-const BY: &str = "cli";
-
 /// Carry a personal data breach through its states (GDPR Art. 33 and 34).
 #[derive(Args)]
 #[command(after_help = "Fields come from --json and --set, which wins; docs/PRIVACY.md lists them.\n\
@@ -130,7 +127,7 @@ async fn carry(app: &App, command: Command) -> Result<Outcome> {
             return breach::view(app, &breach).map(Outcome::Json);
         }
         Command::Show { id } => {
-            let breach = breach::show(app, &id, BY).await?;
+            let breach = breach::show(app, &id, breach::CLI).await?;
             return breach::view(app, &breach).map(Outcome::Json);
         }
         Command::List => return list(app).await,
@@ -149,7 +146,7 @@ async fn carry(app: &App, command: Command) -> Result<Outcome> {
 }
 
 async fn list(app: &App) -> Result<Outcome> {
-    breach::noted_reading(app, BY).await?;
+    breach::noted_reading(app, breach::CLI).await?;
     let mut text = String::new();
     for breach in breach::register(app).await? {
         let due = breach.due_at.filter(|_| breach.is_clock_running()).map_or_else(String::new, |due| format!("  due {due}"));
@@ -159,7 +156,7 @@ async fn list(app: &App) -> Result<Outcome> {
 }
 
 async fn export(app: &App, format: Format) -> Result<Outcome> {
-    breach::noted_reading(app, BY).await?;
+    breach::noted_reading(app, breach::CLI).await?;
     let register = breach::register(app).await?;
     match format {
         Format::Csv => Ok(Outcome::Text(csv(&register))),
@@ -177,7 +174,7 @@ fn fields(given: &Fields) -> Result<Map<String, Value>> {
         let (name, text) = pair.split_once('=').ok_or_else(|| Error::input("--set", "must be FIELD=VALUE"))?;
         fields.insert(name.to_owned(), serde_json::from_str(text).unwrap_or_else(|_| json!(text)));
     }
-    fields.entry("by").or_insert_with(|| json!(BY));
+    fields.entry("by").or_insert_with(|| json!(breach::CLI));
     Ok(fields)
 }
 

@@ -20,7 +20,11 @@ pub(crate) fn run(arguments: &KeysArgs) -> ExitCode {
         let result = keys::run(&app.vault, arguments).await;
         // Afterwards, and without a veto: the log is signed with a key that this command may be about to bring back.
         let noted = app.audit.written(Note::new(action(&arguments.command)).store("keys").result(&result)).await;
-        if let Err(e) = noted.and(app.audit.close().await) {
+        let noted = match noted {
+            Ok(()) => app.audit.close().await,
+            failed => failed,
+        };
+        if let Err(e) = noted {
             eprintln!("rtvoice: what was done is not in the audit log: {}", e.chain());
         }
         result

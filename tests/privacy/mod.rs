@@ -6,6 +6,7 @@ mod audit_redis;
 mod breach;
 mod classes;
 mod command;
+mod commands;
 mod envelope;
 mod generate;
 mod keys;

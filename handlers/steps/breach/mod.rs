@@ -23,25 +23,35 @@ const TRIES: u32 = 10;
 const PAGE: usize = 100;
 /// Who acts where nobody says it.
 const SOMEBODY: &str = "operator";
+/// Who acts at a command line where nobody says it: the name of the account would be personal.
+pub const CLI: &str = "cli";
+/// The app itself.
+const SYSTEM: &str = "system";
 
-/// Who acts: `by` of the given fields, a role or a name.
-fn actor(by: &str) -> Actor {
-    match by {
-        "system" => Actor::System,
-        "cli" => Actor::Cli,
-        name => Actor::Operator(name.to_owned()),
+/// Most characters of whoever acts.
+const NAME: usize = 64;
+
+/// Who acts: `by` of the given fields, a role or a name of 1 to 64 characters.
+fn actor(given: &mut Given) -> Result<String> {
+    match given.text("by")? {
+        None => Ok(SOMEBODY.to_owned()),
+        // What the app does by itself is told apart by this name.
+        Some(by) if by == SYSTEM || by.chars().count() > NAME => Err(Error::input("by", format!("must be a role or a name of 1 to {NAME} characters"))),
+        Some(by) => Ok(by),
     }
 }
 
+/// An entry of the audit log. Where nobody says who acts it is the function or the command that runs.
 fn note(action: String, id: &str, by: &str) -> Note {
-    Note::new(action).actor(actor(by)).store("documents").named(format!("breach:{id}"))
+    let note = Note::new(action).store("documents").named(format!("breach:{id}"));
+    if matches!(by, SOMEBODY | CLI) { note } else { note.actor(Actor::Operator(by.to_owned())) }
 }
 
 /// Opens a breach with what is given: `by`?, `detectedAt`? (now) and any facts.
 pub async fn open(app: &App, fields: Map<String, Value>) -> Result<Breach> {
     let now = app.clock.now();
     let mut given = Given::new(fields);
-    let by = given.text("by")?.unwrap_or_else(|| SOMEBODY.to_owned());
+    let by = actor(&mut given)?;
     let at = given.take("detectedAt", "must be an RFC 3339 time, such as 2026-01-15T10:00:00Z")?.unwrap_or(now);
     if at > now {
         return Err(Error::input("detectedAt", "must not be in the future"));
@@ -67,7 +77,7 @@ pub async fn show(app: &App, id: &str, by: &str) -> Result<Breach> {
 /// comes with the error where it stands, so that the caller can say what is allowed.
 pub async fn act(app: &App, id: &str, action: Action, fields: Map<String, Value>) -> std::result::Result<Breach, (Error, Option<Box<Breach>>)> {
     let mut given = Given::new(fields);
-    let by = given.text("by").map_err(|e| (e, None))?.unwrap_or_else(|| SOMEBODY.to_owned());
+    let by = actor(&mut given).map_err(|e| (e, None))?;
     app.audit.note(note(format!("breach.{}", action.name()), id, &by)).await.map_err(|e| (e, None))?;
     let mut refused = None;
     let result = update(app, id, |breach| {

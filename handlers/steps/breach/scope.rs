@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{note, stored, unknown};
+use super::{actor, note, stored, unknown};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::model::time::Timestamp;
@@ -78,7 +78,7 @@ impl Touched {
 /// One page of the scope of a breach. The window is that of the breach unless `from` and `to` are given.
 pub async fn scope(app: &App, id: &str, fields: Map<String, Value>) -> Result<Value> {
     let mut given = Given::new(fields);
-    let by = given.text("by")?.unwrap_or_else(|| super::SOMEBODY.to_owned());
+    let by = actor(&mut given)?;
     let (breach, _) = stored(app, id).await?.ok_or_else(unknown)?;
     const TIME: &str = "must be an RFC 3339 time, such as 2026-01-15T10:00:00Z";
     let from = given.take("from", TIME)?.or(breach.facts.occurred_from).ok_or_else(|| Error::input("from", "must be there: the breach has no occurredFrom"))?;

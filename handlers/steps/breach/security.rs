@@ -210,7 +210,7 @@ async fn incident(app: &App, kind: SecurityEvent, count: u64, facts: &str) -> Re
 }
 
 fn opened(id: String, kind: SecurityEvent, count: u64, facts: &str, now: Timestamp) -> Result<Breach> {
-    let mut breach = Breach::detected(id, &format!("security:{}", kind.name()), now, now, "system");
+    let mut breach = Breach::detected(id, &format!("security:{}", kind.name()), now, now, super::SYSTEM);
     let Value::Object(fields) = json!({ "nature": kind.nature() }) else { return Ok(breach) };
     breach.facts.merge(&mut Given::new(fields))?;
     breach.join(count, now, facts);
