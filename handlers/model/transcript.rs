@@ -12,6 +12,7 @@ use crate::error::{Error, Kind, Result};
 /// A message of the transcript queue. In JSON `kind` tells which.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
+#[expect(clippy::large_enum_variant, reason = "nearly all messages are turns")]
 pub enum TranscriptMessage {
     /// One answered turn.
     Turn(TurnMessage),
