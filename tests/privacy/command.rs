@@ -53,6 +53,8 @@ fn lines_of_a_call_are_read_together_whoever_spoke() {
     let input: String = input.iter().map(|line| format!("{line}\n")).collect();
     let (lines, _, good) = through(PiiCommand::Mask, input.as_bytes());
     assert!(good);
+    let asked = "{\"id\":1,\"call\":1,\"text\":\"And what is your PIN?\"}\n{\"id\":2,\"call\":1,\"text\":\"it's four two one one\"}\n";
+    assert_eq!(through(PiiCommand::Mask, asked.as_bytes()).0[1]["text"], "it's [PIN]");
     let texts: Vec<&str> = lines.iter().map(|l| l["text"].as_str().unwrap()).collect();
     assert_eq!(texts, ["my number is [PHONE_NUMBER]", "hello", "okay go on", "no call", "[PHONE_NUMBER]", "oh one two three"]);
     assert_eq!(lines.iter().map(|l| l["id"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);

@@ -159,14 +159,16 @@ fn the_detector_reaches_its_aims_on_every_set() {
     holds("written-cards", 1.0, 0.95);
     holds("written-emails", 0.99, 0.95);
     holds("others", 0.95, 0.95);
-    holds("calls", 0.85, 0.80);
+    holds("calls", 0.95, 0.95);
+    holds("splits", 0.97, 0.95);
     for part in ["tune", "held"] {
         let s = scores[&format!("{part}-talk")];
         assert!(s.lines >= 1900 && s.values == 0, "{part}-talk: {s:?}");
     }
-    let talk = [scores["tune-talk"], scores["held-talk"]];
-    let (lines, alarms) = (talk[0].lines + talk[1].lines, talk[0].alarms + talk[1].alarms);
-    assert!(lines >= 4000 && alarms * 1000 <= lines, "{alarms} false alarms in {lines} ordinary sentences");
+    for talk in ["tune-talk", "held-talk"] {
+        let Score { lines, alarms, .. } = scores[talk];
+        assert!(alarms * 1000 <= lines, "{talk}: {alarms} false alarms in {lines} ordinary sentences");
+    }
     let hostile = scores["tune-hostile"];
     assert!(hostile.recall() >= 0.99 && hostile.precision() >= 0.99, "{hostile:?}");
 }

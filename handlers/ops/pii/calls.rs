@@ -8,13 +8,10 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
 
 use super::{Line, PiiCommand, alone, answer};
-use crate::privacy::detect::{Role, Said, Span, detect_across_within, may_continue};
+use crate::privacy::detect::{Role, Said, Span, detect_across, may_continue};
 
 /// Lines of one call that are read together.
 const TOGETHER: usize = 12;
-
-/// Caller's lines of one call among them; more than in a conversation, since nobody may have said who spoke.
-const CALLERS: usize = 8;
 
 /// Most lines that wait or are remembered.
 const LINES: usize = 8192;
@@ -114,7 +111,7 @@ impl Calls {
             left.extend(turns.pop_front());
         }
         let said: Vec<Said<'_>> = turns.iter().map(|t| Said { role: t.role, text: &t.text }).collect();
-        let found = detect_across_within(&said, CALLERS);
+        let found = detect_across(&said);
         for (turn, spans) in turns.iter_mut().zip(found) {
             // What an earlier line brought to light stays.
             let known = turn.spans.iter().filter(|s| !spans.iter().any(|new| new.start < s.end && s.start < new.end)).copied().collect::<Vec<_>>();

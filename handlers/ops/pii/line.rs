@@ -18,7 +18,7 @@ pub(super) struct Line {
     pub text: String,
     /// Which call it belongs to, as it came; nothing for a line that stands alone.
     pub call: Option<String>,
-    /// Who said it.
+    /// Who said it, as far as it is told or shows.
     pub role: Role,
 }
 
@@ -53,13 +53,21 @@ impl Line {
             return Err("call must be a string or a number");
         }
         let role = raw.role.filter(|role| role.get() != "null").map(string).transpose().map_err(|()| "role must be a string")?;
+        let text = string(text).map_err(|()| "text must be a string")?;
         let role = match role.as_deref() {
             Some("agent" | "assistant" | "bot" | "system") => Role::Agent,
+            None if asks(&text) => Role::Agent,
             _ => Role::Caller,
         };
-        let text = string(text).map_err(|()| "text must be a string")?;
         Ok(Self { id: id.get().to_owned(), text: text.into_owned(), call: call.map(|call| call.get().to_owned()), role })
     }
+}
+
+/// True for what an agent asks a caller: without a role, that alone tells who spoke.
+fn asks(text: &str) -> bool {
+    let lower = || text.split(|c: char| !c.is_alphanumeric() && c != '\'').map(str::to_lowercase);
+    let begins = ["what", "what's", "whats", "can", "could", "may", "please", "and", "tell", "which"];
+    lower().any(|word| word == "your") && (text.contains('?') || lower().next().is_some_and(|word| begins.contains(&word.as_str())))
 }
 
 /// True for a string or a number.

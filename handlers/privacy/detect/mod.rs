@@ -23,7 +23,7 @@ mod written;
 use context::Asked;
 use tokens::{Kind, Text};
 
-pub use across::{WINDOW, detect_across, detect_across_within, may_continue};
+pub use across::{WINDOW, detect_across, may_continue};
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

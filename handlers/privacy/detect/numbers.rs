@@ -80,6 +80,8 @@ pub(super) struct Run {
     pub taken_back: usize,
     /// Words of small talk inside.
     pub weak: usize,
+    /// How often "thousand" was said.
+    thousands: usize,
     /// Parts that were heard as another word.
     pub slips: usize,
     /// Most digits more that the same words may mean: "seventy two" is 72, or 70 and 2.
@@ -98,7 +100,7 @@ impl Run {
         self.parts.clear();
         self.digits.clear();
         (self.plus, self.paren, self.amount, self.taken_back, self.weak, self.slack) = (false, false, false, 0, 0, 0);
-        self.slips = 0;
+        (self.slips, self.thousands) = (0, 0);
         let mut at = from;
         loop {
             text.get(at)?;
@@ -256,7 +258,9 @@ impl Run {
             _ => return (shape, at),
         };
         // "fifty two thousand": an amount; "two thousand" may be a year, or the end of a number.
-        self.amount |= shape == Shape::Pair && token.info.num == Num::Thousand;
+        let thousand = token.info.num == Num::Thousand;
+        self.amount |= thousand && (shape == Shape::Pair || self.thousands > 0);
+        self.thousands += usize::from(thousand);
         let and = usize::from(text.word(at + 1, "and"));
         // "one hundred twenty three" is one number, "eight hundred five five five" is not.
         let small = text.get(at + 1 + and).map_or(Num::None, |t| t.info.num);

@@ -2,7 +2,7 @@
 
 use super::tune::{calls, countries};
 use super::voice::{self, Habits};
-use super::{Dice, Line, Set, card, held_talk};
+use super::{Dice, Line, Set, Splits, card, held_talk, split_call};
 
 const SPEAKER: Habits = Habits {
     oh: 45,
@@ -294,6 +294,43 @@ fn written_world(dice: &mut Dice) -> Vec<Line> {
     lines
 }
 
+/// Values in two or three turns.
+fn splits(dice: &mut Dice) -> Vec<Line> {
+    let phone = Splits {
+        first: &["the best number is {}", "call my mobile {}", "sure {} hang on", "well, {}"],
+        between: &["Right.", "I have that.", "uh huh", "please continue", "Thank you, what comes next?"],
+        later: &["it goes on {}", "{} that's all", "er {}", "{}", "the rest is {}"],
+    };
+    let card = Splits { first: &["credit card {}", "the number on my card begins {}", "put it on mastercard {}"], ..phone };
+    let email = Splits { first: &["mail me on {}", "email is {}", "you can write to {}"], later: &["{}", "{} that's it", "so {}"], ..phone };
+    let mut lines = Vec::new();
+    for n in 0..60 {
+        let digits = dice.pattern("N##N######");
+        let cut = dice.pick(&[&[3, 6][..], &[6], &[5]]);
+        let parts = spoken_parts(dice, &digits, cut);
+        lines.extend(split_call(dice, &phone, format!("phone-{n}"), &parts, "PHONE_NUMBER", n % 2 == 0));
+        let number = format!("5{}", dice.digits(15));
+        let cut = dice.pick(&[&[4, 8][..], &[8], &[4, 8, 12]]);
+        let parts = spoken_parts(dice, &number, cut);
+        lines.extend(split_call(dice, &card, format!("card-{n}"), &parts, "CREDIT_CARD", n % 2 == 0));
+        let local = format!("{} {} {}", dice.pick(NAMES), dice.pick(&["dot", "underscore"]), dice.pick(FAMILIES));
+        let domain = format!("at {} dot {}", dice.pick(&["contoso", "icloud", "fabrikam"]), dice.pick(&["com", "net"]));
+        lines.extend(split_call(dice, &email, format!("email-{n}"), &[local, domain], "EMAIL_ADDRESS", n % 2 == 0));
+    }
+    lines
+}
+
+fn spoken_parts(dice: &mut Dice, digits: &str, cuts: &[usize]) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for cut in cuts.iter().copied().chain([digits.len()]) {
+        let part = &digits[from..cut];
+        parts.push(if dice.chance(30) { part.to_owned() } else { voice::say(dice, &SPEAKER, &[part]) });
+        from = cut;
+    }
+    parts
+}
+
 /// Everything that is only scored.
 pub fn sets() -> Vec<Set> {
     let mut dice = Dice::new(777_001);
@@ -307,6 +344,7 @@ pub fn sets() -> Vec<Set> {
         ("held-written-cards", written_cards(dice)),
         ("held-written-emails", written_emails(dice)),
         ("held-others", include_str!("held_others.txt").lines().filter(|l| !l.is_empty()).map(Line::marked).collect()),
+        ("held-splits", splits(dice)),
         ("held-calls", calls(include_str!("held_calls.txt"))),
         ("held-talk", held_talk::lines(dice)),
     ]

@@ -126,6 +126,30 @@ impl Dice {
     }
 }
 
+/// What the two sides say around the parts of a value that is given in several turns.
+pub struct Splits<'a> {
+    /// What the caller says before and behind the first part.
+    pub first: &'a [&'a str],
+    /// What the agent says between.
+    pub between: &'a [&'a str],
+    /// What the caller says around a later part.
+    pub later: &'a [&'a str],
+}
+
+/// A call in which a value is given in these parts.
+pub fn split_call(dice: &mut Dice, splits: &Splits<'_>, name: String, parts: &[String], label: &str, tagged: bool) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for (n, part) in parts.iter().enumerate() {
+        if n > 0 {
+            let agent = dice.pick(splits.between);
+            lines.push(Line { call: Some(name.clone()), agent: tagged, ..Line::plain(agent) });
+        }
+        let template = dice.pick(if n == 0 { splits.first } else { splits.later });
+        lines.push(Line { call: Some(name.clone()), ..Line::of(template, part, label) });
+    }
+    lines
+}
+
 /// A set by its name.
 pub type Set = (&'static str, Vec<Line>);
 

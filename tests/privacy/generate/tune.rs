@@ -1,7 +1,7 @@
 //! The sets that the detector was tuned on.
 
 use super::voice::{self, Habits};
-use super::{Dice, Line, Set, card, tune_talk, world};
+use super::{Dice, Line, Set, Splits, card, split_call, tune_talk, with_check, world};
 
 const PLAIN: Habits = Habits {
     oh: 60,
@@ -421,9 +421,47 @@ pub fn sets() -> Vec<Set> {
         ("tune-written-emails", written_emails(dice)),
         ("tune-others", others(dice)),
         ("tune-hostile", include_str!("tune_hostile.txt").lines().filter(|l| !l.is_empty()).map(Line::marked).collect()),
+        ("tune-splits", splits(dice)),
         ("tune-calls", calls(include_str!("tune_calls.txt"))),
         ("tune-talk", tune_talk::lines(dice)),
     ]
+}
+
+/// Values in two or three turns.
+fn splits(dice: &mut Dice) -> Vec<Line> {
+    let phone = Splits {
+        first: &["my number is {}", "it's {}", "yeah my phone is {}", "you can call me at {} uh"],
+        between: &["okay", "mhm go on", "Got it.", "yes?", "Okay, and the rest?"],
+        later: &["{}", "and then {}", "{} thanks", "uh {}", "then {}."],
+    };
+    let card = Splits { first: &["my card number is {}", "the card is {}", "okay visa {}"], ..phone };
+    let email = Splits { first: &["my email is {}", "it's {}", "send it to {}"], later: &["{}", "uh {}", "{} okay"], ..phone };
+    let mut lines = Vec::new();
+    for n in 0..60 {
+        let digits = dice.pattern("N##N######");
+        let cut = dice.pick(&[&[3, 6][..], &[6], &[3]]);
+        let parts = spoken_parts(dice, &digits, cut);
+        lines.extend(split_call(dice, &phone, format!("phone-{n}"), &parts, "PHONE_NUMBER", n % 2 == 0));
+        let number = with_check(&format!("4{}", dice.digits(14)), true);
+        let cut = dice.pick(&[&[4, 8][..], &[8], &[4, 12], &[12]]);
+        let parts = spoken_parts(dice, &number, cut);
+        lines.extend(split_call(dice, &card, format!("card-{n}"), &parts, "CREDIT_CARD", n % 2 == 0));
+        let local = format!("{} dot {}", dice.pick(FIRST), dice.pick(LAST));
+        let domain = format!("at {} dot com", dice.pick(&["example", "gmail", "acme", "yahoo"]));
+        lines.extend(split_call(dice, &email, format!("email-{n}"), &[local, domain], "EMAIL_ADDRESS", n % 2 == 0));
+    }
+    lines
+}
+
+fn spoken_parts(dice: &mut Dice, digits: &str, cuts: &[usize]) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for cut in cuts.iter().copied().chain([digits.len()]) {
+        let part = &digits[from..cut];
+        parts.push(if dice.chance(25) { part.to_owned() } else { voice::say(dice, &PLAIN, &[part]) });
+        from = cut;
+    }
+    parts
 }
 
 /// Conversations: an empty line ends one, `a:` and `c:` say who spoke.
