@@ -118,6 +118,9 @@ fn the_registry_says_what_each_function_json_says() {
 /// Modules that each part of the house may not import.
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("handlers/model/", &["ports", "steps", "functions", "host", "app", "config", "dev", "ops"]),
+    // The detector is usable alone.
+    ("handlers/privacy/detect/", &["app", "config", "error", "ports", "steps", "functions", "host", "model", "dev", "ops"]),
+    ("handlers/privacy/", &["app", "steps", "functions", "host", "dev", "ops"]),
     ("handlers/ports/", &["steps", "functions", "host", "app", "dev", "ops"]),
     ("handlers/privacy/vault/", &["steps", "functions", "host", "app", "dev", "ops"]),
     ("handlers/privacy/", &["ports", "config", "steps", "functions", "host", "app", "dev", "ops"]),

@@ -51,7 +51,7 @@ fn token(request: &Request) -> Result<Option<String>> {
     }
 }
 
-/// Refuses with 409. Who comes in the owner's name with a token that is not the owner's has guessed one, or has a very old one: many of
+/// Answers 409. Who comes in the owner's name with a token that is not the owner's has guessed one, or has a very old one: many of
 /// them are an incident. Another worker that asks is nothing unusual.
 fn refused(app: &App, lease: &Lease, worker: &WorkerId, token: Option<&str>) -> Response {
     if lease.worker == *worker && token.is_some_and(|token| token != lease.token) {

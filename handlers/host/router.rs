@@ -68,9 +68,9 @@ enum Payload {
 }
 
 async fn http(app: App, function: &'static Function, invocation: String, params: Vec<(String, String)>, parts: Parts, payload: Payload) -> Result<Response> {
-    let Face::Http { methods, limit, run, .. } = function.face else { return Err(not_found()) };
+    let Face::Http { route, methods, limit, run } = function.face else { return Err(not_found()) };
     if !methods.contains(&parts.method) {
-        return Ok(method_not_allowed(methods));
+        return Ok(method_not_allowed(&methods_on(route)));
     }
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let Parts { method, headers, .. } = parts;
@@ -146,6 +146,15 @@ fn find(method: &Method, path: &str) -> Result<(&'static Function, Vec<(String, 
         Face::Trigger { .. } => None,
     });
     taking.min_by_key(|(order, ..)| *order).map(|(_, function, params)| (function, params)).ok_or_else(not_found)
+}
+
+/// All methods that functions have on one route.
+fn methods_on(route: &str) -> Vec<Method> {
+    let on_it = functions::ALL.iter().filter_map(|function| match function.face {
+        Face::Http { route: other, methods, .. } if other == route => Some(methods),
+        _ => None,
+    });
+    on_it.flatten().cloned().collect()
 }
 
 /// The parameters of a path on a route with `{name}` and, at its end, `{name?}`; none where it does not match.

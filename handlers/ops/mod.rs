@@ -2,4 +2,5 @@
 
 pub mod keys;
 pub mod migrate;
+pub mod pii;
 pub mod scan;

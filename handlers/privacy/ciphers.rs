@@ -70,6 +70,11 @@ impl Ciphers {
         Ok(cipher)
     }
 
+    /// Remembers the wrap that a call's session names; it is unwrapped when it is needed.
+    pub async fn note(&self, call: &CallId, wrap: &str) {
+        self.wraps.insert(call.clone(), wrap.to_owned()).await;
+    }
+
     /// The wrap that is remembered of a call.
     pub async fn known(&self, call: &CallId) -> Option<String> {
         self.wraps.get(call).await

@@ -12,6 +12,7 @@ pub mod health;
 pub mod masking;
 pub mod outbox;
 pub mod parking;
+pub mod patience;
 pub mod profile;
 pub mod retention;
 pub mod speech;

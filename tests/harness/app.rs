@@ -250,6 +250,14 @@ impl Rtvoice {
         EmbeddedDocuments::open(Embedded::open(&self.app.config.embedded_path).unwrap(), Arc::clone(&self.clock) as Arc<dyn Clock>).unwrap()
     }
 
+    /// Puts a text into the state store under a key of this app, past all that stands in front of it.
+    pub fn hold(&self, key: &str, text: &str) {
+        let file = self.file();
+        let name = format!("{}:{}:{key}", self.app.config.app_prefix, self.app.config.environment.as_str());
+        file.execute("INSERT INTO state_keys (key, expires_at) VALUES (?1, ?2)", rusqlite::params![name, self.clock.now().millis() + 60_000]).unwrap();
+        file.execute("INSERT INTO state_values (key_id, value) VALUES (?1, ?2)", rusqlite::params![file.last_insert_rowid(), text.as_bytes()]).unwrap();
+    }
+
     /// Lets the keys that end with these parts live for ever; how many.
     pub fn persist(&self, key_ends_with: &str) -> usize {
         self.file().execute("UPDATE state_keys SET expires_at = ?2 WHERE key LIKE '%:' || ?1", rusqlite::params![key_ends_with, i64::MAX]).unwrap()

@@ -42,7 +42,7 @@ async fn parked(app: &App, handler: &Handler, count: usize) -> Vec<Value> {
             }
             let mut parked = Vec::new();
             for mut document in page.documents.into_iter().map(|d| d.body) {
-                document["body"] = rtvoice::steps::parking::opened(&app, &document).await.ok()?.into();
+                document["body"] = rtvoice::steps::parking::opened(app, &document).await.ok()?.into();
                 parked.push(document);
             }
             Some(parked)

@@ -16,6 +16,7 @@ use rtvoice::privacy::vault::{Lives, Vault};
 use serde_json::json;
 
 use super::vault::{TestVault, token};
+use crate::harness::app::Rtvoice;
 use crate::harness::faults::Fault;
 
 const DAY: i64 = 86_400_000;
@@ -291,4 +292,35 @@ async fn a_refused_value_stops_no_walk_and_keeps_old_keys() {
     assert_eq!((done.refused, done.erased, done.retired), (2, 1, 0), "{done:?}");
     assert!(!done.is_complete());
     assert_eq!(there.keys(ann.as_str()).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_whole_record_is_sealed_anew() {
+    let app = Rtvoice::start();
+    app.event("CallConnected", "call-1", "e1").await.ok();
+    for n in 1..=3 {
+        app.turn("call-1", &format!("t{n}"), "hello").await.ok();
+    }
+    app.event("CallDisconnected", "call-1", "e2").await.ok();
+    app.quiesce().await;
+    app.deliver_queue().await;
+    let profile = app.user_path("ann").await;
+    app.patch(&profile, &json!({"preferences": {"drink": "tea"}})).await.ok();
+    let before = app.archive("call-1").await.unwrap();
+    let (vault, ann) = (&app.app.vault, app.token("ann").await);
+    app.clock.advance_millis(DAY);
+    for subject in [before.header.subject.as_ref().unwrap(), &ann] {
+        vault.rotate_user(subject).await.unwrap();
+    }
+    let dry = vault.reencrypt(true).await.unwrap();
+    let done = vault.reencrypt(false).await.unwrap();
+    assert!(done.older >= 5 && done.older == dry.older, "three turns, the participants, the preferences: {done:?}");
+    assert!(done.is_complete() && vault.refused().count() == 0, "{done:?}");
+    assert_eq!(vault.reencrypt(true).await.unwrap().older, 0);
+    app.clock.advance_millis(16 * DAY);
+    assert_eq!(vault.reencrypt(false).await.unwrap().retired, 2);
+    let after = app.archive("call-1").await.unwrap();
+    assert_eq!((after.header, after.union.in_order()), (before.header, before.union.in_order()));
+    assert_eq!(app.get(&profile).await.ok()["preferences"]["drink"], "tea");
+    app.finish().await;
 }

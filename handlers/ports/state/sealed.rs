@@ -199,7 +199,13 @@ fn overtaken() -> Error {
 #[async_trait]
 impl Calls for SealedState {
     async fn register(&self, call: &CallId, now: Timestamp) -> Result<Known> {
-        self.inner.register(call, now).await
+        let known = self.inner.register(call, now).await?;
+        if let Known::Open(session) = &known
+            && let Some(wrap) = session.get(field::KEY)
+        {
+            self.ciphers.note(call, wrap).await;
+        }
+        Ok(known)
     }
 
     async fn apply(&self, change: &CallChange) -> Result<Applied> {
