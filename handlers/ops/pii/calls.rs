@@ -31,6 +31,8 @@ struct Turn {
     text: String,
     role: Role,
     spans: Vec<Span>,
+    /// It may still change.
+    open: bool,
 }
 
 /// What stands in the queue for a line.
@@ -105,21 +107,27 @@ impl Calls {
         self.ages.push_back((call.clone(), number));
         self.queue.push_back(Slot::Held(call.clone()));
         let turns = self.calls.entry(call.clone()).or_default();
-        turns.push_back(Turn { number, id, text, role, spans: Vec::new() });
+        turns.push_back(Turn { number, id, text, role, spans: Vec::new(), open: true });
         let mut left = Vec::new();
         while turns.len() > TOGETHER {
             left.extend(turns.pop_front());
         }
         let said: Vec<Said<'_>> = turns.iter().map(|t| Said { role: t.role, text: &t.text }).collect();
         let found = detect_across(&said);
-        for (turn, spans) in turns.iter_mut().zip(found) {
+        for (turn, spans) in turns.iter_mut().zip(found).filter(|(turn, _)| turn.open) {
             // What an earlier line brought to light stays.
             let known = turn.spans.iter().filter(|s| !spans.iter().any(|new| new.start < s.end && s.start < new.end)).copied().collect::<Vec<_>>();
             turn.spans = spans;
             turn.spans.extend(known);
             turn.spans.sort_by_key(|s| s.start);
         }
-        let done: Vec<u64> = turns.iter().filter(|t| !may_continue(&t.text, &t.spans)).map(|t| t.number).collect();
+        let mut done = Vec::new();
+        for turn in turns.iter_mut().filter(|t| t.open) {
+            turn.open = may_continue(&turn.text, &turn.spans);
+            if !turn.open {
+                done.push(turn.number);
+            }
+        }
         for turn in left {
             self.bytes = self.bytes.saturating_sub(turn.text.len());
             self.settle(&turn);
