@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
 
 use super::{Line, PiiCommand, alone, answer};
-use crate::privacy::detect::{Role, Said, Span, detect_across, may_continue};
+use crate::privacy::detect::{Role, Said, Span, detect_newest, may_continue};
 
 /// Lines of one call that are read together.
 const TOGETHER: usize = 12;
@@ -20,7 +20,7 @@ const LINES: usize = 8192;
 const BYTES: usize = 16 << 20;
 
 /// A longer text is no turn of a conversation: it is read alone.
-const TURN: usize = 64 << 10;
+const TURN: usize = 8 << 10;
 
 /// A line that is remembered for the next ones of its call.
 #[derive(Debug)]
@@ -112,14 +112,12 @@ impl Calls {
         while turns.len() > TOGETHER {
             left.extend(turns.pop_front());
         }
+        let mut spans: Vec<Vec<Span>> = turns.iter_mut().map(|t| std::mem::take(&mut t.spans)).collect();
+        spans.pop();
         let said: Vec<Said<'_>> = turns.iter().map(|t| Said { role: t.role, text: &t.text }).collect();
-        let found = detect_across(&said);
-        for (turn, spans) in turns.iter_mut().zip(found).filter(|(turn, _)| turn.open) {
-            // What an earlier line brought to light stays.
-            let known = turn.spans.iter().filter(|s| !spans.iter().any(|new| new.start < s.end && s.start < new.end)).copied().collect::<Vec<_>>();
+        detect_newest(&said, &mut spans);
+        for (turn, spans) in turns.iter_mut().zip(spans) {
             turn.spans = spans;
-            turn.spans.extend(known);
-            turn.spans.sort_by_key(|s| s.start);
         }
         let mut done = Vec::new();
         for turn in turns.iter_mut().filter(|t| t.open) {
