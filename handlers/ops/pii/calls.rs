@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
 
 use super::{Line, PiiCommand, alone, answer};
-use crate::privacy::detect::{Role, Said, Span, detect_across, may_continue};
+use crate::privacy::detect::{Role, Said, Span, detect_newest, may_continue};
 
 /// Lines of one call that are read together.
 const TOGETHER: usize = 12;
@@ -20,7 +20,7 @@ const LINES: usize = 8192;
 const BYTES: usize = 16 << 20;
 
 /// A longer text is no turn of a conversation: it is read alone.
-const TURN: usize = 64 << 10;
+const TURN: usize = 8 << 10;
 
 /// A line that is remembered for the next ones of its call.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ struct Turn {
     text: String,
     role: Role,
     spans: Vec<Span>,
+    /// It may still change.
+    open: bool,
 }
 
 /// What stands in the queue for a line.
@@ -105,21 +107,25 @@ impl Calls {
         self.ages.push_back((call.clone(), number));
         self.queue.push_back(Slot::Held(call.clone()));
         let turns = self.calls.entry(call.clone()).or_default();
-        turns.push_back(Turn { number, id, text, role, spans: Vec::new() });
+        turns.push_back(Turn { number, id, text, role, spans: Vec::new(), open: true });
         let mut left = Vec::new();
         while turns.len() > TOGETHER {
             left.extend(turns.pop_front());
         }
+        let mut spans: Vec<Vec<Span>> = turns.iter_mut().map(|t| std::mem::take(&mut t.spans)).collect();
+        spans.pop();
         let said: Vec<Said<'_>> = turns.iter().map(|t| Said { role: t.role, text: &t.text }).collect();
-        let found = detect_across(&said);
-        for (turn, spans) in turns.iter_mut().zip(found) {
-            // What an earlier line brought to light stays.
-            let known = turn.spans.iter().filter(|s| !spans.iter().any(|new| new.start < s.end && s.start < new.end)).copied().collect::<Vec<_>>();
+        detect_newest(&said, &mut spans);
+        for (turn, spans) in turns.iter_mut().zip(spans) {
             turn.spans = spans;
-            turn.spans.extend(known);
-            turn.spans.sort_by_key(|s| s.start);
         }
-        let done: Vec<u64> = turns.iter().filter(|t| !may_continue(&t.text, &t.spans)).map(|t| t.number).collect();
+        let mut done = Vec::new();
+        for turn in turns.iter_mut().filter(|t| t.open) {
+            turn.open = may_continue(&turn.text, &turn.spans);
+            if !turn.open {
+                done.push(turn.number);
+            }
+        }
         for turn in left {
             self.bytes = self.bytes.saturating_sub(turn.text.len());
             self.settle(&turn);

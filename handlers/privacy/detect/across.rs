@@ -20,30 +20,44 @@ const LOOKED_THROUGH: usize = 8;
 /// text, in order; texts before the window of [`WINDOW`] caller's texts have none.
 #[must_use]
 pub fn detect_across(said: &[Said<'_>]) -> Vec<Vec<Span>> {
+    let from = window(said);
+    let mut spans: Vec<Vec<Span>> = Vec::with_capacity(said.len());
+    let mut asked = question_before(said, from);
+    for (n, one) in said.iter().enumerate() {
+        spans.push(if n < from { Vec::new() } else { alone(one, asked) });
+        if n >= from && one.role == Role::Agent {
+            asked = asked.after(&Text::new(one.text));
+        }
+    }
+    join(said, from, &mut spans);
+    spans
+}
+
+/// As [`detect_across`], where the spans of all texts but the newest are known already; they may be added to. `spans`
+/// must have one entry less than there are texts, and gets the newest's.
+pub fn detect_newest(said: &[Said<'_>], spans: &mut Vec<Vec<Span>>) {
+    let Some(newest) = said.last().filter(|_| spans.len() + 1 == said.len()) else { return };
+    spans.push(alone(newest, question_before(said, said.len() - 1)));
+    join(said, window(said), spans);
+}
+
+/// The first text that is looked at.
+fn window(said: &[Said<'_>]) -> usize {
     let callers = said.iter().enumerate().rev().filter(|(_, s)| s.role == Role::Caller).map(|(n, _)| n).take(LOOKED_THROUGH);
     let mut holding = 0;
     let window = callers.take_while(|n| {
         holding += usize::from(holds_anything(said[*n].text));
         holding <= WINDOW
     });
-    let from = window.last().unwrap_or(0);
-    let mut spans: Vec<Vec<Span>> = Vec::with_capacity(said.len());
-    let mut asked = question_before(said, from);
-    for (n, one) in said.iter().enumerate() {
-        if n < from {
-            spans.push(Vec::new());
-            continue;
-        }
-        spans.push(match one.role {
-            Role::Caller => detect_asked(one.text, asked),
-            Role::Agent => detect_asked(one.text, Asked { name: false, ..asked }),
-        });
-        if one.role == Role::Agent {
-            asked = asked.after(&Text::new(one.text));
-        }
+    window.last().unwrap_or(0)
+}
+
+/// What is in a text by itself.
+fn alone(one: &Said<'_>, asked: Asked) -> Vec<Span> {
+    match one.role {
+        Role::Caller => detect_asked(one.text, asked),
+        Role::Agent => detect_asked(one.text, Asked { name: false, ..asked }),
     }
-    join(said, from, &mut spans);
-    spans
 }
 
 /// True where a text may hold a part of a value.
@@ -58,13 +72,6 @@ fn holds_anything(text: &str) -> bool {
 #[must_use]
 pub fn may_continue(text: &str, spans: &[Span]) -> bool {
     fragments(&Text::new(text), spans).iter().any(|f| f.digits.len() >= 2 || f.soft) || mailbox_end(text, spans)
-}
-
-fn question(said: &Said<'_>) -> Asked {
-    match said.role {
-        Role::Agent => Asked::read(&Text::new(said.text)),
-        Role::Caller => Asked::default(),
-    }
 }
 
 /// Digits in a text that are no value by themselves.
@@ -116,7 +123,8 @@ fn numbers(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>)], s
     let Some((_, own)) = texts.last() else { return };
     let Some(head) = own.first().filter(|f| f.before <= 8) else { return };
     let earlier: Vec<&(usize, Vec<Fragment>)> = texts[..texts.len() - 1].iter().filter(|(_, f)| !f.is_empty()).collect();
-    for drop_echoes in [false, true] {
+    let again = earlier.windows(2).any(|w| w[0].1.last().zip(w[1].1.last()).is_some_and(|(a, b)| a.digits.ends_with(&b.digits)));
+    for drop_echoes in [false, true].into_iter().take(1 + usize::from(again)) {
         for count in (1..=earlier.len()).rev() {
             let mut parts: Vec<(usize, &Fragment)> = Vec::with_capacity(count + 1);
             for (n, fragments) in &earlier[earlier.len() - count..] {
@@ -186,7 +194,7 @@ fn continuation(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>
     {
         return;
     }
-    let other = said[before + 1..newest].iter().any(|s| s.role == Role::Agent && question(s).cue != super::words::Cue::None);
+    let other = said[before + 1..newest].iter().any(|s| Asked::default().after(&Text::new(s.text)).cue != words::Cue::None || asks_else(s.text));
     let Some((label, own_digits)) = ended_with(said[before].text, &spans[before]) else { return };
     // A whole telephone number has no rest; what was masked before may have had one.
     let whole = match label {
@@ -197,6 +205,12 @@ fn continuation(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>
     if !other && !whole {
         add(&mut spans[newest], said[newest].text, rest.start, rest.end, label, 0.5);
     }
+}
+
+/// True for a question that the rest of a number does not answer.
+fn asks_else(text: &str) -> bool {
+    let read = Text::new(text);
+    (0..read.tokens.len()).any(|n| read.one_of(n, &["how", "what", "when", "where", "which", "why"]))
 }
 
 /// The label of the value that a text ends with, and how many digits it has if it still stands there.

@@ -58,6 +58,10 @@ fn month_first(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
 fn day_first(text: &Text<'_>, end: usize, run: &mut Run) -> Option<usize> {
     let mut month = skip(text, end, &["of", "uh", "um", "day"]);
     month += usize::from(text.sign(month, b'-') || text.sign(month, b'/'));
+    // "the fourth of the seventh nineteen seventy six"
+    if text.word(month, "the") && text.get(month + 1).is_some_and(|t| t.info.num == Num::Ordinal && t.info.value <= 12) {
+        return year(text, month + 2, run);
+    }
     if text.get(month)?.info.num != Num::Month {
         return None;
     }

@@ -214,6 +214,8 @@ fn cue(text: &Text<'_>, at: usize) -> Cue {
         Cue::None if text.word(at, "b") && at > 3 && text.sign(at - 1, b'.') && text.word(at - 2, "o") && text.word(at - 4, "d") => Cue::Birth,
         Cue::None if text.one_of(at, &["with", "using"]) && before(&["pay", "paying", "paid"]) => Cue::Card,
         Cue::None if text.word(at, "charge") => Cue::Card,
+        // "the three digits on the back", "back of the card"
+        Cue::None if text.word(at, "back") && (before(&["the"]) || text.word(at + 1, "of")) => Cue::Pin,
         Cue::None if text.word(at, "express") && before(&["american"]) => Cue::Card,
         Cue::None if text.word(at, "b") && before(&["o"]) && at > 1 && text.word(at - 2, "d") => Cue::Birth,
         Cue::None if text.word(at, "v") && before(&["v"]) && at > 1 && text.word(at - 2, "c") => Cue::Pin,

@@ -23,7 +23,7 @@ mod written;
 use context::Asked;
 use tokens::{Kind, Text};
 
-pub use across::{WINDOW, detect_across, may_continue};
+pub use across::{WINDOW, detect_across, detect_newest, may_continue};
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,6 +124,9 @@ const PIECE: usize = 64 * 1024;
 /// How far pieces of a longer text overlap, in bytes; no value is longer.
 const OVERLAP: usize = 2 * 1024;
 
+/// Most rounds; texts of people need two or three.
+const ROUNDS: usize = 32;
+
 /// A value by the tokens that hold it.
 #[derive(Debug, Clone, Copy)]
 struct Found {
@@ -180,7 +183,11 @@ fn one_piece(text: &str, asked: Asked) -> Vec<Span> {
     let mut read = Text::new(text);
     let mut spans = Vec::new();
     // What was found is a mask to all that look after it; a round in which nobody finds anything is the last.
-    while round(&mut read, asked, &mut spans) {}
+    for _ in 0..ROUNDS {
+        if !round(&mut read, asked, &mut spans) {
+            break;
+        }
+    }
     spans.sort_by_key(|s| s.start);
     spans
 }

@@ -162,7 +162,7 @@ impl Run {
                 return Some((at, sep, weak));
             }
             match token.kind {
-                Kind::Sign(b'-') => sep = sep_max(sep, Sep::Dash),
+                Kind::Sign(b'-' | b'_') => sep = sep_max(sep, Sep::Dash),
                 Kind::Sign(b'.') if token.glued && text.glued_after(at) => sep = sep_max(sep, Sep::Dot),
                 Kind::Sign(b'/') => sep = sep_max(sep, Sep::Slash),
                 Kind::Sign(b'(' | b')') => {
@@ -408,7 +408,11 @@ fn joined_before(text: &Text<'_>, start: usize) -> bool {
     let mut at = start;
     while at > 0 && start - at < CHAIN && text.get(at).is_some_and(|t| t.glued) {
         let digits = is(text, at, |kind| kind == Kind::Digits);
-        if digits && is(text, at - 1, |kind| matches!(kind, Kind::Word | Kind::Sign(b'$' | b'_' | b'=' | b'\\' | b'&' | b'*'))) {
+        if digits && is(text, at - 1, |kind| matches!(kind, Kind::Word | Kind::Sign(b'$' | b'\\' | b'&' | b'*'))) {
+            return true;
+        }
+        // "file_2024_01": a name; "425_555_0123": only digits.
+        if text.sign(at, b'_') && is(text, at - 1, |kind| kind == Kind::Word) {
             return true;
         }
         if hyphen(text, at) && is(text, at - 1, |kind| kind == Kind::Word) && !harmless(text, at - 1) {
@@ -420,7 +424,7 @@ fn joined_before(text: &Text<'_>, start: usize) -> bool {
         if digits && inside && (thousands || minutes) {
             return true;
         }
-        if !is(text, at - 1, |kind| matches!(kind, Kind::Digits | Kind::Sign(b'-'))) {
+        if !is(text, at - 1, |kind| matches!(kind, Kind::Digits | Kind::Sign(b'-' | b'_'))) {
             return false;
         }
         at -= 1;
@@ -433,7 +437,10 @@ fn joined_after(text: &Text<'_>, start: usize) -> bool {
     let mut at = start;
     while at - start < CHAIN && text.glued_after(at) {
         let digits = is(text, at, |kind| kind == Kind::Digits);
-        if digits && is(text, at + 1, |kind| matches!(kind, Kind::Sign(b'%' | b'$' | b'_' | b'&' | b'*'))) {
+        if digits && is(text, at + 1, |kind| matches!(kind, Kind::Sign(b'%' | b'$' | b'&' | b'*'))) {
+            return true;
+        }
+        if text.sign(at, b'_') && is(text, at + 1, |kind| kind == Kind::Word) {
             return true;
         }
         if is(text, at + 1, |kind| kind == Kind::Word) && (digits || hyphen(text, at)) {
@@ -442,11 +449,12 @@ fn joined_after(text: &Text<'_>, start: usize) -> bool {
         }
         let thousands = text.sign(at + 1, b',') && text.get(at + 2).is_some_and(|t| t.end - t.start == 3);
         let inside = text.glued_after(at + 1) && is(text, at + 2, |kind| kind == Kind::Digits);
-        let minutes = text.sign(at + 1, b':') && text.get(at + 2).is_some_and(|t| t.end - t.start == 2);
+        let address = at > 0 && text.sign(at - 1, b'.') && text.get(at).is_some_and(|t| t.glued);
+        let minutes = !address && text.sign(at + 1, b':') && text.get(at + 2).is_some_and(|t| t.end - t.start == 2);
         if digits && inside && (thousands || minutes) {
             return true;
         }
-        if !is(text, at + 1, |kind| matches!(kind, Kind::Digits | Kind::Sign(b'-'))) {
+        if !is(text, at + 1, |kind| matches!(kind, Kind::Digits | Kind::Sign(b'-' | b'_'))) {
             return false;
         }
         at += 1;

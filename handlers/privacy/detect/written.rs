@@ -124,6 +124,8 @@ fn card_form(digits: &[u8], groups: &[usize], signs: &[Sep], context: &Context) 
     }
     let uniform =
         groups.len() == 1 || matches!(groups, [4, 4, 4] | [4, 4, 5] | [4, 4, 4, 1..=3] | [6, 13] | [4, 3, 3, 3] | [8, 8] | [4, 5, 6] | [6, 6] | [8, 11]);
+    // No telephone number is that long, however its groups fall.
+    let uniform = uniform || (digits.len() >= 15 && issued && groups.len() <= 5);
     if listed || !uniform || card::timestamp(digits) {
         return None;
     }
