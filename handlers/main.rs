@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rtvoice::error::{Error, Result};
 
+mod bench;
 mod erase;
 mod keys;
 mod local;
 mod migrate;
+mod parked;
 mod pii;
 mod serve;
 mod transcript;
@@ -33,6 +35,9 @@ enum Command {
     Demo(local::DemoArguments),
     /// Take over calls from the legacy layouts in Redis
     Migrate(rtvoice::ops::migrate::MigrateArgs),
+    /// Measure what things cost
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Find personal values
     #[command(subcommand)]
     Pii(pii::PiiCommand),
@@ -40,6 +45,8 @@ enum Command {
     EraseUser(erase::Arguments),
     /// Rotate keys, count them, or seal anew what older ones sealed
     Keys(rtvoice::ops::keys::KeysArgs),
+    /// Print a parked message or event
+    Parked(rtvoice::ops::parked::ParkedArgs),
     /// Print an archived call
     Transcript(transcript::Arguments),
 }
@@ -60,6 +67,8 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => local::dev(&arguments),
         Command::Demo(arguments) => local::demo(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),
+        Command::Bench(command) => bench::run(&command),
+        Command::Parked(arguments) => parked::run(&arguments),
         Command::Pii(command) => pii::run(&command),
         Command::EraseUser(arguments) => erase::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),

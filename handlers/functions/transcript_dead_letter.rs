@@ -1,5 +1,5 @@
 //! TranscriptDeadLetter: parks what could not be read. In: one message of the dead-letter queue. Out: a document in
-//! `deadletters`; the message is acknowledged only once that document is confirmed.
+//! `deadletters`, its body sealed; the message is acknowledged only once that document is confirmed.
 //!
 //! The broker gives a dead letter back at once and without end, so a record that is away is waited for with back-off
 //! in here: a failure comes after 40 s, not in a loop.
@@ -14,10 +14,12 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::error::Result;
 use crate::host::envelope::Envelope;
+use crate::model::ids::CallId;
 use crate::model::phrase::hex;
 use crate::model::time::Timestamp;
 use crate::model::transcript::TranscriptMessage;
-use crate::ports::documents::{Condition, Container};
+use crate::steps::masking::masked;
+use crate::steps::parking;
 
 /// Name of the trigger's binding.
 pub const BINDING: &str = "message";
@@ -58,6 +60,8 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
     hasher.update(&payload.bytes);
     let (body, encoding) = kept(&payload.bytes);
     let readable = TranscriptMessage::parse(&payload.bytes);
+    // What a broker or a sender wrote there may quote the message.
+    let remark = |name: &str| envelope.application_property(name).map(|text| masked(&text.chars().take(PROPERTY_CHARS).collect::<String>()));
     let document = json!({
         "id": hex(&hasher.finalize()),
         "day": enqueued.unwrap_or(now).day(),
@@ -65,8 +69,8 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
         "parkedAt": now,
         "enqueuedAt": enqueued,
         "messageId": message_id,
-        "reason": envelope.application_property("DeadLetterReason").map(|text| text.chars().take(PROPERTY_CHARS).collect::<String>()),
-        "description": envelope.application_property("DeadLetterErrorDescription").map(|text| text.chars().take(PROPERTY_CHARS).collect::<String>()),
+        "reason": remark("DeadLetterReason"),
+        "description": remark("DeadLetterErrorDescription"),
         "callConnectionId": readable.as_ref().ok().map(TranscriptMessage::call),
         "readable": readable.is_ok(),
         "encoding": encoding,
@@ -74,18 +78,27 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
         "bytes": payload.bytes.len(),
         "truncated": payload.bytes.len() > BODY_BYTES,
     });
-    keep(&app, &document).await?;
+    keep(&app, document, readable.as_ref().ok().map(TranscriptMessage::call)).await?;
     tracing::error!(metric = "transcript.dead_letters", value = 1, "a message was parked");
     Ok(())
 }
 
 /// Writes the document, again with back-off for as long as there is patience. Whatever the reason: the message would come
 /// back at once.
-async fn keep(app: &App, document: &Value) -> Result<()> {
+async fn keep(app: &App, mut document: Value, call: Option<&CallId>) -> Result<()> {
     let began = Instant::now();
     let mut pause = PAUSE;
+    // The id is keyed: the plain hash of what somebody said could be guessed.
+    let digest = document["id"].as_str().unwrap_or_default().to_owned();
     loop {
-        let Err(e) = app.documents.put(Container::DeadLetters, document, Condition::Always).await else { return Ok(()) };
+        let parked = match app.vault.fingerprint(&digest).await {
+            Ok(print) => {
+                document["id"] = print.into();
+                parking::keep(app, &document, call).await
+            }
+            Err(e) => Err(e),
+        };
+        let Err(e) = parked else { return Ok(()) };
         let left = PATIENCE.saturating_sub(began.elapsed());
         if left.is_zero() {
             return Err(e);

@@ -1,5 +1,7 @@
 //! Operators' commands.
 
+pub mod bench;
 pub mod keys;
 pub mod migrate;
+pub mod parked;
 pub mod scan;

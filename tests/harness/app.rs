@@ -344,6 +344,11 @@ impl Rtvoice {
         serde_json::to_value(rtvoice::steps::outbox::opened(&self.app, message).await.unwrap()).unwrap()
     }
 
+    /// A parked document with its body in clear.
+    pub async fn unparked(&self, document: Value) -> Value {
+        rtvoice::steps::parking::opened(&self.app, document).await.unwrap()
+    }
+
     /// The context of a call in clear.
     pub async fn context(&self, call: &str) -> std::collections::BTreeMap<String, String> {
         let (call, turn) = (rtvoice::model::ids::CallId::parse(call).unwrap(), rtvoice::model::ids::TurnId::parse("-").unwrap());
