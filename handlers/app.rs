@@ -24,6 +24,7 @@ use crate::ports::running;
 use crate::ports::speech::{Speech, azure::AzureSpeech, offline::OfflineSpeech};
 use crate::ports::state::redis::AsyncAzureRedisManager;
 use crate::ports::state::{State, embedded::EmbeddedState, sealed::SealedState};
+use crate::ports::webhook::Webhook;
 use crate::privacy::ciphers::Ciphers;
 use crate::privacy::vault::Vault;
 
@@ -46,6 +47,10 @@ pub struct Parts {
     pub documents: Arc<dyn Documents>,
     /// The audit log.
     pub audit: Audit,
+    /// Where reminders of a breach's clock go.
+    pub breach_webhook: Option<Webhook>,
+    /// What is remembered of security events.
+    pub security: crate::steps::breach::Watch,
     /// The queue between call and archive.
     pub queue: Arc<dyn Queue>,
     /// The embedded queue, where it is the one in use: somebody must deliver it.
@@ -143,6 +148,7 @@ impl App {
             }
             None => Arc::new(scripted(&config)?),
         };
+        let breach_webhook = config.breach_webhook_url.as_deref().map(|url| Webhook::new(http.clone(), url));
         let audio = Cache::builder()
             .max_capacity(config.tts_l1_bytes)
             .weigher(|_: &String, audio: &Bytes| u32::try_from(audio.len()).unwrap_or(u32::MAX))
@@ -154,6 +160,8 @@ impl App {
             state,
             documents,
             audit,
+            breach_webhook,
+            security: crate::steps::breach::Watch::default(),
             queue,
             embedded_queue,
             speech,

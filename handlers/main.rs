@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rtvoice::error::{Error, Result};
 
+mod audit;
 mod bench;
+mod breach;
 mod erase;
 mod keys;
 mod local;
@@ -38,6 +40,10 @@ enum Command {
     /// Measure what things cost
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Verify the audit log
+    Audit(audit::Arguments),
+    /// Carry a personal data breach through its states
+    Breach(breach::Arguments),
     /// Find personal values
     #[command(subcommand)]
     Pii(pii::PiiCommand),
@@ -69,6 +75,8 @@ fn main() -> ExitCode {
         Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Bench(command) => bench::run(&command),
         Command::Parked(arguments) => parked::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
+        Command::Breach(arguments) => breach::run(arguments),
         Command::Pii(command) => pii::run(&command),
         Command::EraseUser(arguments) => erase::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),

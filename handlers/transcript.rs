@@ -6,8 +6,11 @@ use clap::Args;
 use rtvoice::app::App;
 use rtvoice::config::Config;
 use rtvoice::error::{Kind, Result};
+use rtvoice::model::conversation::Words;
 use rtvoice::model::ids::CallId;
+use rtvoice::ports::audit::{Actor, Note};
 use rtvoice::steps::archive::{self, Archived};
+use rtvoice::steps::masking;
 use serde_json::{Value, json};
 
 /// Print an archived call, from the documents that the settings name.
@@ -19,6 +22,9 @@ pub(crate) struct Arguments {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Show detected values, where STORE_PII=encrypted kept them; the audit log says that they were shown
+    #[arg(long)]
+    reveal: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
@@ -31,13 +37,13 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Err(e) => return super::wrong_setting(&format!("callConnectionId {}", e.detail)),
     };
     super::log_to("error", super::LogTarget::Stderr);
-    match super::runtime().and_then(|runtime| runtime.block_on(read(config, &call))) {
+    match super::runtime().and_then(|runtime| runtime.block_on(read(config, &call, arguments.reveal))) {
         Ok(Some((archived, legacy))) if arguments.json => {
-            println!("{}", view(&archived, legacy));
+            println!("{}", view(&archived, legacy, arguments.reveal));
             ExitCode::SUCCESS
         }
         Ok(Some((archived, _))) => {
-            show(&archived);
+            show(&archived, arguments.reveal);
             ExitCode::SUCCESS
         }
         Ok(None) => {
@@ -52,20 +58,45 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-async fn read(config: Config, call: &CallId) -> Result<Option<(Archived, Option<Value>)>> {
+async fn read(config: Config, call: &CallId, reveal: bool) -> Result<Option<(Archived, Option<Value>)>> {
     let app = App::new(config)?;
+    app.audit.acting_as(Actor::Cli);
     let Some(archived) = archive::read(&app, call).await? else { return Ok(None) };
-    let legacy = archive::legacy(&app, &archived.header).await?;
+    let mut legacy = archive::legacy(&app, &archived.header).await?;
+    if !reveal {
+        legacy.iter_mut().for_each(masking::masked_json);
+    }
+    // Nobody sees it before it stands in the log that they did.
+    let mut note = Note::new(if reveal { "transcript.reveal" } else { "transcript.read" })
+        .store("documents")
+        .key("call", "transcript", call.as_str())
+        .count(archived.union.len() as u64);
+    if let Some(user) = &archived.header.user {
+        note = note.subject(user.as_str());
+    }
+    app.audit.written(note).await?;
+    app.audit.close().await?;
     Ok(Some((archived, legacy)))
 }
 
-fn view(archived: &Archived, legacy: Option<Value>) -> Value {
+/// What was said and answered: as it was kept, or as it really was where that was kept, too.
+fn words(words: &Words, reveal: bool) -> (Option<&str>, Option<&str>) {
+    let real = |kept: &'_ Option<String>| reveal && kept.is_some();
+    let user = if real(&words.said) { &words.said } else { &words.user };
+    let assistant = if real(&words.spoken) { &words.spoken } else { &words.assistant };
+    (user.as_deref(), assistant.as_deref())
+}
+
+fn view(archived: &Archived, legacy: Option<Value>, reveal: bool) -> Value {
     let header = &archived.header;
     let turns: Vec<_> = archived
         .union
         .in_order()
         .into_iter()
-        .map(|t| json!({ "seq": t.seq, "turnId": t.entry.turn_id, "at": t.entry.at, "user": t.entry.words.user, "assistant": t.entry.words.assistant, "source": t.entry.source, "degraded": t.degraded }))
+        .map(|t| {
+            let (user, assistant) = words(&t.entry.words, reveal);
+            json!({ "seq": t.seq, "turnId": t.entry.turn_id, "at": t.entry.at, "user": user, "assistant": assistant, "source": t.entry.source, "degraded": t.degraded })
+        })
         .collect();
     json!({
         "callConnectionId": header.call_connection_id,
@@ -78,7 +109,7 @@ fn view(archived: &Archived, legacy: Option<Value>) -> Value {
     })
 }
 
-fn show(archived: &Archived) {
+fn show(archived: &Archived, reveal: bool) {
     let header = &archived.header;
     let or_unknown = |time: Option<rtvoice::model::time::Timestamp>| time.map_or_else(|| "unknown".to_owned(), |t| t.to_string());
     println!("Call      {}", header.call_connection_id);
@@ -88,10 +119,11 @@ fn show(archived: &Archived) {
     for turn in archived.union.in_order() {
         let number = turn.seq.map_or_else(|| "-".to_owned(), |seq| seq.to_string());
         println!("\n{number:>4}  {}", turn.entry.at);
-        if let Some(user) = &turn.entry.words.user {
+        let (user, assistant) = words(&turn.entry.words, reveal);
+        if let Some(user) = user {
             println!("      caller  {}", printable(user));
         }
-        if let Some(assistant) = &turn.entry.words.assistant {
+        if let Some(assistant) = assistant {
             println!("      agent   {}", printable(assistant));
         }
     }

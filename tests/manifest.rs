@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 const EXPECTED: &[&str] = &[
     "AuthState",
+    "BreachClock",
+    "BreachWorkflow",
     "CallConnected",
     "CallDisconnected",
     "CallEvents",
@@ -16,6 +18,9 @@ const EXPECTED: &[&str] = &[
     "ComplianceReport",
     "ComplianceReports",
     "ConversationTurn",
+    "EraseUser",
+    "ErasureRunner",
+    "Erasures",
     "Health",
     "OutboxRelay",
     "PiiScan",
@@ -24,6 +29,7 @@ const EXPECTED: &[&str] = &[
     "TranscriptDeadLetter",
     "TranscriptWriter",
     "TtsCache",
+    "UserLookup",
     "UserProfile",
     "WorkerAffinity",
     "WorkerHeartbeat",
@@ -113,7 +119,7 @@ fn the_manifest_reads_all_functions_sorted() {
         let expected = match function.name.as_str() {
             "CallConnected" | "CallDisconnected" => ("event", "eventGridTrigger"),
             "TranscriptWriter" | "TranscriptDeadLetter" => ("message", "serviceBusTrigger"),
-            "ComplianceReport" | "OutboxRelay" | "PiiScan" | "RetentionPurge" => ("timer", "timerTrigger"),
+            "BreachClock" | "ComplianceReport" | "ErasureRunner" | "OutboxRelay" | "PiiScan" | "RetentionPurge" => ("timer", "timerTrigger"),
             _ => ("req", "httpTrigger"),
         };
         assert_eq!((function.binding(), function.kind()), expected, "{}", function.name);

@@ -13,6 +13,8 @@ use crate::host::envelope::Envelope;
 use crate::host::http::Request;
 
 pub mod auth_state;
+pub mod breach_clock;
+pub mod breach_workflow;
 pub mod call_connected;
 pub mod call_disconnected;
 pub mod call_events;
@@ -85,6 +87,10 @@ const KIB: usize = 1024;
 pub const ALL: &[Function] = &[
     http("AuthState", 5, "calls/{callConnectionId}/auth", &[Method::GET, Method::PUT, Method::DELETE], 16 * KIB, |app, request| {
         Box::pin(auth_state::run(app, request))
+    }),
+    trigger("BreachClock", 55, |app, envelope| Box::pin(breach_clock::run(app, envelope))),
+    http("BreachWorkflow", 60, "breaches/{id?}/{action?}", &[Method::GET, Method::POST], 256 * KIB, |app, request| {
+        Box::pin(breach_workflow::run(app, request))
     }),
     trigger("CallConnected", 20, |app, envelope| Box::pin(call_connected::run(app, envelope))),
     trigger("CallDisconnected", 20, |app, envelope| Box::pin(call_disconnected::run(app, envelope))),

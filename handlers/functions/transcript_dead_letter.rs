@@ -1,5 +1,5 @@
 //! TranscriptDeadLetter: parks what could not be read. In: one message of the dead-letter queue. Out: a document in
-//! `deadletters`, its body sealed; the message is acknowledged only once that document is confirmed.
+//! `deadletters`; the message is acknowledged only once that document is confirmed.
 //!
 //! The broker gives a dead letter back at once and without end, so a record that is away is waited for with back-off
 //! in here: a failure comes after 40 s, not in a loop.
@@ -7,17 +7,17 @@
 use std::time::Duration;
 
 use base64::Engine as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use crate::app::App;
 use crate::error::Result;
 use crate::host::envelope::Envelope;
-use crate::model::ids::CallId;
 use crate::model::phrase::hex;
 use crate::model::time::Timestamp;
 use crate::model::transcript::TranscriptMessage;
+use crate::ports::documents::{Condition, Container};
 use crate::steps::masking::masked;
 use crate::steps::parking;
 
@@ -58,12 +58,22 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
     hasher.update(message_id.as_deref().unwrap_or(""));
     hasher.update([0]);
     hasher.update(&payload.bytes);
+    let hash = hex(&hasher.finalize());
     let (body, encoding) = kept(&payload.bytes);
     let readable = TranscriptMessage::parse(&payload.bytes);
     // What a broker or a sender wrote there may quote the message.
     let remark = |name: &str| envelope.application_property(name).map(|text| masked(&text.chars().take(PROPERTY_CHARS).collect::<String>()));
+    let call = readable.as_ref().ok().map(TranscriptMessage::call);
+    let parked = patiently(|| async {
+        // A plain hash of what somebody said could be guessed.
+        let id = app.vault.fingerprint(&hash).await?;
+        let (subject, body) = parking::sealed(&app, &id, call, &body).await?;
+        Ok((id, subject, body))
+    });
+    let (id, subject, body) = parked.await?;
     let document = json!({
-        "id": hex(&hasher.finalize()),
+        "id": id,
+        "subject": subject,
         "day": enqueued.unwrap_or(now).day(),
         "type": "deadLetter",
         "parkedAt": now,
@@ -71,34 +81,28 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
         "messageId": message_id,
         "reason": remark("DeadLetterReason"),
         "description": remark("DeadLetterErrorDescription"),
-        "callConnectionId": readable.as_ref().ok().map(TranscriptMessage::call),
+        "callConnectionId": call,
         "readable": readable.is_ok(),
         "encoding": encoding,
         "body": body,
         "bytes": payload.bytes.len(),
         "truncated": payload.bytes.len() > BODY_BYTES,
     });
-    keep(&app, document, readable.as_ref().ok().map(TranscriptMessage::call)).await?;
+    patiently(|| async { app.documents.put(Container::DeadLetters, &document, Condition::Always).await.map(drop) }).await?;
     tracing::error!(metric = "transcript.dead_letters", value = 1, "a message was parked");
     Ok(())
 }
 
-/// Writes the document, again with back-off for as long as there is patience. Whatever the reason: the message would come
-/// back at once.
-async fn keep(app: &App, mut document: Value, call: Option<&CallId>) -> Result<()> {
+/// Does what needs the record, again with back-off for as long as there is patience. Whatever the reason: the message would
+/// come back at once.
+async fn patiently<T, W: Future<Output = Result<T>>>(work: impl Fn() -> W) -> Result<T> {
     let began = Instant::now();
     let mut pause = PAUSE;
-    // The id is keyed: the plain hash of what somebody said could be guessed.
-    let digest = document["id"].as_str().unwrap_or_default().to_owned();
     loop {
-        let parked = match app.vault.fingerprint(&digest).await {
-            Ok(print) => {
-                document["id"] = print.into();
-                parking::keep(app, &document, call).await
-            }
-            Err(e) => Err(e),
+        let e = match work().await {
+            Ok(done) => return Ok(done),
+            Err(e) => e,
         };
-        let Err(e) = parked else { return Ok(()) };
         let left = PATIENCE.saturating_sub(began.elapsed());
         if left.is_zero() {
             return Err(e);

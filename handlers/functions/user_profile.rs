@@ -9,11 +9,14 @@ use crate::error::{Error, Kind, Result};
 use crate::host::http::{Request, json_response};
 use crate::model::ids::UserToken;
 use crate::model::profile::Profile;
+use crate::ports::audit::Note;
 use crate::steps::profile;
 
 /// Answers one request.
 pub async fn run(app: App, request: Request) -> Result<Response> {
     let user = UserToken::parse(request.param("userId"))?;
+    let action = if request.method == Method::PATCH { "profile.change" } else { "profile.read" };
+    app.audit.note(Note::new(action).subject(user.as_str()).store("documents").named("profiles")).await?;
     if request.method == Method::PATCH {
         let patch = request.object()?.into_rest();
         let if_match = request.header(header::IF_MATCH).map(str::trim).map(str::to_owned);

@@ -10,6 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::host::http::{Request, json_response, problem_with};
 use crate::model::ids::{CallId, WorkerId};
 use crate::ports::state::Lease;
+use crate::steps::breach::{self, SecurityEvent};
 
 /// Answers one request.
 pub async fn run(app: App, request: Request) -> Result<Response> {
@@ -21,7 +22,7 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
     if request.method == Method::DELETE {
         return match app.state.release(&call, &worker, token.as_deref(), now).await? {
             Ok(released) => Ok(json_response(StatusCode::OK, &json!({ "callConnectionId": call, "workerId": worker, "released": released }))),
-            Err(lease) => Ok(held(&lease)),
+            Err(lease) => Ok(refused(&app, &lease, &worker, token.as_deref())),
         };
     }
     if app.state.summary(&call).await?.is_some() {
@@ -32,7 +33,7 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
             let body = json!({ "callConnectionId": call, "workerId": lease.worker, "leaseToken": lease.token, "expiresAt": lease.until });
             Ok(json_response(StatusCode::OK, &body))
         }
-        Err(lease) => Ok(held(&lease)),
+        Err(lease) => Ok(refused(&app, &lease, &worker, token.as_deref())),
     }
 }
 
@@ -48,6 +49,15 @@ fn token(request: &Request) -> Result<Option<String>> {
         Some(text) if text.is_empty() || text.len() > 128 => Err(Error::input("leaseToken", "must be the token that a claim was answered with")),
         _ => Ok(token),
     }
+}
+
+/// Answers 409. Who comes in the owner's name with a token that is not the owner's has guessed one, or has a very old one: many of
+/// them are an incident. Another worker that asks is nothing unusual.
+fn refused(app: &App, lease: &Lease, worker: &WorkerId, token: Option<&str>) -> Response {
+    if lease.worker == *worker && token.is_some_and(|token| token != lease.token) {
+        breach::security_event(app, SecurityEvent::BadToken, "a worker's claim was named with a wrong lease token");
+    }
+    held(lease)
 }
 
 /// 409 with the owner; the lease token is the owner's alone.

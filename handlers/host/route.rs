@@ -26,11 +26,10 @@ impl Route {
             return Err(format!("\"{template}\" must be a path without a slash at its ends, such as calls/{{id}}/turns"));
         }
         let segments = template.split('/').map(Segment::parse).collect::<Result<Vec<_>, _>>()?;
-        let count = segments.len();
         for (at, segment) in segments.iter().enumerate() {
             let Segment::Parameter { name, optional } = segment else { continue };
-            if *optional && at + 1 < count {
-                return Err(format!("{{{name}?}} is optional and must be the last segment"));
+            if *optional && segments[at + 1..].iter().any(|s| !matches!(s, Segment::Parameter { optional: true, .. })) {
+                return Err(format!("{{{name}?}} is optional and must stand at the end, before other optional segments alone"));
             }
             if segments[..at].iter().any(|s| matches!(s, Segment::Parameter { name: other, .. } if other == name)) {
                 return Err(format!("{{{name}}} stands twice"));

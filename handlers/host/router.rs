@@ -23,6 +23,7 @@ use crate::error::{Error, Kind, Result};
 use crate::functions::{self, Face, Function};
 use crate::model::trace::is_valid;
 use crate::ports::running::{self, Running};
+use crate::steps::breach;
 
 /// Prefix of forwarded routes; a test holds host.json to it.
 pub const PREFIX: &str = "api";
@@ -41,6 +42,7 @@ async fn dispatch(State(app): State<Arc<App>>, request: HttpRequest<Body>) -> Re
         return json_response(StatusCode::OK, &serde_json::json!({}));
     }
     let app = App::clone(&app);
+    let watched = app.clone();
     let result = match path.strip_prefix('/').and_then(|p| p.strip_prefix(PREFIX)).and_then(|p| p.strip_prefix('/')) {
         Some(route) => {
             let route = route.to_owned();
@@ -48,6 +50,7 @@ async fn dispatch(State(app): State<Arc<App>>, request: HttpRequest<Body>) -> Re
         }
         None => enveloped(app, request).await,
     };
+    breach::watch(&watched, &result);
     result.unwrap_or_else(|e| problem(&e))
 }
 
@@ -65,9 +68,9 @@ enum Payload {
 }
 
 async fn http(app: App, function: &'static Function, invocation: String, params: Vec<(String, String)>, parts: Parts, payload: Payload) -> Result<Response> {
-    let Face::Http { methods, limit, run, .. } = function.face else { return Err(not_found()) };
+    let Face::Http { route, methods, limit, run } = function.face else { return Err(not_found()) };
     if !methods.contains(&parts.method) {
-        return Ok(method_not_allowed(methods));
+        return Ok(method_not_allowed(&methods_on(route)));
     }
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let Parts { method, headers, .. } = parts;
@@ -145,11 +148,20 @@ fn find(method: &Method, path: &str) -> Result<(&'static Function, Vec<(String, 
     taking.min_by_key(|(order, ..)| *order).map(|(_, function, params)| (function, params)).ok_or_else(not_found)
 }
 
-/// The parameters of a path on a route with `{name}` and a last `{name?}`; none where it does not match.
+/// All methods that functions have on one route.
+fn methods_on(route: &str) -> Vec<Method> {
+    let on_it = functions::ALL.iter().filter_map(|function| match function.face {
+        Face::Http { route: other, methods, .. } if other == route => Some(methods),
+        _ => None,
+    });
+    on_it.flatten().cloned().collect()
+}
+
+/// The parameters of a path on a route with `{name}` and, at its end, `{name?}`; none where it does not match.
 fn matches(route: &str, segments: &[&str]) -> Option<Vec<(String, String)>> {
     let pattern: Vec<&str> = route.split('/').collect();
-    let optional = pattern.last().is_some_and(|last| last.ends_with("?}"));
-    if segments.len() != pattern.len() && !(optional && segments.len() + 1 == pattern.len()) {
+    let optional = pattern.iter().rev().take_while(|part| part.ends_with("?}")).count();
+    if segments.len() > pattern.len() || segments.len() + optional < pattern.len() {
         return None;
     }
     let mut params = Vec::new();

@@ -222,6 +222,7 @@ impl TurnCommit {
 
 /// What became of a commit.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, on its way to the caller: a box would cost an allocation a turn")]
 pub enum Committed {
     /// It took effect; its number.
     New(u64),

@@ -12,6 +12,7 @@ use crate::error::{Error, Kind, Result};
 /// A message of the transcript queue. In JSON `kind` tells which.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
+#[expect(clippy::large_enum_variant, reason = "nearly all messages are turns")]
 pub enum TranscriptMessage {
     /// One answered turn.
     Turn(TurnMessage),
@@ -290,6 +291,11 @@ pub const HEADER_ID: &str = "header";
 pub const TURN_PREFIX: &str = "turn-";
 /// Most bytes of turns in one page, as JSON.
 pub const PAGE_BYTES: usize = 1_000_000;
+
+/// What the words of an archived turn are sealed for within their page; the revision counts, so that an older one cannot stand in.
+pub fn words_field(turn: &str, rev: impl std::fmt::Display) -> String {
+    format!("/turns/{turn}/transcript/{rev}")
+}
 
 /// The document of a turn that is not archived yet.
 pub fn turn_document(call: &CallId, turn: &ArchivedTurn) -> Result<Value> {

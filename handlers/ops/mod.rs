@@ -4,4 +4,5 @@ pub mod bench;
 pub mod keys;
 pub mod migrate;
 pub mod parked;
+pub mod pii;
 pub mod scan;

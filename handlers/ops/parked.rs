@@ -25,7 +25,8 @@ pub async fn run(app: &App, args: &ParkedArgs) -> Result<String> {
     let found = app.documents.get(Container::DeadLetters, &args.day, &args.id).await?;
     let document = found.ok_or_else(|| Error::new(Kind::NotFound, "nothing of this day and id is parked"))?;
     app.audit.written(Note::new("deadletter.read").subject(&args.id).store("cosmos").named(Container::DeadLetters.name())).await?;
-    let opened = parking::opened(app, document.body).await?;
+    let mut opened = document.body;
+    opened["body"] = parking::opened(app, &opened).await?.into();
     app.audit.close().await?;
     serde_json::to_string_pretty(&opened).map_err(Error::internal)
 }

@@ -18,3 +18,4 @@ pub mod root_key;
 pub mod running;
 pub mod speech;
 pub mod state;
+pub mod webhook;

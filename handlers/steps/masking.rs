@@ -54,12 +54,8 @@ pub fn hear(window: &Window, text: &str, store: StorePii) -> Heard {
     said.push(Said { role: Role::Caller, text });
     let mut spans = detect_across(&said);
     let found = spans.pop().unwrap_or_default();
-    let mut revisions: Vec<(u64, Entry)> = spans
-        .chunks(2)
-        .zip(recent)
-        .zip(&window.seqs[from..])
-        .filter_map(|((spans, entry), seq)| Some((*seq, revision(entry, spans, store)?)))
-        .collect();
+    let mut revisions: Vec<(u64, Entry)> =
+        spans.chunks(2).zip(recent).zip(&window.seqs[from..]).filter_map(|((spans, entry), seq)| Some((*seq, revision(entry, spans, store)?))).collect();
     let surplus = revisions.len().saturating_sub(REVISED);
     revisions.drain(..surplus);
     Heard { text: mask(text, &found), found, revisions }

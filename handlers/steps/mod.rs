@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod archiving;
 pub mod audit;
+pub mod breach;
 pub mod compliance;
 pub mod erasure;
 pub mod events;
@@ -11,6 +12,7 @@ pub mod health;
 pub mod masking;
 pub mod outbox;
 pub mod parking;
+pub mod patience;
 pub mod profile;
 pub mod retention;
 pub mod speech;

@@ -16,13 +16,10 @@ use crate::error::{Error, Kind, Result};
 use crate::ports::documents::retained::rule;
 use crate::ports::documents::{Condition, Container, Document};
 use crate::privacy::retention::{Fault, judge};
+use crate::steps::patience::patiently;
 
 /// Documents of one page.
 const PAGE: usize = 200;
-/// Most times in a row that a page is asked for again while the store asks for patience.
-const PATIENCE: u32 = 5;
-/// Pause before asking again, where the store names none.
-const PAUSE: Duration = Duration::from_secs(1);
 /// Partition of what is kept between runs; no day is called so.
 pub const PARTITION: &str = "compliance";
 /// Id of the place where the last run stopped.
@@ -85,18 +82,12 @@ pub async fn purge(app: &App, limit: Duration) -> Result<Purged> {
 
 /// One container from `from` on. False where time was up before its end.
 async fn sweep(app: &App, container: Container, mut from: Option<String>, began: Instant, limit: Duration, purged: &mut Purged) -> Result<bool> {
-    let mut patience = PATIENCE;
     loop {
         if began.elapsed() >= limit {
             return Ok(false);
         }
-        let page = match app.documents.scan(container, from.as_deref(), PAGE).await {
+        let page = match patiently(|| app.documents.scan(container, from.as_deref(), PAGE)).await {
             Ok(page) => page,
-            Err(e) if e.is_transient() && patience > 0 => {
-                patience -= 1;
-                tokio::time::sleep(e.retry_after.unwrap_or(PAUSE)).await;
-                continue;
-            }
             // A place that the store does not know any more: the container is walked from its beginning.
             Err(e) if !e.is_transient() && from.is_some() => {
                 tracing::warn!(container = container.name(), error = e.chain(), "the walk begins anew");
@@ -105,7 +96,6 @@ async fn sweep(app: &App, container: Container, mut from: Option<String>, began:
             }
             Err(e) => return Err(e),
         };
-        patience = PATIENCE;
         for document in page.documents {
             one(app, container, document, purged).await?;
         }
@@ -122,11 +112,11 @@ async fn one(app: &App, container: Container, document: Document, purged: &mut P
     let text = |field: &str| document.body.get(field).and_then(Value::as_str).map(str::to_owned);
     let (Some(id), Some(partition)) = (text("id"), text(container.partition_field())) else { return Ok(()) };
     if faults.contains(&Fault::Past) {
-        if app.documents.delete(container, &partition, &id, Some(&document.etag)).await? {
+        if patiently(|| app.documents.delete(container, &partition, &id, Some(&document.etag))).await? {
             *purged.removed.entry(container.name().to_owned()).or_default() += 1;
         }
     } else if !faults.is_empty() {
-        match app.documents.put(container, &document.body, Condition::Matches(&document.etag)).await {
+        match patiently(|| app.documents.put(container, &document.body, Condition::Matches(&document.etag))).await {
             Ok(_) => *purged.restamped.entry(container.name().to_owned()).or_default() += 1,
             // The stamp made it larger than the store takes: it stays as it is, and in the report.
             Err(e) if e.kind == Kind::BadInput => tracing::warn!(container = container.name(), error = e.chain(), "a document cannot be given an expiry"),

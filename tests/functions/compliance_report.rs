@@ -142,7 +142,7 @@ async fn the_last_scan_with_findings_is_in_it() {
 #[tokio::test]
 async fn keys_heads_and_yesterdays_purge_are_shown() {
     let app = Rtvoice::start();
-    let key = |user: &str, id: &str, epoch: &str| json!({"id": id, "user": user, "epoch": epoch, "wrapped": "x"});
+    let key = |user: &str, id: &str, epoch: &str| json!({"id": id, "user": user, "epoch": epoch, "kid": "root-1", "wrapped": "x", "created": START});
     for body in
         [key("epochs", "2026-W10", ""), key("epochs", "2026-W11", ""), key("index", "v1", ""), key("u1-a", "uk-1", "2026-W10"), key("u1-a", "uk-2", "2026-W11")]
     {
@@ -155,7 +155,8 @@ async fn keys_heads_and_yesterdays_purge_are_shown() {
     app.tick("RetentionPurge").await.ok();
     app.clock.advance_millis(DAY);
     let report = report(&app).await;
-    let keys = json!({"epochs": 2, "index": 1, "subjects": 2, "byEpoch": {"2026-W10": 1, "2026-W11": 1}, "byVersion": {"uk-1": 1, "uk-2": 1}});
+    let by_epoch = json!({"2026-W10": 1, "2026-W11": 1});
+    let keys = json!({"epochs": 2, "index": 1, "subjects": 2, "byRootVersion": {"root-1": 3}, "byEpoch": by_epoch, "oldestSubject": START});
     assert_eq!(report["keys"], keys, "{report}");
     let heads = json!([{"stream": "access", "seq": 7, "hash": "ab", "at": START}, {"stream": "redis", "seq": 3, "hash": "ab", "at": START}]);
     assert_eq!(report["audit"], heads, "{report}");
@@ -206,9 +207,11 @@ fn parts(app: &Rtvoice) -> Parts {
         speech: Arc::clone(&app.app.speech),
         replies: Arc::clone(&app.app.replies),
         vault: Arc::clone(&app.app.vault),
-        clock: Arc::clone(&app.app.clock),
         audit: app.app.audit.clone(),
         ciphers: app.app.ciphers.clone(),
+        clock: Arc::clone(&app.app.clock),
+        breach_webhook: None,
+        security: rtvoice::steps::breach::Watch::default(),
         audio: app.app.audio.clone(),
         cache_takes: true.into(),
         tasks: app.app.tasks.clone(),

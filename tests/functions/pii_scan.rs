@@ -1,13 +1,6 @@
 //! PiiScan: what rests in clear is found by place, label and fingerprint, what is sealed or an id is not, and canaries
 //! tell what the scan would have found.
 
-use std::sync::Arc;
-
-use rtvoice::model::conversation::{ContextPatch, Entry, TurnCommit, Words};
-use rtvoice::model::ids::CallId;
-use rtvoice::ports::embedded::Embedded;
-use rtvoice::ports::state::Calls as _;
-use rtvoice::ports::state::embedded::EmbeddedState;
 use std::time::Duration;
 
 use rtvoice::ops::scan::{self, ScanArgs};
@@ -63,20 +56,17 @@ async fn where_nothing_rests_in_clear_nothing_is_found_but_the_canaries() {
 #[tokio::test]
 async fn what_rests_in_clear_is_found_in_every_store_and_never_told() {
     let app = Rtvoice::start();
-    // As a defect would leave it: past the mask and the seals.
-    let said = "my number is four one five five five five oh one nine nine";
-    let words = Words { user: Some(said.to_owned()), ..Words::default() };
-    let entry = Entry { turn_id: "t1".to_owned(), at: START, words, ..Entry::default() };
-    let bare = EmbeddedState::open(Embedded::open(&app.app.config.embedded_path).unwrap(), &app.app.config, Arc::clone(&app.app.clock)).unwrap();
-    bare.commit(&TurnCommit::new(CallId::parse("call-1").unwrap(), entry, ContextPatch::default(), START)).await.unwrap();
-    seed(&app, Container::Transcripts, json!({"id": "turn-t1", "callConnectionId": "call-1", "at": START, "user": said})).await;
+    let said =
+        json!({"id": "page", "callConnectionId": "c1", "turns": [{"turnId": "t1", "user": "my number is four one five five five five oh one nine nine"}]});
+    seed(&app, Container::Transcripts, said).await;
+    app.hold("conversation:c1:history", &format!("1 {}", json!({"user": "my number is four one five five five five oh one nine nine"})));
     seed(&app, Container::Profiles, json!({"id": "profile", "user": "u1-a", "preferences": {"mail": "ada@example.org"}})).await;
     seed(&app, Container::DeadLetters, json!({"id": "m", "day": "d", "body": json!({"text": "card 4111 1111 1111 1111"}).to_string()})).await;
     seed(&app, Container::Analytics, json!({"id": "a", "day": "d", "by": {"+14155550199": "x"}})).await;
     let scan = scanned(&app).await;
     let places = places(&scan);
     for (place, label) in [
-        ("transcripts/user", "PHONE_NUMBER"),
+        ("transcripts/turns/*/user", "PHONE_NUMBER"),
         ("conversation/history/user", "PHONE_NUMBER"),
         ("profiles/preferences/mail", "EMAIL_ADDRESS"),
         ("deadletters/body/text", "CREDIT_CARD"),
@@ -92,8 +82,8 @@ async fn what_rests_in_clear_is_found_in_every_store_and_never_told() {
         let found = scan["findings"].as_array().unwrap().iter().filter(|f| f["place"] == place);
         found.map(|f| &f["fingerprint"]).collect()
     };
-    assert_eq!(fingerprints("transcripts/user"), fingerprints("conversation/history/user"), "equal values have equal fingerprints");
-    assert_eq!(fingerprints("transcripts/user")[0].as_str().unwrap().len(), 32);
+    assert_eq!(fingerprints("transcripts/turns/*/user"), fingerprints("conversation/history/user"), "equal values have equal fingerprints");
+    assert_eq!(fingerprints("transcripts/turns/*/user")[0].as_str().unwrap().len(), 32);
     app.finish_with(0, 1).await;
 }
 
@@ -181,5 +171,23 @@ async fn the_command_tells_what_the_function_keeps() {
     let told: Value = serde_json::from_str(&json.text).unwrap();
     assert_eq!((&told["found"], json.clean), (&json!(1), false));
     assert_eq!(exposure::last(&app.app).await.unwrap(), Some(told));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_call_with_all_that_it_leaves_holds_nothing_in_clear() {
+    let app = Rtvoice::start();
+    app.event("CallConnected", "call-1", "e1").await.ok();
+    for (turn, text) in [("t1", "hello, I would like to order two of these for 49.90"), ("t2", "my number is four one five five five five oh one nine nine")] {
+        app.turn("call-1", turn, text).await.ok();
+    }
+    app.turn("call-2", "t1", "please call me on +1 415 555 0199, ada@example.org").await.ok();
+    app.event("CallDisconnected", "call-1", "e2").await.ok();
+    app.deliver_queue().await;
+    app.tick("RetentionPurge").await.ok();
+    app.tick("ComplianceReport").await.ok();
+    let scan = scanned(&app).await;
+    assert_eq!((&scan["found"], &scan["complete"]), (&json!(0), &json!(true)), "{scan}");
+    assert!(scan["looked"]["documents"].as_u64() > Some(3) && scan["looked"]["keys"].as_u64() > Some(3), "{scan}");
     app.finish().await;
 }

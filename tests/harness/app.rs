@@ -125,6 +125,8 @@ impl Rtvoice {
             state: Arc::new(Switchable { inner: Arc::clone(&plain.state), switch: state.clone() }),
             documents: faulty,
             audit: plain.audit.clone(),
+            breach_webhook: plain.breach_webhook.clone(),
+            security: rtvoice::steps::breach::Watch::default(),
             queue: Arc::new(Switchable { inner: Arc::clone(&plain.queue), switch: queue.clone() }),
             embedded_queue: plain.embedded_queue.clone(),
             speech: Arc::clone(&voice) as _,
@@ -248,6 +250,14 @@ impl Rtvoice {
         EmbeddedDocuments::open(Embedded::open(&self.app.config.embedded_path).unwrap(), Arc::clone(&self.clock) as Arc<dyn Clock>).unwrap()
     }
 
+    /// Puts a text into the state store under a key of this app, past all that stands in front of it.
+    pub fn hold(&self, key: &str, text: &str) {
+        let file = self.file();
+        let name = format!("{}:{}:{key}", self.app.config.app_prefix, self.app.config.environment.as_str());
+        file.execute("INSERT INTO state_keys (key, expires_at) VALUES (?1, ?2)", rusqlite::params![name, self.clock.now().millis() + 60_000]).unwrap();
+        file.execute("INSERT INTO state_values (key_id, value) VALUES (?1, ?2)", rusqlite::params![file.last_insert_rowid(), text.as_bytes()]).unwrap();
+    }
+
     /// Lets the keys that end with these parts live for ever; how many.
     pub fn persist(&self, key_ends_with: &str) -> usize {
         self.file().execute("UPDATE state_keys SET expires_at = ?2 WHERE key LIKE '%:' || ?1", rusqlite::params![key_ends_with, i64::MAX]).unwrap()
@@ -344,11 +354,6 @@ impl Rtvoice {
         serde_json::to_value(rtvoice::steps::outbox::opened(&self.app, message).await.unwrap()).unwrap()
     }
 
-    /// A parked document with its body in clear.
-    pub async fn unparked(&self, document: Value) -> Value {
-        rtvoice::steps::parking::opened(&self.app, document).await.unwrap()
-    }
-
     /// The context of a call in clear.
     pub async fn context(&self, call: &str) -> std::collections::BTreeMap<String, String> {
         let (call, turn) = (rtvoice::model::ids::CallId::parse(call).unwrap(), rtvoice::model::ids::TurnId::parse("-").unwrap());
@@ -361,6 +366,17 @@ impl Rtvoice {
         let mut statement = file.prepare("SELECT body FROM documents WHERE container = ?1 ORDER BY partition, id").unwrap();
         let rows = statement.query_map([container.name()], |row| row.get::<_, String>(0)).unwrap();
         rows.map(|body| serde_json::from_str(&body.unwrap()).unwrap()).collect()
+    }
+
+    /// What is parked, with its bodies in clear, which rest sealed.
+    pub async fn parked(&self) -> Vec<Value> {
+        let mut documents = self.documents_in(Container::DeadLetters);
+        for document in &mut documents {
+            assert!(document["body"].as_str().unwrap().starts_with("e1."), "{document}");
+            document["body"] = rtvoice::steps::parking::opened(&self.app, document).await.unwrap().into();
+            document.as_object_mut().unwrap().remove("subject");
+        }
+        documents
     }
 
     /// The header of a call's archive and its turns in order.
@@ -428,6 +444,27 @@ impl Rtvoice {
             lines.extend(rows.map(|row| format!("{table} {:?}", row.unwrap())));
         }
         lines
+    }
+
+    /// A copy of the whole file, as a backup has it.
+    pub fn state_copy(&self) -> std::path::PathBuf {
+        let copy = self.app.config.embedded_path.with_file_name("copy.db");
+        self.file().execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+        copy
+    }
+
+    /// Puts the keys of such a copy back into the state store, in place of those of the same name.
+    pub fn restore_state(&self, copy: &std::path::Path) {
+        let file = self.file();
+        file.execute("ATTACH ?1 AS copy", [copy.to_str().unwrap()]).unwrap();
+        let script = "PRAGMA foreign_keys = ON;
+            DELETE FROM main.state_keys WHERE key IN (SELECT key FROM copy.state_keys);
+            INSERT INTO main.state_keys SELECT id + 1000000, key, expires_at FROM copy.state_keys;
+            INSERT INTO main.state_fields SELECT key_id + 1000000, field, value FROM copy.state_fields;
+            INSERT INTO main.state_items SELECT key_id + 1000000, position, value FROM copy.state_items;
+            INSERT INTO main.state_members SELECT key_id + 1000000, member, score FROM copy.state_members;
+            INSERT INTO main.state_values SELECT key_id + 1000000, value FROM copy.state_values;";
+        file.execute_batch(script).unwrap();
     }
 
     fn file(&self) -> rusqlite::Connection {

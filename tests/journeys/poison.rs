@@ -37,9 +37,15 @@ async fn parked(app: &App, handler: &Handler, count: usize) -> Vec<Value> {
         || handler.output(),
         async || {
             let page = app.documents.list(Container::DeadLetters, &SystemClock.now().day(), "", None, 50).await.ok()?;
-            let opened = page.documents.into_iter().map(|d| rtvoice::steps::parking::opened(app, d.body));
-            let opened = futures::future::join_all(opened).await.into_iter().collect::<Result<Vec<_>, _>>().expect("they open");
-            (opened.len() >= count).then_some(opened)
+            if page.documents.len() < count {
+                return None;
+            }
+            let mut parked = Vec::new();
+            for mut document in page.documents.into_iter().map(|d| d.body) {
+                document["body"] = rtvoice::steps::parking::opened(app, &document).await.ok()?.into();
+                parked.push(document);
+            }
+            Some(parked)
         },
     )
     .await

@@ -218,7 +218,8 @@ async fn changed_documents_are_refused_field_by_field() {
     stack.delivered().await;
     let app = stack.handler.app();
     let (mine, theirs) = (call.archived(4).await, other.archived(4).await);
-    let get = async |container, partition: String, id: String| app.documents.get(container, &partition, &id).await.expect("an answer").expect("it is there").body;
+    let get =
+        async |container, partition: String, id: String| app.documents.get(container, &partition, &id).await.expect("an answer").expect("it is there").body;
     let put = async |container, body: &Value| drop(app.documents.put(container, body, Condition::Always).await.expect("it is put"));
     // A turn of another call, and another turn of the same.
     let mut page = get(Container::Transcripts, call.id.clone(), mine.header.pages[0].clone()).await;

@@ -321,6 +321,38 @@ async fn entries_tell_who_and_why_but_not_whose() {
     rt.finish().await;
 }
 
+#[tokio::test]
+async fn a_change_of_the_settings_is_noted() {
+    let rt = Rtvoice::start();
+    for _ in 0..2 {
+        rtvoice::steps::audit::settings(&rt.app).await.unwrap();
+    }
+    let mut last = rt.documents_in(Container::Audit).into_iter().find(|d| d["stream"] == "settings").unwrap();
+    last["settings"]["ttl_multiplier"] = json!("another");
+    put(&rt, &last).await;
+    for _ in 0..2 {
+        rtvoice::steps::audit::settings(&rt.app).await.unwrap();
+    }
+    rt.app.audit.flush().await.unwrap();
+    let changes = entries(&rt, "settings.change");
+    assert_eq!((entries(&rt, "settings.first").len(), changes.len(), &changes[0]["key"]), (1, 1, &json!("setting:ttl_multiplier")));
+    rt.finish().await;
+}
+
+#[tokio::test]
+async fn who_looks_at_a_profile_is_noted() {
+    let rt = Rtvoice::start();
+    let token = format!("u1-{:032x}", 5);
+    rt.get(&format!("/api/users/{token}")).await.problem(404, "not-found", "");
+    rt.patch(&format!("/api/users/{token}"), &json!({"language": "en-GB"})).await.ok();
+    rt.app.audit.flush().await.unwrap();
+    for action in ["profile.read", "profile.change"] {
+        let found = entries(&rt, action);
+        assert_eq!((found.len(), &found[0]["subject"], &found[0]["actor"]), (1, &json!(token), &json!("function:UserProfile")));
+    }
+    rt.finish().await;
+}
+
 /// A process that is killed loses at most its last second, and what it leaves is no finding; a gap in it is.
 #[tokio::test]
 async fn a_killed_process_leaves_no_finding() {

@@ -1,8 +1,17 @@
-//! Privacy: sealing, keys and what follows from them.
+//! Privacy: the detector and its scores, sealing, keys, and what follows from them.
 
+mod across;
 mod audit;
+mod audit_redis;
+mod breach;
+mod classes;
+mod command;
+mod commands;
 mod envelope;
+mod generate;
 mod keys;
+mod properties;
 mod root_key;
 mod rotation;
+mod scores;
 mod vault;

@@ -69,13 +69,12 @@ impl TestVault {
     pub fn with(lives: Lives) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(START));
-        let documents = EmbeddedDocuments::open(Embedded::open(&folder.path().join("rtvoice.db")).unwrap(), clock).unwrap();
-        Self::on(Arc::new(documents), folder, lives)
+        let documents = EmbeddedDocuments::open(Embedded::open(&folder.path().join("rtvoice.db")).unwrap(), clock.clone()).unwrap();
+        Self::on(Arc::new(documents), clock, folder, lives)
     }
 
     /// On another record; the root key is a file of `folder`.
-    pub fn on(documents: Arc<dyn Documents>, folder: tempfile::TempDir, lives: Lives) -> Self {
-        let clock = Arc::new(ManualClock::at(START));
+    pub fn on(documents: Arc<dyn Documents>, clock: Arc<ManualClock>, folder: tempfile::TempDir, lives: Lives) -> Self {
         let faults = Switch::default();
         let documents: Arc<dyn Documents> = Arc::new(Switchable { inner: documents, switch: faults.clone() });
         let root = Arc::new(CountedRoot { inner: FileKeys::new(folder.path().join("keys.json"), clock.clone()), unwraps: AtomicUsize::new(0) });
@@ -277,7 +276,7 @@ async fn so_it_is_on_cosmos_db() {
     let emulator = documents::emulator().await;
     let store = documents::connect(&emulator, true);
     store.check().await.unwrap();
-    let there = TestVault::on(Arc::new(store), tempfile::tempdir().unwrap(), Lives::default());
+    let there = TestVault::on(Arc::new(store), Arc::new(ManualClock::at(START)), tempfile::tempdir().unwrap(), Lives::default());
     let (ann, another) = (token('u', 1), there.another());
     let sealed = futures::future::try_join_all([&there.vault, &another].map(|vault| vault.seal(&ann, &PLACE, b"x"))).await.unwrap();
     for text in &sealed {

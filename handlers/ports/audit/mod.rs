@@ -87,6 +87,7 @@ struct Shared {
     left_out: Arc<AtomicU64>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "nearly all messages are notes")]
 pub(super) enum Message {
     Note(Note),
     /// Everything before it must be written; then this is answered. True closes the stream.

@@ -81,7 +81,9 @@ impl Retained {
 
     /// Lets the keys of a user live as long as the profile that was just written.
     async fn renew_keys(&self, user: &str, profile: Timestamp) -> Result<()> {
-        let needed = profile.plus_millis(i64::from(KEY_MARGIN) * DAY_MS);
+        // What this call leaves behind is sealed with them, too, however short profiles are kept.
+        let calls = i64::from(self.periods.transcripts.max(self.periods.dead_letters));
+        let needed = profile.max(self.clock.now().plus_millis(calls * DAY_MS)).plus_millis(i64::from(KEY_MARGIN) * DAY_MS);
         let mut from: Option<String> = None;
         loop {
             let page = self.inner.list(Container::Keys, user, "", from.as_deref(), KEYS).await?;

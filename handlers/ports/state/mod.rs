@@ -44,6 +44,7 @@ pub enum Known {
 
 /// What waits in the outbox.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all that waits are turns")]
 pub enum Pending {
     /// A turn with its number and revision.
     Turn {

@@ -11,21 +11,18 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use super::keys::{CallKey, RedisKeyManager};
-use super::legacy::{Imported, Legacy, ScanCursor, Scanned};
-use super::{
-    Archiving, Attempt, AuthStates, Calls, Closing, Known, Lease, OutboxEntry, Persons, Slice, StageTimes, State, StateHealth, Survey, Workers,
-};
-use crate::config::Config;
+use super::{Archiving, Attempt, AuthStates, Calls, Closing, Known, Lease, OutboxEntry, Persons, Slice, StageTimes, State, StateHealth, Survey, Workers};
+use crate::config::{Config, StorePii};
 use crate::error::{Error, Kind, Result};
 use crate::model::call::{Applied, CallChange, Effect, Outcome, Session, field};
 use crate::model::conversation::{AuthState, Committed, Loaded, TurnCommit, UserChange};
 use crate::model::ids::{CallId, TurnId, UserId, UserToken, WorkerId};
-use crate::model::legacy::{LegacyCall, LegacyRaw};
 use crate::model::time::Timestamp;
 use crate::privacy::ciphers::Ciphers;
 
 mod audio;
 mod inspection;
+mod legacy;
 mod values;
 
 /// How often a write is made again because the call turned out to have another key.
@@ -36,12 +33,13 @@ pub struct SealedState {
     inner: Arc<dyn State>,
     ciphers: Ciphers,
     keys: RedisKeyManager,
+    store_pii: StorePii,
 }
 
 impl SealedState {
     /// Wraps a backend.
     pub fn new(inner: Arc<dyn State>, ciphers: Ciphers, config: &Config) -> Self {
-        Self { inner, ciphers, keys: RedisKeyManager::new(config) }
+        Self { inner, ciphers, keys: RedisKeyManager::new(config), store_pii: config.store_pii }
     }
 }
 
@@ -52,7 +50,13 @@ fn overtaken() -> Error {
 #[async_trait]
 impl Calls for SealedState {
     async fn register(&self, call: &CallId, now: Timestamp) -> Result<Known> {
-        self.inner.register(call, now).await
+        let known = self.inner.register(call, now).await?;
+        if let Known::Open(session) = &known
+            && let Some(wrap) = session.get(field::KEY)
+        {
+            self.ciphers.note(call, wrap).await;
+        }
+        Ok(known)
     }
 
     async fn apply(&self, change: &CallChange) -> Result<Applied> {
@@ -286,42 +290,5 @@ impl StateHealth for SealedState {
 
     async fn check(&self) -> Result<()> {
         self.inner.check().await
-    }
-}
-
-#[async_trait]
-impl Legacy for SealedState {
-    async fn find(&self, call: &CallId) -> Result<Option<LegacyRaw>> {
-        self.inner.find(call).await
-    }
-
-    async fn import(&self, call: &CallId, legacy: &LegacyCall, now: Timestamp) -> Result<Imported> {
-        let mut legacy = legacy.clone();
-        for user in [&mut legacy.user, &mut legacy.phone_user].into_iter().flatten() {
-            *user = self.noted(user, call).await?;
-        }
-        if self.ciphers.is_off() {
-            return self.inner.import(call, &legacy, now).await;
-        }
-        for _ in 0..TRIES {
-            let cipher = self.ciphers.current(call).await?;
-            match self.inner.import(call, &self.seal_legacy(&cipher, &legacy)?, now).await? {
-                Imported::Rekey => self.take_key(call).await?,
-                imported => return Ok(imported),
-            }
-        }
-        Err(overtaken())
-    }
-
-    async fn mark_checked(&self, call: &CallId) -> Result<()> {
-        self.inner.mark_checked(call).await
-    }
-
-    async fn retire(&self, keys: &[String]) -> Result<()> {
-        self.inner.retire(keys).await
-    }
-
-    async fn scan(&self, cursor: ScanCursor) -> Result<Scanned> {
-        self.inner.scan(cursor).await
     }
 }

@@ -10,21 +10,23 @@ use super::tokens::{Kind, Text};
 use super::words::{self, Num};
 use super::{Label, Role, Said, Span, detect_asked, email};
 
-/// How many of the caller's texts, the newest included, may hold parts of one value.
+/// How many of the caller's texts that hold anything at all, the newest included, may hold parts of one value.
 pub const WINDOW: usize = 4;
 
+/// How many of the caller's texts are looked through for them.
+const LOOKED_THROUGH: usize = 8;
+
 /// Finds the values in the last texts of a conversation, the last being the newest. The answer has the spans of each
-/// text, in order; texts before the window of [`WINDOW`] caller's turns have none.
+/// text, in order; texts before the window of [`WINDOW`] caller's texts have none.
 #[must_use]
 pub fn detect_across(said: &[Said<'_>]) -> Vec<Vec<Span>> {
-    detect_across_within(said, WINDOW)
-}
-
-/// As [`detect_across`], with another number of caller's turns in the window.
-#[must_use]
-pub fn detect_across_within(said: &[Said<'_>], window: usize) -> Vec<Vec<Span>> {
-    let callers = said.iter().enumerate().rev().filter(|(_, s)| s.role == Role::Caller).map(|(n, _)| n).take(window.max(1));
-    let from = callers.last().unwrap_or(0);
+    let callers = said.iter().enumerate().rev().filter(|(_, s)| s.role == Role::Caller).map(|(n, _)| n).take(LOOKED_THROUGH);
+    let mut holding = 0;
+    let window = callers.take_while(|n| {
+        holding += usize::from(holds_anything(said[*n].text));
+        holding <= WINDOW
+    });
+    let from = window.last().unwrap_or(0);
     let mut spans: Vec<Vec<Span>> = Vec::with_capacity(said.len());
     let mut asked = question_before(said, from);
     for (n, one) in said.iter().enumerate() {
@@ -42,6 +44,13 @@ pub fn detect_across_within(said: &[Said<'_>], window: usize) -> Vec<Vec<Span>> 
     }
     join(said, from, &mut spans);
     spans
+}
+
+/// True where a text may hold a part of a value.
+fn holds_anything(text: &str) -> bool {
+    let read = Text::new(text);
+    let hints = read.hints;
+    hints.numbers > 0 || hints.at || hints.letters > 1 || text.contains('_') || read.tokens.iter().any(|t| t.info.sign != 0)
 }
 
 /// True where a later text of the same caller may still change what is found in this one: it holds digits, letters or
@@ -141,14 +150,15 @@ fn joined(said: &[Said<'_>], parts: &[(usize, &Fragment)], spans: &mut [Vec<Span
     let asked = question_before(said, *first);
     let soft = parts.iter().any(|(_, f)| f.soft);
     let total: usize = parts.iter().map(|(_, f)| f.digits.len()).sum();
-    if soft && !((10..=12).contains(&total) && parts.iter().all(|(_, f)| f.digits.len() >= 2 && f.before + f.after <= 10)) {
+    if soft && !((10..=19).contains(&total) && parts.iter().all(|(_, f)| f.digits.len() >= 2 && f.before + f.after <= 10)) {
         return false;
     }
     let loose = parts.iter().any(|(_, f)| f.digits.len() < 3 && parts.len() == 2);
     for span in detect_asked(&text, asked) {
         let across = places.first().is_some_and(|p| span.start < p.2) && places.last().is_some_and(|p| span.end > p.1);
         // Short parts join only where something announced the value.
-        if !across || (loose && span.score < 0.65) {
+        let too_long = soft && total > 12 && span.label == Label::PhoneNumber;
+        if !across || too_long || (loose && span.score < 0.65) {
             continue;
         }
         for (n, start, stop, fragment) in &places {
@@ -165,7 +175,9 @@ fn joined(said: &[Said<'_>], parts: &[(usize, &Fragment)], spans: &mut [Vec<Span
 /// Digits alone in a turn behind a turn that ended with a value are the rest of it, unless something else was asked.
 fn continuation(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>)], spans: &mut [Vec<Span>]) {
     let Some((_, own)) = texts.last() else { return };
-    let Some(before) = (0..newest).rev().find(|n| said[*n].role == Role::Caller) else { return };
+    let Some(before) = (0..newest).rev().find(|n| said[*n].role == Role::Caller && (said[*n].text.contains('[') || holds_anything(said[*n].text))) else {
+        return;
+    };
     let [rest] = own.as_slice() else { return };
     if rest.soft
         || rest.before + rest.after > 3
@@ -234,45 +246,54 @@ fn mailbox_end(text: &str, spans: &[Span]) -> bool {
     })
 }
 
-/// An address across the newest text and the caller's one before it.
+/// An address across the newest text and one or two of the caller's before it.
 fn addresses(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>)], spans: &mut [Vec<Span>]) {
-    let callers: Vec<usize> = texts.iter().map(|(n, _)| *n).collect();
-    for count in [2, 3] {
-        let Some(from) = callers.len().checked_sub(count) else { return };
-        let parts = &callers[from..];
-        let Some((first, rest)) = parts.split_first() else { return };
-        if !mailbox_end(said[*first].text, &spans[*first]) && !leads_on(said[newest].text) {
-            continue;
-        }
-        let mut text = said[*first].text.trim_end_matches(['.', ',', '?', '!', ' ']).to_owned();
-        let mut places = vec![(*first, 0, text.len(), 0)];
-        for n in rest {
-            text.push(' ');
-            let whole = said[*n].text;
-            let begin = whole.len() - begins_address(whole).len();
-            places.push((*n, text.len(), text.len() + whole.len() - begin, begin));
-            text.push_str(&whole[begin..]);
-        }
-        let read = Text::new(&text);
-        let mut found = Vec::new();
-        email::find(&read, question_before(said, *first), &mut found);
-        for value in found {
-            let (Some(begin), Some(end)) = (read.get(value.first), read.get(value.last)) else { continue };
-            let (start, stop) = (begin.start as usize, end.end as usize);
-            if start >= places[0].2 || stop <= places.last().map_or(0, |p| p.1) {
-                continue;
-            }
-            for (n, from, to, begin) in &places {
-                let (a, b) = (start.max(*from), stop.min(*to));
-                if a < b {
-                    let within = (a - from + begin, b - from + begin);
-                    spans[*n].retain(|s| !(s.start >= within.0 && s.end <= within.1));
-                    add(&mut spans[*n], said[*n].text, within.0, within.1, value.label, value.score);
-                }
-            }
+    let earlier = || texts.iter().map(|(n, _)| *n).filter(|n| *n != newest).rev();
+    let mut parts: Vec<usize> = earlier().filter(|n| mailbox_end(said[*n].text, &spans[*n])).take(2).collect();
+    if parts.is_empty() && leads_on(said[newest].text) {
+        parts.extend(earlier().next());
+    }
+    parts.reverse();
+    parts.push(newest);
+    // The last two first: three only where two make no address.
+    for from in (0..parts.len().saturating_sub(1)).rev() {
+        if joined_address(said, &parts[from..], spans) {
             return;
         }
     }
+}
+
+/// Reads the parts as one text; marks them where an address lies across all of them.
+fn joined_address(said: &[Said<'_>], parts: &[usize], spans: &mut [Vec<Span>]) -> bool {
+    let Some((first, rest)) = parts.split_first() else { return false };
+    let mut text = said[*first].text.trim_end_matches(['.', ',', '?', '!', ' ']).to_owned();
+    // Each part: its text, where it stands in the whole, and how much of its beginning was left out.
+    let mut places = vec![(*first, 0, text.len(), 0)];
+    for n in rest {
+        text.push(' ');
+        let whole = said[*n].text;
+        let begin = whole.len() - begins_address(whole).len();
+        places.push((*n, text.len(), text.len() + whole.len() - begin, begin));
+        text.push_str(&whole[begin..]);
+    }
+    let read = Text::new(&text);
+    let mut found = Vec::new();
+    email::find(&read, question_before(said, *first), &mut found);
+    for value in found {
+        let (Some(begin), Some(end)) = (read.get(value.first), read.get(value.last)) else { continue };
+        let (start, stop) = (begin.start as usize, end.end as usize);
+        if start >= places[0].2 || stop <= places.last().map_or(0, |p| p.1) {
+            continue;
+        }
+        for (n, from, to, begin) in &places {
+            let (a, b) = (start.max(*from), stop.min(*to));
+            if a < b {
+                add(&mut spans[*n], said[*n].text, a - from + begin, b - from + begin, value.label, value.score);
+            }
+        }
+        return true;
+    }
+    false
 }
 
 /// True where a text begins with the rest of an address.

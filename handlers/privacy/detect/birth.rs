@@ -37,10 +37,8 @@ fn date(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
     if token.info.num == Num::Month {
         return month_first(text, at, run).map(|last| (last, true));
     }
-    if let Some(end) = day(text, at, run) {
-        if let Some(last) = day_first(text, end, run) {
-            return Some((last, true));
-        }
+    if let Some(last) = day(text, at, run).and_then(|end| day_first(text, end, run)) {
+        return Some((last, true));
     }
     digits(text, at, run)
 }
@@ -140,6 +138,7 @@ fn digits(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
     let year_alone = count == 4 && (run.digits.starts_with(b"19") || run.digits.starts_with(b"20"));
     if year_alone {
         let named = before.is_some_and(|n| text.one_of(n, &["in", "year", "is", "was", "of", "born"]));
+        let named = named && before.is_none_or(|n| !text.word(n, "in") || (n.saturating_sub(3)..n).any(|n| text.word(n, "born")));
         let age = text.has(run.last + 1, words::UNIT);
         return (named && !age).then_some((run.last, false));
     }

@@ -105,6 +105,8 @@ impl Context {
     fn before(&mut self, text: &Text<'_>, first: usize) {
         let mut direct = true;
         let mut crossed = false;
+        // "about my order at ...": where somebody is reached, not what the order's number is.
+        let mut place = false;
         for distance in 0..BEFORE {
             let Some(at) = first.checked_sub(distance + 1) else { break };
             let Some(token) = text.get(at) else { break };
@@ -112,13 +114,14 @@ impl Context {
                 break;
             }
             crossed |= token.kind == Kind::Digits || matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens);
-            self.last_digits |= text.one_of(at, &["last", "final"]);
+            self.last_digits |= text.one_of(at, &["last", "final", "ends", "ending", "end"]);
             let found = cue(text, at);
             // What announces one number does not announce the next, except for telephone numbers.
             let reaches = !crossed || matches!(found, Cue::Phone | Cue::Number);
             if found != Cue::None && reaches && !self.cues.iter().any(|near| near.cue == found) {
-                self.cues.push(Near { cue: found, distance, direct });
+                self.cues.push(Near { cue: found, distance, direct: direct && !(place && found == Cue::Thing) });
             }
+            place |= text.one_of(at, &["at", "us", "him", "them", "back", "me"]);
             direct &= passes(text, at) || found != Cue::None;
         }
     }
@@ -185,6 +188,8 @@ fn cue(text: &Text<'_>, at: usize) -> Cue {
     let Some(token) = text.get(at).filter(|t| t.kind == Kind::Word) else { return Cue::None };
     let before = |list: &[&str]| at > 0 && text.one_of(at - 1, list);
     if text.one_of(at, &["code", "codes"]) {
+        // "card ... and the code is 123"
+        let behind_value = before(&["the"]) && (at.saturating_sub(10)..at).any(|n| text.get(n).is_some_and(|t| t.kind == Kind::Mask));
         return match () {
             () if before(&["area", "country", "dialling", "dialing", "dial"]) => Cue::Phone,
             () if before(&["sort", "bank", "branch"]) => Cue::Account,
@@ -194,6 +199,7 @@ fn cue(text: &Text<'_>, at: usize) -> Cue {
             () if before(&["zip", "post", "postal", "promo", "product", "error", "discount", "booking", "tracking", "confirmation", "reference", "status"]) => {
                 Cue::Thing
             }
+            () if behind_value => Cue::Pin,
             () => Cue::None,
         };
     }

@@ -23,11 +23,10 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let mut floor = 0;
     let mut at = 0;
     while at < text.tokens.len() {
-        if (text.sign(at, b'@') || text.has(at, words::AT)) && at >= floor {
-            if let Some(value) = address(text, at, floor, asked) {
-                (floor, at) = (value.last + 1, value.last);
-                found.push(value);
-            }
+        let begins = (text.sign(at, b'@') || text.has(at, words::AT)) && at >= floor;
+        if let Some(value) = begins.then(|| address(text, at, floor, asked)).flatten() {
+            (floor, at) = (value.last + 1, value.last);
+            found.push(value);
         }
         at += 1;
     }
@@ -39,14 +38,28 @@ fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Fou
     let mailbox = mailbox(text, at, floor, announced)?;
     let written = text.sign(at, b'@');
     let sure = written || announced || mailbox.strength > 0;
+    let first = taken_back(text, mailbox.first, floor).unwrap_or(mailbox.first);
+    let alone = first == 0 || text.one_of(first - 1, &["is", "its"]);
     let accepted = match (domain.dots, domain.end) {
-        (0, _) => domain.provider && sure,
+        (0, _) => domain.provider && (sure || alone),
         (_, End::Known) => true,
         (_, End::Word) => sure || domain.provider,
         (_, End::Unknown) => sure,
     };
     let score = 0.6 + if announced { 0.15 } else { 0.0 } + if written { 0.15 } else { 0.0 } + if domain.end == End::Known { 0.09 } else { 0.0 };
-    accepted.then_some(Found { first: mailbox.first, last: domain.last, label: Label::EmailAddress, score })
+    accepted.then_some(Found { first, last: domain.last, label: Label::EmailAddress, score })
+}
+
+/// Where a mailbox began that was taken back right before this place: "jane dot doe at no sorry jane dot smith at ...".
+fn taken_back(text: &Text<'_>, first: usize, floor: usize) -> Option<usize> {
+    let mut at = first;
+    let mut corrected = false;
+    while at > floor && first - at < 4 && text.has(at - 1, words::CORRECT | words::FILLER | words::WEAK) {
+        at -= 1;
+        corrected |= text.has(at, words::CORRECT);
+    }
+    let sign = at.checked_sub(1).filter(|n| corrected && *n > floor && (text.has(*n, words::AT) || text.sign(*n, b'@')))?;
+    mailbox(text, sign, floor, true).filter(|m| m.strength > 0).map(|m| m.first)
 }
 
 fn cued(text: &Text<'_>, at: usize) -> bool {
@@ -90,7 +103,11 @@ fn hesitates(text: &Text<'_>, at: usize) -> bool {
 /// Reads labels and dots from a token on.
 fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
     let mut at = from;
-    while hesitates(text, at) {
+    if text.word(at, "the") && text.word(at + 1, "rate") {
+        // "at the rate", as the sign is called in India.
+        at += 2;
+    }
+    while hesitates(text, at) || text.one_of(at, &["sign", "symbol", "of"]) {
         at += 1;
     }
     let first = at;
@@ -125,6 +142,9 @@ fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
         } else if is_dash(text, after) {
             plain = 0;
             at = after + 1;
+        } else if provider && dots == 0 && text.one_of(after, &["com", "net", "org"]) {
+            // "at gmail com": the dot was swallowed.
+            return Some(Domain { last: after, dots: 1, end: End::Known, provider });
         } else {
             if provider && dots == 0 {
                 domain = Some(Domain { last: next - 1, dots, end: End::Unknown, provider });
@@ -162,7 +182,11 @@ fn label(text: &Text<'_>, at: usize, after_dot: bool) -> Option<usize> {
         }
         Kind::Word => {
             let followed = is_dot(text, end) || is_dash(text, end);
-            if !after_dot && !followed && text.has(at, words::STOP) && !text.has(at, words::PROVIDER) {
+            let counts = matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens);
+            let hosted = text.word(at, "mail") && at > 0 && text.one_of(at - 1, &["g", "hot", "gee", "proton", "jee"]);
+            let site = ["mail", "my", "the", "our", "first", "best", "live", "go", "get", "try", "all", "new", "good", "only", "just", "one"];
+            let hosted = hosted || (text.one_of(at, &site) && (is_dot(text, end + 1) || is_dot(text, end + 2)));
+            if !after_dot && !followed && !counts && !hosted && text.has(at, words::STOP) && !text.has(at, words::PROVIDER) {
                 return None;
             }
         }
@@ -309,6 +333,7 @@ fn piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: usize, n
             b'_' => Piece::Joint,
             b'.' | b'-' | b'+' | b'\'' | b'%' | b'~' if joined && (token.glued || sign != b'.') && none_or_glued(text, at) => Piece::Joint,
             b'.' | b',' | b'-' if at > floor && spells(text, at - 1) && (spells(text, right) || none_yet) => Piece::Between(at),
+            b',' if at > floor + 2 && [3, 4].iter().any(|n| at >= floor + n && letter_of_word(text, at - n) == Some(at)) => Piece::Between(at),
             _ => Piece::Outside,
         },
         Kind::Word => spoken_piece(text, at, right, joined, floor, none_yet),

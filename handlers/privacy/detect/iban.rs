@@ -3,6 +3,7 @@
 //! In: tokens. Out: findings. Country and length must fit; the check (mod 97, ISO 13616) says how sure it is, and
 //! a number that is announced as an IBAN is one without it. Never fails.
 
+use super::context::Asked;
 use super::tokens::{Kind, Text};
 use super::words::Num;
 use super::{Found, Label};
@@ -39,7 +40,7 @@ fn checked(iban: &[u8]) -> bool {
 }
 
 /// Finds them all.
-pub(super) fn find(text: &Text<'_>, found: &mut Vec<Found>) {
+pub(super) fn find(text: &Text<'_>, _: Asked, found: &mut Vec<Found>) {
     let mut at = 0;
     while at < text.tokens.len() {
         match begins(text, at).then(|| read(text, at)).flatten() {

@@ -21,9 +21,9 @@ mod words;
 mod written;
 
 use context::Asked;
-use tokens::Text;
+use tokens::{Kind, Text};
 
-pub use across::{WINDOW, detect_across, detect_across_within, may_continue};
+pub use across::{WINDOW, detect_across, may_continue};
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,7 +157,7 @@ fn detect_asked(text: &str, asked: Asked) -> Vec<Span> {
         if end == text.len() {
             break;
         }
-        start = word_start(text, spans.last().map_or(sure, |s| s.end.max(sure)));
+        start = word_start(text, sure).max(spans.last().map_or(0, |s| s.end));
     }
     spans
 }
@@ -179,45 +179,42 @@ fn word_start(text: &str, at: usize) -> usize {
 fn one_piece(text: &str, asked: Asked) -> Vec<Span> {
     let mut read = Text::new(text);
     let mut spans = Vec::new();
-    // What was found is a mask to the next round; a round that finds nothing is the last.
-    loop {
-        let mut found = round(&read, asked);
-        if found.is_empty() {
-            break;
-        }
-        found.sort_by_key(|f| f.first);
-        let place = |f: &Found| Some((read.get(f.first)?.start as usize, read.get(f.last)?.end as usize));
-        spans.extend(found.iter().filter_map(|f| place(f).map(|(start, end)| Span { start, end, label: f.label, score: f.score })));
-        let ranges: Vec<(usize, usize)> = found.iter().map(|f| (f.first, f.last)).collect();
-        read.cover(&ranges);
-    }
+    // What was found is a mask to all that look after it; a round in which nobody finds anything is the last.
+    while round(&mut read, asked, &mut spans) {}
     spans.sort_by_key(|s| s.start);
     spans
 }
 
-/// What the first kind of value that is there at all finds.
-fn round(text: &Text<'_>, asked: Asked) -> Vec<Found> {
-    let mut found = Vec::new();
+/// Finds one kind of value.
+type Finder = fn(&Text<'_>, Asked, &mut Vec<Found>);
+
+/// Lets each kind of value that can be there look once, those with the clearest form first; tells whether any was found.
+fn round(text: &mut Text<'_>, asked: Asked, spans: &mut Vec<Span>) -> bool {
     let hints = text.hints;
-    if hints.at {
-        email::find(text, asked, &mut found);
+    let kinds: [(bool, Finder); 6] = [
+        (hints.at, email::find),
+        (hints.dots || hints.colons > 0, network::find),
+        (hints.numbers > 0 && text.text.len() >= 15, iban::find),
+        (hints.numbers > 0 && (hints.birth || hints.letters > 2 || asked.birth()), birth::find),
+        (hints.numbers > 0, values::find),
+        (hints.names || hints.letters > 2 || asked.name, names::find),
+    ];
+    let before = spans.len();
+    let mut found = Vec::new();
+    for (_, find) in kinds.into_iter().filter(|(possible, _)| *possible) {
+        find(text, asked, &mut found);
+        // What holds a mask was found before; of two that overlap the first stays.
+        found.retain(|f| f.first <= f.last && (f.first..=f.last).all(|n| text.get(n).is_some_and(|t| t.kind != Kind::Mask)));
+        found.sort_by_key(|f| f.first);
+        found.dedup_by(|next, kept| next.first <= kept.last);
+        let place = |f: &Found| Some((text.get(f.first)?.start as usize, text.get(f.last)?.end as usize));
+        spans.extend(found.iter().filter_map(|f| place(f).map(|(start, end)| Span { start, end, label: f.label, score: f.score.clamp(0.01, 1.0) })));
+        if !found.is_empty() {
+            text.cover(&found);
+            found.clear();
+        }
     }
-    if found.is_empty() && (hints.dots || hints.colons > 0) {
-        network::find(text, &mut found);
-    }
-    if found.is_empty() && hints.numbers > 0 && text.text.len() >= 15 {
-        iban::find(text, &mut found);
-    }
-    if found.is_empty() && hints.numbers > 0 && (hints.birth || hints.letters > 2 || asked.birth()) {
-        birth::find(text, asked, &mut found);
-    }
-    if found.is_empty() && hints.numbers > 0 {
-        values::find(text, asked, &mut found);
-    }
-    if found.is_empty() && (hints.names || asked.name) {
-        names::find(text, asked, &mut found);
-    }
-    found
+    spans.len() > before
 }
 
 /// The text with each value replaced by its label in brackets. Spans must be as [`detect`] gives them; one that does

@@ -22,7 +22,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     while at < text.tokens.len() {
         announced |= text.has(at, words::NAME);
         let begin = announcement(text, at).or_else(|| (at == 0 && asked.name).then(|| answer(text, shouted)).flatten());
-        let value = begin.and_then(|first| name(text, first, shouted)).or_else(|| said_of_oneself(text, at, shouted));
+        let value = begin.and_then(|first| name(text, first, shouted)).or_else(|| said_of_oneself(text, at, shouted)).or_else(|| spells_itself(text, at));
         let value = value.map(|(first, last, score)| (first, spelled_after(text, last), score)).or_else(|| spelled(text, at, announced));
         match value {
             Some((first, last, score)) => {
@@ -53,14 +53,28 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     {
         return Some(skip_fillers(text, at + 1));
     }
+    // "the account holder is robert smith"
+    if text.one_of(at, &["holder", "cardholder", "policyholder"]) && text.one_of(at + 1, &["is", "was"]) {
+        return Some(skip_fillers(text, at + 2));
+    }
+    if text.word(at, "under") && text.has(at + 1, words::GIVEN) {
+        return Some(at + 1);
+    }
     if !text.has(at, words::NAME) {
         return None;
+    }
+    if text.has(at + 1, words::GIVEN) {
+        return Some(at + 1);
+    }
+    // "under the name of miller"
+    if at > 1 && text.word(at - 1, "the") && text.one_of(at - 2, &["under", "by"]) && text.word(at, "name") {
+        return Some(skip_fillers(text, at + 1 + usize::from(text.word(at + 1, "of"))));
     }
     let part = at > 0 && text.one_of(at - 1, &["last", "first", "middle", "family", "given", "maiden", "full"])
         || text.one_of(at, &["surname", "lastname", "firstname"]);
     let mut next = skip_fillers(text, at + 1);
     // "name on the account is"
-    let whose = text.one_of(next, &["on", "for", "of", "associated", "under"]);
+    let whose = text.one_of(next, &["on", "for", "associated"]);
     if whose {
         let end = (next..next + 7).find(|n| text.one_of(*n, &["is", "was"]) || text.sign(*n, b':'))?;
         next = end;
@@ -115,7 +129,7 @@ fn answer(text: &Text<'_>, shouted: bool) -> Option<usize> {
 fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, usize, f32)> {
     let begins = match () {
         () if text.word(at, "this") && text.word(at + 1, "is") => at + 2,
-        () if text.one_of(at, &["im", "i'm", "i\u{2019}m"]) => at + 1,
+        () if text.one_of(at, &["im", "its"]) => at + 1,
         () if text.word(at, "i") && text.word(at + 1, "am") => at + 2,
         () if text.one_of(at, &["call", "calls"]) && text.word(at + 1, "me") => at + 2,
         () if text.one_of(at, &["speaking", "talking"]) && text.one_of(at + 1, &["with", "to"]) => at + 2,
@@ -131,7 +145,7 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
     let capitals = !shouted && capital(text, first) && first + 1 < last + 1 && last > first && capital(text, last);
     let greeted = text.word(at, "this")
         && (at == 0 || text.one_of(at - 1, &["hi", "hello", "hey", "yes", "yeah", "morning", "afternoon", "evening"]) || text.sign(at - 1, b','));
-    let sure = if begins == at {
+    let sure = if begins == at || text.one_of(at, &["its"]) {
         given && calls
     } else {
         (calls && (given || capital(text, first) || text.word(at, "this")))
@@ -168,7 +182,7 @@ fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f
     }
     // A particle or an initial alone ends no name.
     let mut last = last?;
-    while last > first && (text.has(last, words::PARTICLE) && !cased || text.letter(last).is_some() && !cased) {
+    while last > first && !cased && (text.has(last, words::PARTICLE) || text.letter(last).is_some()) {
         last -= 1;
     }
     let alone = last == first && text.get(first).is_some_and(|t| t.end - t.start < 2);
@@ -188,7 +202,8 @@ fn belongs(text: &Text<'_>, at: usize, cased: bool, begins: bool) -> bool {
         let particle = info.flags & words::PARTICLE != 0 && !begins && capital(text, at + 1);
         let stop =
             info.flags & words::STOP != 0 && (text.one_of(at, &["i'm", "i"]) || begins && !text.one_of(at, &["will", "may", "mark", "grace", "hope", "joy"]));
-        return particle || (capital(text, at) && !stop);
+        let heading = !begins && info.cue != Cue::None && info.flags & words::GIVEN == 0;
+        return particle || (capital(text, at) && !stop && !heading);
     }
     if info.flags & words::PARTICLE != 0 && text.get(at + 1).is_some_and(|t| t.kind == Kind::Word && t.info.flags & words::STOP == 0) {
         return true;
@@ -210,10 +225,27 @@ fn spelled_after(text: &Text<'_>, last: usize) -> usize {
     letters(text, at, 2).unwrap_or(last)
 }
 
+/// "smith s m i t h": a word and its letters.
+fn spells_itself(text: &Text<'_>, at: usize) -> Option<(usize, usize, f32)> {
+    let said = text.get(at).filter(|t| t.kind == Kind::Word && t.end - t.start > 2).map(|_| text.said(at))?;
+    let mut next = at + 1;
+    let mut spelled = 0;
+    for letter in said.bytes() {
+        next += usize::from(text.sign(next, b'-') || text.sign(next, b',') || text.sign(next, b'.'));
+        if text.letter(next) != Some(letter.to_ascii_uppercase()) {
+            return None;
+        }
+        spelled = next;
+        next += 1;
+    }
+    Some((at, spelled, 0.6))
+}
+
 /// Letters that spell a name which was announced before: "last name s m i t h", "it is spelled s m i t h".
 fn spelled(text: &Text<'_>, at: usize, announced: bool) -> Option<(usize, usize, f32)> {
     let begins = text.letter(at).is_some() || text.has(at, words::NATO);
     let fresh = at == 0 || text.letter(at - 1).is_none();
+    let announced = announced || (at.saturating_sub(3)..at).any(|n| text.one_of(n, &["spelled", "spelt"]));
     if !(announced && begins && fresh) || text.has(at, words::NATO) && text.letter(at).is_none() && !text.has(at + 1, words::NATO) {
         return None;
     }

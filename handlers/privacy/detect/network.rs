@@ -15,15 +15,18 @@ use super::{Found, Label};
 /// Most tokens of a web address.
 const LONGEST: usize = 200;
 
+/// Most tokens of a name.
+const NAME: usize = 24;
+
 /// Finds them all.
-pub(super) fn find(text: &Text<'_>, found: &mut Vec<Found>) {
+pub(super) fn find(text: &Text<'_>, _: Asked, found: &mut Vec<Found>) {
     let mut at = 0;
     while at < text.tokens.len() {
         let value = match text.tokens[at].kind {
             Kind::Word => scheme(text, at).or_else(|| spoken_scheme(text, at)).or_else(|| name(text, at)),
             _ => None,
         };
-        let value = value.or_else(|| version_6(text, at));
+        let value = value.or_else(|| if text.tokens[at].kind == Kind::Mask { None } else { version_6(text, at) });
         match value {
             Some(value) => {
                 at = value.last + 1;
@@ -182,7 +185,7 @@ fn name(text: &Text<'_>, at: usize) -> Option<Found> {
     let mut end = dot;
     let mut last = None;
     let mut by_word = false;
-    while is_dot(text, end) && text.sign(end, b'.') == written {
+    while end < at + NAME && is_dot(text, end) && text.sign(end, b'.') == written {
         let Some((label, known)) = last_label(text, end + 1) else { break };
         if known {
             by_word = text.has(label, words::TLD_WORD);
@@ -214,17 +217,25 @@ fn name(text: &Text<'_>, at: usize) -> Option<Found> {
 fn begin(text: &Text<'_>, at: usize, written: bool) -> usize {
     let mut first = at;
     if written {
-        while first > 0 && text.get(first).is_some_and(|t| t.glued) && matches!(text.tokens[first - 1].kind, Kind::Word | Kind::Digits | Kind::Sign(b'-')) {
+        while first > 0
+            && at - first < NAME
+            && text.get(first).is_some_and(|t| t.glued)
+            && matches!(text.tokens[first - 1].kind, Kind::Word | Kind::Digits | Kind::Sign(b'-'))
+        {
             first -= 1;
         }
         return first;
     }
     if text.letter(at).is_some() {
-        while first > 0 && text.letter(first - 1).is_some() {
+        while first > 0 && at - first < NAME && text.letter(first - 1).is_some() {
             first -= 1;
         }
     }
-    while first > 1 && text.get(first - 1).is_some_and(|t| t.info.sign == b'-' && t.kind == Kind::Word) && text.tokens[first - 2].kind == Kind::Word {
+    while first > 1
+        && at - first < NAME
+        && text.get(first - 1).is_some_and(|t| t.info.sign == b'-' && t.kind == Kind::Word)
+        && text.tokens[first - 2].kind == Kind::Word
+    {
         first -= 2;
     }
     first
@@ -257,7 +268,8 @@ fn version_4(text: &Text<'_>, found: &mut Vec<Found>) {
             continue;
         }
         context.read(text, run.first, run.last, Asked::default());
-        if !context.of_a_thing() {
+        let numbered = text.one_of(run.last + 1, &["release", "version", "build", "update", "firmware"]);
+        if !context.of_a_thing() && !numbered {
             found.push(Found { first: run.first, last: run.last, label: Label::IpAddress, score: 0.9 });
         }
     }
@@ -277,6 +289,7 @@ fn version_6(text: &Text<'_>, at: usize) -> Option<Found> {
     }
     let slice = text.text.get(text.get(at)?.start as usize..text.get(last)?.end as usize)?;
     let digits = slice.bytes().filter(u8::is_ascii_digit).count();
-    let address = slice.len() <= 45 && slice.len() >= 3 && digits > 0 && slice.parse::<Ipv6Addr>().is_ok();
+    let few = slice.bytes().filter(u8::is_ascii_hexdigit).count() < 4 && !slice.starts_with(':');
+    let address = slice.len() <= 45 && slice.len() >= 3 && digits > 0 && !few && slice.parse::<Ipv6Addr>().is_ok();
     address.then_some(Found { first: at, last, label: Label::IpAddress, score: 0.95 })
 }

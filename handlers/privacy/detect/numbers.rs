@@ -80,6 +80,10 @@ pub(super) struct Run {
     pub taken_back: usize,
     /// Words of small talk inside.
     pub weak: usize,
+    /// How often "thousand" was said.
+    thousands: usize,
+    /// Parts that were heard as another word.
+    pub slips: usize,
     /// Most digits more that the same words may mean: "seventy two" is 72, or 70 and 2.
     pub slack: usize,
 }
@@ -96,6 +100,7 @@ impl Run {
         self.parts.clear();
         self.digits.clear();
         (self.plus, self.paren, self.amount, self.taken_back, self.weak, self.slack) = (false, false, false, 0, 0, 0);
+        (self.slips, self.thousands) = (0, 0);
         let mut at = from;
         loop {
             text.get(at)?;
@@ -168,6 +173,7 @@ impl Run {
                 Kind::Word if text.has(at, words::CORRECT) => sep = Sep::Correction,
                 Kind::Word if token.info.sign != 0 && token.info.sign != b'+' => sep = sep_max(sep, Sep::Words),
                 // "my bad"
+                Kind::Word if text.word(at, "on") && at > 0 && text.word(at - 1, "hold") => {}
                 Kind::Word if text.word(at, "my") && text.has(at + 1, words::CORRECT) => sep = Sep::Correction,
                 Kind::Word if bracket(text, at) => sep = sep_max(sep, Sep::Words),
                 Kind::Word if text.has(at, words::FILLER) => sep = sep_max(sep, Sep::Words),
@@ -201,6 +207,7 @@ impl Run {
                     self.scaled(text, at + 1, Shape::Unit)
                 }
                 Num::Slip => {
+                    self.slips += 1;
                     self.digits.push(b'0' + token.info.value);
                     (Shape::Unit, at + 1)
                 }
@@ -250,6 +257,10 @@ impl Run {
             Num::Thousand => 3,
             _ => return (shape, at),
         };
+        // "fifty two thousand": an amount; "two thousand" may be a year, or the end of a number.
+        let thousand = token.info.num == Num::Thousand;
+        self.amount |= thousand && (shape == Shape::Pair || self.thousands > 0);
+        self.thousands += usize::from(thousand);
         let and = usize::from(text.word(at + 1, "and"));
         // "one hundred twenty three" is one number, "eight hundred five five five" is not.
         let small = text.get(at + 1 + and).map_or(Num::None, |t| t.info.num);
@@ -320,7 +331,7 @@ fn announces(text: &Text<'_>, at: usize) -> bool {
     let counts = |n: usize| text.get(n).is_some_and(|t| matches!(t.info.num, Num::Unit | Num::Teen) || t.kind == Kind::Digits && t.end - t.start <= 2);
     let which = |n: usize| text.one_of(n, &["last", "first", "next", "final", "other", "remaining", "middle"]);
     let tells = |n: usize| text.one_of(n, &["digits", "digit", "are", "is", "numbers", "were", "of"]);
-    let announced = |n: usize| counts(n) && (tells(n + 1) || (n > 0 && text.one_of(n - 1, &["last", "final"]))) && n > 0 && which(n - 1);
+    let announced = |n: usize| n > 0 && counts(n) && which(n - 1) && (tells(n + 1) || text.one_of(n - 1, &["last", "final"]));
     (which(at) && announced(at + 1)) || announced(at) || (counts(at) && text.one_of(at + 1, &["digits", "digit"]))
 }
 
@@ -371,7 +382,8 @@ fn slipped(text: &Text<'_>, at: usize) -> bool {
 
 /// True for digits that are not glued to letters, money, times or thousands.
 fn free(text: &Text<'_>, at: usize) -> bool {
-    !joined_before(text, at) && !joined_after(text, at)
+    let money = at > 0 && text.sign(at - 1, b'$');
+    !money && !joined_before(text, at) && !joined_after(text, at)
 }
 
 /// Most tokens that are followed from glue to glue.
@@ -404,7 +416,8 @@ fn joined_before(text: &Text<'_>, start: usize) -> bool {
         }
         let thousands = text.sign(at - 1, b',') && text.get(at).is_some_and(|t| t.end - t.start == 3);
         let inside = at > 1 && text.get(at - 1).is_some_and(|t| t.glued) && is(text, at - 2, |kind| kind == Kind::Digits);
-        if digits && inside && (thousands || text.sign(at - 1, b':')) {
+        let minutes = text.sign(at - 1, b':') && text.get(at).is_some_and(|t| t.end - t.start == 2);
+        if digits && inside && (thousands || minutes) {
             return true;
         }
         if !is(text, at - 1, |kind| matches!(kind, Kind::Digits | Kind::Sign(b'-'))) {
@@ -424,12 +437,13 @@ fn joined_after(text: &Text<'_>, start: usize) -> bool {
             return true;
         }
         if is(text, at + 1, |kind| kind == Kind::Word) && (digits || hyphen(text, at)) {
-            let extension = text.one_of(at + 1, &["x", "ext", "extn", "extension"]);
-            return !extension && !(hyphen(text, at) && harmless(text, at + 1));
+            let goes_on = text.one_of(at + 1, &["x", "ext", "extn", "extension"]) || (hyphen(text, at) && harmless(text, at + 1));
+            return !goes_on;
         }
         let thousands = text.sign(at + 1, b',') && text.get(at + 2).is_some_and(|t| t.end - t.start == 3);
         let inside = text.glued_after(at + 1) && is(text, at + 2, |kind| kind == Kind::Digits);
-        if digits && inside && (thousands || text.sign(at + 1, b':')) {
+        let minutes = text.sign(at + 1, b':') && text.get(at + 2).is_some_and(|t| t.end - t.start == 2);
+        if digits && inside && (thousands || minutes) {
             return true;
         }
         if !is(text, at + 1, |kind| matches!(kind, Kind::Digits | Kind::Sign(b'-'))) {

@@ -74,7 +74,8 @@ fn contiguous(digits: &[u8]) -> Option<(f32, Needs)> {
     if digits.starts_with(b"00") && digits.get(2).is_some_and(|d| *d != b'0') && (11..=15).contains(&total) {
         return Some((0.5, Needs::Nothing));
     }
-    ((7..=15).contains(&total)).then_some((0.45, Needs::Announced))
+    let day = total == 8 && dated(digits, &[4, 2, 2], &[Sep::Start, Sep::Dash, Sep::Dash]);
+    ((7..=15).contains(&total) && !day).then_some((0.45, Needs::Announced))
 }
 
 /// Groupings without a zero in front.

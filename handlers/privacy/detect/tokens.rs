@@ -3,8 +3,8 @@
 //! In: a text, which is never rewritten. Out: tokens in order; white space stands between them as "not glued". A mask
 //! (`[LABEL]`) is one token that joins nothing. Never fails.
 
-use super::Label;
 use super::words::{self, Cue, Info, Num};
+use super::{Found, Label};
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,19 +219,19 @@ impl<'a> Text<'a> {
         self.tokens.get(at + 1).is_some_and(|t| t.glued)
     }
 
-    /// Turns a range of tokens into one mask.
-    pub fn cover(&mut self, ranges: &[(usize, usize)]) {
+    /// Turns what was found, in order, into masks.
+    pub fn cover(&mut self, found: &[Found]) {
         let mut kept = Vec::with_capacity(self.tokens.len());
-        let mut ranges = ranges.iter().peekable();
+        let mut found = found.iter().peekable();
         let mut at = 0;
         while at < self.tokens.len() {
             let token = self.tokens[at];
-            match ranges.peek() {
-                Some((first, last)) if *first == at => {
-                    let end = self.tokens.get(*last).map_or(token.end, |t| t.end);
+            match found.peek() {
+                Some(value) if value.first == at => {
+                    let end = self.tokens.get(value.last).map_or(token.end, |t| t.end);
                     kept.push(Token { end, kind: Kind::Mask, info: Info::default(), ..token });
-                    at = *last + 1;
-                    ranges.next();
+                    at = value.last + 1;
+                    found.next();
                 }
                 _ => {
                     kept.push(token);

@@ -66,7 +66,8 @@ fn extension(text: &Text<'_>, last: usize) -> usize {
     if text.one_of(at, &["and", "with"]) {
         at += 1 + usize::from(text.one_of(at + 1, &["the", "an"]));
     }
-    if !text.one_of(at, &["x", "ext", "extn", "xtn", "extension"]) && !(text.sign(at, b'#') && text.glued_after(at)) {
+    let begins = text.one_of(at, &["x", "ext", "extn", "xtn", "extension"]) || (text.sign(at, b'#') && text.glued_after(at));
+    if !begins {
         return last;
     }
     at += 1;
@@ -88,12 +89,17 @@ fn extension(text: &Text<'_>, last: usize) -> usize {
 fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
     trim(run);
     let run = &*run;
-    let count = Count::of(run, run.digits.len());
-    let abroad = run.plus || (run.digits.starts_with(b"00") && run.digits.get(2).is_some_and(|d| *d != b'0'));
+    let count = restarted(run).unwrap_or_else(|| Count::of(run, run.digits.len()));
+    let international = run.digits.starts_with(b"011") && (13..=17).contains(&run.digits.len());
+    let abroad = run.plus || international || (run.digits.starts_with(b"00") && run.digits.get(2).is_some_and(|d| *d != b'0'));
     if run.plus && count.within(8, 15) && !context.has(Cue::Card) {
         return Some((Label::PhoneNumber, 0.9));
     }
     if context.of_a_thing() || phone::dated_parts(run) {
+        return None;
+    }
+    // "two to three for four": prepositions, unless a telephone number is announced.
+    if run.slips * 3 > run.parts.len() && !context.has(Cue::Phone) {
         return None;
     }
     if counting(run) && !context.cues.iter().any(|near| near.direct && !matches!(near.cue, Cue::Number | Cue::Thing)) {
@@ -113,12 +119,16 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
     if context.unit {
         return None;
     }
-    if context.has(Cue::Number) {
-        if let Some(found) = some_number(&run.digits, count, abroad) {
-            return Some(found);
-        }
-    }
-    unannounced(run, count, context)
+    let number = if context.has(Cue::Number) { some_number(&run.digits, count, abroad) } else { None };
+    number.or_else(|| unannounced(run, count, context))
+}
+
+/// The count of what was said anew from its beginning: "two one two five no wait two one two six ...".
+fn restarted(run: &Run) -> Option<Count> {
+    let again = |at: usize| at >= 3 && run.digits.get(at..at + 3).is_some_and(|anew| run.digits.starts_with(anew));
+    let part = run.parts.iter().rev().find(|p| p.sep == Sep::Correction && again(p.at))?;
+    let said = run.digits.len() - part.at;
+    matches!(said, 10..=12 | 15 | 16).then_some(Count { low: said, said, high: said + run.slack })
 }
 
 /// Cuts off a number that was said some words behind a complete one: "... after that six".
@@ -139,7 +149,7 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
     for near in &context.cues {
         let found = match near.cue {
             Cue::Social if count.within(9, 9) => Some((Label::UsSsn, sure(near.direct))),
-            Cue::Social if count.said == 4 && context.last_digits && near.direct => Some((Label::UsSsn, 0.6)),
+            Cue::Social if count.said == 4 && context.last_digits && (near.direct || near.distance <= 6) => Some((Label::UsSsn, 0.6)),
             Cue::Card if count.within(12, 19) || (12..=24).contains(&count.said) => {
                 Some((Label::CreditCard, if card::luhn(digits) { 0.99 } else { sure(near.direct) }))
             }
@@ -205,7 +215,7 @@ fn unannounced(run: &Run, count: Count, context: &Context) -> Option<(Label, f32
         let long = count.said >= 15 && !years(run) && (card::luhn(&run.digits) || card::issued(&run.digits));
         return if share >= 60 || paired || long { by_length(&run.digits, count) } else { None };
     }
-    let alone = (7..=9).contains(&count.said) && share >= 80 && run.weak <= 1 && distinct >= 4 && run.taken_back == 0;
+    let alone = (7..=9).contains(&count.said) && share >= 80 && run.weak <= 1 && distinct >= 4 && run.taken_back == 0 && run.slips == 0;
     (alone || (context.bare && count.low <= 9 && count.said >= 7 && share >= 50)).then_some((Label::PhoneNumber, 0.4))
 }
 

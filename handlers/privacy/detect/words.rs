@@ -117,7 +117,7 @@ const FLAGS: &[(u32, &str)] = &[
     (FILLER, "ehm ahem ooh uh um uhm umm uhh er erm ah eh hm hmm mm mmm mhm huh like"),
     (
         WEAK,
-        "and then so okay ok yeah yes yep right thats its it you know let me see lets i think guess again next space hold on just well \
+        "and then so okay ok yeah yes yep right thats its it you know let me see lets i think guess again next space hold just well \
          followed by comes a second sec moment minute the number is are rest last digits pause comma im also got that all ready bear with check give where was this back",
     ),
     (CORRECT, "no sorry wait actually correction oops scratch rather mean strike nope pardon excuse mistake whoops instead make bad fault apologies"),
@@ -126,7 +126,7 @@ const FLAGS: &[(u32, &str)] = &[
         "is was number numbers no num nr code id its it the my our his her their your a an of for to on and are be full complete long \
          digits digit please thats that here s uh um er erm hmm like so ok okay yeah yes sure new old current card bank credit debit security \
          reads as follows would should use this ending with secret personal main checking savings holder equals primary account file says set \
-         changed reset i think guess believe just say again one time today still savings business joint me reading value count give you actually well now sorry",
+         changed reset i think guess believe just say again one time today still savings business joint me reading value count at us him them back give you actually well now sorry",
     ),
     (
         UNIT,
@@ -161,11 +161,11 @@ const FLAGS: &[(u32, &str)] = &[
         PLACE,
         "look looking looked shop shopping shopped order ordered ordering buy buying bought work works working worked arrive arrived meet meeting \
          met find found see saw seen available located based registered account stay stayed stop stopped start started live lives lived site \
-         website page online visit visited visiting check checked checking log logged logging sign signed login book booked booking store reading \
-         read went going go sale price support team office listed posted free open opens closes opened today tomorrow now again later",
+         website page online visit visited visiting check checked checking log logged logging sign signed login book booked store reading \
+         read went going go sale price listed posted free open opens closes opened today tomorrow now again later",
     ),
     (AT, "at"),
-    (SPELL, "spelled spelt spell spelling spells letters"),
+    (SPELL, "holder cardholder policyholder under spelled spelt spell spelling spells letters"),
     (NAME, "name names surname lastname firstname nickname forename"),
 ];
 
@@ -187,11 +187,12 @@ const STOPS: &str = "a about above account actually address after again all almo
     hmm uh um er erm uhm ah eh linked capital lowercase uppercase changing calls having company business phone mobile cell fax tel telephone \
     visit available located based work works working arrive arrived meet meeting found find see seen shop shopping buying bought buy ordered stay \
     staying live lives lived living looked page online logged signed registering check checking checked born married single retired spouse wife husband \
-    son daughter mother father brother sister boss manager agent customer client caller account's isn't one";
+    son daughter mother father brother sister boss manager agent customer client caller isnt one probably certainly definitely clearly usually sometimes basically obviously simply somewhere apparently hopefully \
+    unfortunately currently";
 
 const CUES: &[(Cue, &str)] = &[
     (Cue::Phone, "phone phones telephone tel mobile cell cellphone cellular fax landline whatsapp sms dial callback hotline handset telefon ph"),
-    (Cue::Number, "number numbers call calling text ring reach contact digits voicemail called"),
+    (Cue::Number, "number numbers call calling text ring reach contact digits voicemail"),
     (Cue::Card, "card cards visa mastercard amex discover maestro jcb diners credit debit unionpay cardholder"),
     (Cue::Social, "ssn social socials"),
     (Cue::Account, "account accounts acct acc routing member membership customer bban giro aba"),

@@ -14,6 +14,9 @@ use super::{Found, Label, card};
 /// Most groups of one value.
 const GROUPS: usize = 9;
 
+/// From here on a form needs no words to speak for it.
+const CLEAR: f32 = 0.65;
+
 /// Judges a run of written groups.
 pub(super) fn judge(run: &Run, context: &Context, found: &mut Vec<Found>) {
     let before = found.len();
@@ -22,12 +25,19 @@ pub(super) fn judge(run: &Run, context: &Context, found: &mut Vec<Found>) {
     let mut at = 0;
     while at < parts.len() {
         let longest = (at + GROUPS).min(parts.len());
-        let fits = if loose(at) {
-            (at + 1..=longest).rev().filter(|end| loose(*end)).find_map(|end| form(run, at, end, context).map(|(label, score)| (end, label, score)))
-        } else {
-            None
+        let forms = || {
+            let ends = (at + 1..=longest).rev().filter(|end| loose(*end));
+            ends.filter_map(|end| form(run, at, end, context).map(|(label, score)| (end, label, score)))
         };
+        // The longest that is clear by its form, else the longest.
+        let fits = if loose(at) { forms().find(|(_, _, score)| *score >= CLEAR).or_else(|| forms().next()) } else { None };
         match fits {
+            // A longer series that only begins like a card's is something else.
+            Some((end, Label::CreditCard, _))
+                if end < parts.len() && parts[end].sep == Sep::Space && !card::issued(&run.digits[parts[at].at..parts[end].at]) =>
+            {
+                return;
+            }
             Some((end, label, score)) => {
                 let first = if at == 0 { run.first } else { opening(run, at) };
                 found.push(Found { first, last: parts[end - 1].last, label, score });
@@ -67,7 +77,7 @@ fn form(run: &Run, from: usize, to: usize, context: &Context) -> Option<(Label, 
     if from == 0 && run.plus {
         return international(digits, listed);
     }
-    if let Some(score) = card_form(digits, groups, context, listed) {
+    if let Some(score) = card_form(digits, groups, signs, context) {
         return Some((Label::CreditCard, score));
     }
     if context.of_a_thing() {
@@ -89,22 +99,24 @@ fn social(digits: &[u8], groups: &[usize], signs: &[Sep]) -> bool {
 }
 
 /// How sure it is that the groups are a card's.
-fn card_form(digits: &[u8], groups: &[usize], context: &Context, listed: bool) -> Option<f32> {
+fn card_form(digits: &[u8], groups: &[usize], signs: &[Sep], context: &Context) -> Option<f32> {
     if !(12..=19).contains(&digits.len()) || context.unit {
         return None;
     }
+    let listed = signs.iter().any(|s| matches!(s, Sep::Comma | Sep::Words | Sep::Correction));
     let (luhn, issued) = (card::luhn(digits), card::issued(digits));
     let of_a_thing = context.of_a_thing();
     let offered = context.has(Cue::Card) && !of_a_thing;
     let sure = |base: f32| (base + if luhn { 0.2 } else { 0.0 } + if issued { 0.1 } else { 0.0 } + if offered { 0.1 } else { 0.0 }).min(0.99);
     let printed = matches!(groups, [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 1..=3]);
+    let slashed = signs.contains(&Sep::Slash);
     if printed {
         return (!of_a_thing || (luhn && issued)).then(|| sure(0.6));
     }
     if of_a_thing {
         return None;
     }
-    if offered && !listed {
+    if offered && !listed && !slashed {
         return Some(sure(0.6));
     }
     if context.has(Cue::Phone) && digits.len() <= 15 {
@@ -124,7 +136,7 @@ fn card_form(digits: &[u8], groups: &[usize], context: &Context, listed: bool) -
 
 fn telephone(run: &Run, digits: &[u8], groups: &[usize], signs: &[Sep], context: &Context, listed: bool) -> Option<f32> {
     let american = matches!(groups, [3, 3, 4] | [1, 3, 3, 4]);
-    if listed && !(american && !signs.contains(&Sep::Correction)) {
+    if listed && (!american || signs.contains(&Sep::Correction)) {
         return None;
     }
     // What is announced as something else, and has no form but its length, is that.
@@ -139,7 +151,9 @@ fn telephone(run: &Run, digits: &[u8], groups: &[usize], signs: &[Sep], context:
         return None;
     }
     let raised = if context.has(Cue::Phone) { 0.2 } else { 0.0 };
-    let announced = context.has(Cue::Phone) || context.bare || context.cues.iter().any(|near| near.cue == Cue::Number && near.distance <= 8);
+    let announced = context.has(Cue::Phone)
+        || context.bare
+        || context.cues.iter().any(|near| near.cue == Cue::Number && (near.direct || groups.len() > 1) && near.distance <= 8);
     match needs {
         Needs::Nothing => Some(score + raised),
         Needs::Announced => (announced && !other).then_some(score + raised),
@@ -183,7 +197,7 @@ fn piece(run: &Run, from: usize, to: usize, context: &Context) -> Option<(Label,
         return None;
     }
     announced.or_else(|| {
-        let near = context.cues.iter().any(|near| near.cue == Cue::Number && ((near.direct && near.distance <= 8) || near.distance <= 3));
+        let near = context.cues.iter().any(|near| near.cue == Cue::Number && near.direct && near.distance <= 8);
         let long = near && !context.unit && !context.has(Cue::Account) && !context.has(Cue::Pin);
         if long { values::some_number(digits, count, false) } else { None }
     })

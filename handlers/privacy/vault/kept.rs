@@ -129,5 +129,9 @@ pub(super) fn is_away(e: &Error) -> bool {
 /// The same error for one of several who waited for it.
 fn share(e: &Arc<Error>) -> Error {
     let copy = Error { kind: e.kind, detail: e.detail.clone(), field: e.field.clone(), retry_after: e.retry_after, source: None };
-    copy.because(e.chain())
+    let chain = e.chain();
+    match chain.strip_prefix(e.detail.as_str()).and_then(|reasons| reasons.strip_prefix(": ")) {
+        Some(reasons) => copy.because(reasons),
+        None => copy,
+    }
 }

@@ -1,18 +1,19 @@
 //! Sealing anew what older versions of a user's key sealed, and destroying the versions that nothing needs any more.
 //!
 //! A sealed document keeps this form: every text that begins with `e1.` is sealed for `Place::document(container, id, JSON
-//! pointer)`, and the token of its subject stands in `subject`, else in `user`. Values under a call's key are left alone: they
-//! live for days, and so do their wraps.
+//! pointer)`, but for the words of an archived turn, which are sealed for their turn and revision wherever they stand. The token
+//! of the subject stands in `subject` or `user`, of the document or of its call's header. Values under a call's key are left
+//! alone: they live for days, and so do their wraps.
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::rotate::CALL_SCOPED_MS;
 use super::{Keys, Vault, users};
 use crate::error::{Kind, Result};
 use crate::model::ids::UserToken;
-use crate::model::time::Timestamp;
+use crate::model::transcript::{HEADER_ID, words_field};
 use crate::ports::documents::{Condition, Container, Document, Put};
 use crate::privacy::envelope::{self, Algorithm, Header, Place};
 
@@ -108,14 +109,15 @@ impl Vault {
         let mut found = Vec::new();
         envelopes(&document.body, &mut String::new(), &mut found);
         let id = document.body.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let subject = ["subject", "user"].iter().find_map(|field| UserToken::parse(document.body.get(*field)?.as_str()?).ok());
+        let subject = if found.is_empty() { None } else { self.subject(container, &document.body).await? };
         for (pointer, text) in found {
             done.envelopes += 1;
             let Some(subject) = &subject else {
                 done.refused += 1;
                 continue;
             };
-            match self.reseal(subject, &Place::document(container.name(), &id, &pointer), &text).await {
+            let field = words(&document.body, &pointer).unwrap_or_else(|| pointer.clone());
+            match self.reseal(subject, &Place::document(container.name(), &id, &field), &text).await {
                 Ok(None) => {}
                 Ok(Some(sealed)) => {
                     done.older += 1;
@@ -129,26 +131,35 @@ impl Vault {
                 Err(e) => return Err(e),
             }
         }
-        if done.resealed > 0 && (dry || !self.write(container, document).await?) {
+        if done.resealed > 0 && (dry || !self.write(container, &document).await?) {
             done.resealed = 0;
             done.passed_over = u64::from(!dry);
         }
         Ok(done)
     }
 
-    /// Writes a document that was sealed anew, with the rest of its life; false where somebody else changed it meanwhile.
-    async fn write(&self, container: Container, document: Document) -> Result<bool> {
-        let keys = self.on()?;
-        let mut body = document.body;
-        let expires = body.get("expiresAt").and_then(Value::as_str).and_then(Timestamp::parse);
-        if let (Some(expires), Some(body)) = (expires, body.as_object_mut()) {
-            // The record counts a life from the last write.
-            let seconds = (expires.since(keys.stored.clock.now()) / 1000).clamp(1, i64::from(i32::MAX));
-            body.insert("ttl".to_owned(), json!(seconds));
+    /// Whose values a document holds.
+    async fn subject(&self, container: Container, body: &Value) -> Result<Option<UserToken>> {
+        let named = |body: &Value| ["subject", "user"].iter().find_map(|field| UserToken::parse(body.get(*field)?.as_str()?).ok());
+        let call = body.get(Container::Transcripts.partition_field()).and_then(Value::as_str).filter(|_| container == Container::Transcripts);
+        match (named(body), call) {
+            (None, Some(call)) => Ok(self.on()?.stored.documents.get(container, call, HEADER_ID).await?.and_then(|header| named(&header.body))),
+            (named, _) => Ok(named),
         }
-        let put = keys.stored.documents.put(container, &body, Condition::Matches(&document.etag)).await?;
+    }
+
+    /// Writes a document that was sealed anew; false where somebody else changed it meanwhile.
+    async fn write(&self, container: Container, document: &Document) -> Result<bool> {
+        let put = self.on()?.stored.documents.put(container, &document.body, Condition::Matches(&document.etag)).await?;
         Ok(matches!(put, Put::Done(_)))
     }
+}
+
+/// What the words of an archived turn are sealed for; none for every other value.
+fn words(body: &Value, pointer: &str) -> Option<String> {
+    let turn = body.pointer(pointer.strip_prefix("/turns/").and(pointer.strip_suffix("/transcript"))?)?;
+    let rev = turn.get("rev").and_then(Value::as_u64).unwrap_or_default();
+    Some(words_field(turn.get("turnId")?.as_str()?, rev))
 }
 
 /// The sealed texts below a value with their JSON pointers, those under a call's key left out.

@@ -115,17 +115,32 @@ impl Users {
         versions.last_key_value().map(|(version, _)| *version).ok_or_else(|| Error::internal("a subject without a key"))
     }
 
+    /// All versions that can be unwrapped. One whose epoch is gone may have been wrapped anew between the look at it and the look
+    /// at the epoch: it counts as gone once two looks saw the same.
     async fn read(&self, subject: &UserToken) -> Result<Versions> {
-        let mut versions = BTreeMap::new();
-        for document in self.stored.all(subject.as_str()).await? {
-            let Some(version) = version(&document) else { continue };
-            match self.unwrap(subject, version, &document).await {
-                // Its epoch is gone; the other versions are not.
-                Err(e) if e.kind == Kind::Erased => {}
+        let mut before = Vec::new();
+        for _ in 0..LOOKS {
+            let documents = self.stored.all(subject.as_str()).await?;
+            let (versions, complete) = self.unwrap_all(subject, &documents).await?;
+            if complete || documents == before {
+                return Ok(Arc::new(versions));
+            }
+            before = documents;
+        }
+        Err(Error::new(Kind::Conflict, "a subject's keys were changed over and over meanwhile"))
+    }
+
+    /// The versions in these documents, and whether that is all of them: one whose epoch is gone is left out.
+    async fn unwrap_all(&self, subject: &UserToken, documents: &[Document]) -> Result<(BTreeMap<u32, Key>, bool)> {
+        let (mut versions, mut complete) = (BTreeMap::new(), true);
+        for document in documents {
+            let Some(version) = version(document) else { continue };
+            match self.unwrap(subject, version, document).await {
+                Err(e) if e.kind == Kind::Erased => complete = false,
                 key => drop(versions.insert(version, key?)),
             }
         }
-        Ok(Arc::new(versions))
+        Ok((versions, complete))
     }
 
     async fn unwrap(&self, subject: &UserToken, version: u32, document: &Document) -> Result<Key> {

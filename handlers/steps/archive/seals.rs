@@ -11,7 +11,7 @@ use crate::config::StorePii;
 use crate::error::{Error, Kind, Result};
 use crate::model::conversation::{REFUSED, Words};
 use crate::model::ids::{CallId, UserToken};
-use crate::model::transcript::{ArchivedTurn, HEADER_ID, Header, TURN_PREFIX};
+use crate::model::transcript::{ArchivedTurn, HEADER_ID, Header, TURN_PREFIX, words_field};
 use crate::ports::documents::Container;
 use crate::privacy::envelope::Place;
 
@@ -64,9 +64,8 @@ pub(super) async fn open_header(app: &App, mut header: Header) -> Result<Header>
     Ok(header)
 }
 
-/// Where the words of a turn stand in their page; the revision counts, so that an older one cannot stand in.
 fn pointer(turn: &ArchivedTurn) -> String {
-    format!("/turns/{}/transcript/{}", turn.entry.turn_id, turn.rev)
+    words_field(turn.entry.turn_id.as_str(), turn.rev)
 }
 
 /// The words as they may be kept: what was really said only where the settings want it.

@@ -17,12 +17,13 @@ use tokio::time::Instant;
 use self::count::Count;
 use self::registers::{Erasures, Heads, Keys};
 use crate::app::App;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::time::Timestamp;
 use crate::ports::documents::retained::rule;
 use crate::ports::documents::{Condition, Container};
 use crate::ports::state::legacy::ScanCursor;
 use crate::privacy::retention::DAY_MS;
+use crate::steps::patience::patiently;
 use crate::steps::{exposure, retention};
 
 /// Documents of one page.
@@ -31,10 +32,6 @@ const PAGE: usize = 500;
 const KEYS: u64 = 200_000;
 /// Longest that the look at the state store may take.
 const STATE: Duration = Duration::from_secs(20);
-/// Most times in a row that a page is asked for again while the store asks for patience.
-const PATIENCE: u32 = 3;
-/// Pause before asking again, where the store names none.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// The stored report of a day (`YYYY-MM-DD`).
 pub async fn stored(app: &App, day: &str) -> Result<Option<Value>> {
@@ -97,18 +94,9 @@ struct Seen {
 /// Counts one container, page by page, for as long as there is time.
 async fn walk(app: &App, container: Container, now: Timestamp, began: Instant, limit: Duration, seen: &mut Seen) -> Result<Count> {
     let mut count = Count::default();
-    let (mut from, mut patience) = (None::<String>, PATIENCE);
+    let mut from = None::<String>;
     while began.elapsed() < limit {
-        let page = match app.documents.scan(container, from.as_deref(), PAGE).await {
-            Ok(page) => page,
-            Err(e) if e.is_transient() && patience > 0 => {
-                patience -= 1;
-                tokio::time::sleep(e.retry_after.unwrap_or(PAUSE)).await;
-                continue;
-            }
-            Err(e) => return Err(e),
-        };
-        patience = PATIENCE;
+        let page = patiently(|| app.documents.scan(container, from.as_deref(), PAGE)).await?;
         for document in &page.documents {
             count.add(rule(&app.config.retention, container, &document.body), document, now);
             match container {
@@ -139,22 +127,17 @@ struct Lasting {
 
 async fn state(app: &App) -> Result<Lasting> {
     let began = Instant::now();
-    let (mut lasting, mut patience) = (Lasting::default(), PATIENCE);
+    let mut lasting = Lasting::default();
     let mut cursor = ScanCursor::default();
     while began.elapsed() < STATE && lasting.looked < KEYS {
-        let page = match app.state.unexpiring(cursor.clone()).await {
+        let page = match patiently(|| app.state.unexpiring(cursor.clone())).await {
             Ok(page) => page,
-            Err(e) if e.is_transient() && patience > 0 => {
-                patience -= 1;
-                tokio::time::sleep(e.retry_after.unwrap_or(PAUSE)).await;
-                continue;
-            }
             // The record's part of the report is worth having without this one.
             Err(e) if e.is_transient() => {
                 tracing::warn!(error = e.chain(), "the report goes without the state store");
                 return Ok(lasting);
             }
-            Err(e) => return Err(Error::internal(e)),
+            Err(e) => return Err(e),
         };
         lasting.looked += page.looked;
         for place in page.found {

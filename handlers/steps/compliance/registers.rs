@@ -55,24 +55,26 @@ pub(super) struct Keys {
     epochs: u64,
     index: u64,
     subjects: u64,
+    /// Keys of epochs and tokens by the version of the root key that wraps them.
+    by_root_version: BTreeMap<String, u64>,
     /// Subjects' keys by the epoch that wraps them.
     by_epoch: BTreeMap<String, u64>,
-    /// Subjects' keys by their version.
-    by_version: BTreeMap<String, u64>,
+    /// When the oldest of the subjects' keys was made: a key's version is the minute of its making.
+    oldest_subject: Option<Timestamp>,
 }
 
 impl Keys {
     /// Counts one document of the container.
     pub fn add(&mut self, body: &Value) {
-        match text(body, "user") {
-            Some(EPOCHS) => self.epochs += 1,
-            Some(INDEX) => self.index += 1,
-            _ => {
-                let Some(version) = text(body, "id").filter(|id| id.starts_with("uk-")) else { return };
-                self.subjects += 1;
-                *self.by_version.entry(version.to_owned()).or_default() += 1;
-                *self.by_epoch.entry(text(body, "epoch").unwrap_or("unknown").to_owned()).or_default() += 1;
-            }
+        let user = text(body, "user");
+        if let Some(EPOCHS | INDEX) = user {
+            let count = if user == Some(EPOCHS) { &mut self.epochs } else { &mut self.index };
+            *count += 1;
+            *self.by_root_version.entry(text(body, "kid").unwrap_or("unknown").to_owned()).or_default() += 1;
+        } else if text(body, "id").is_some_and(|id| id.starts_with("uk-")) {
+            self.subjects += 1;
+            *self.by_epoch.entry(text(body, "epoch").unwrap_or("unknown").to_owned()).or_default() += 1;
+            self.oldest_subject = [self.oldest_subject, time(body, "created")].into_iter().flatten().min();
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::ports::documents::{Condition, Container};
 use crate::ports::state::legacy::ScanCursor;
+use crate::steps::patience::patiently;
 use crate::steps::retention::PARTITION;
 
 /// Documents of one page.
@@ -34,10 +35,6 @@ const KEYS: u64 = 50_000;
 const LOG_BYTES: u64 = 8 << 20;
 /// Id of the last scan.
 const LAST: &str = "pii-scan";
-/// Most times in a row that a page is asked for again while a store asks for patience.
-const PATIENCE: u32 = 3;
-/// Pause before asking again, where the store names none.
-const PAUSE: Duration = Duration::from_millis(500);
 /// Components of keys that hold ids and times alone.
 const IDS_ALONE: [&str; 7] = ["events", "open", "calls", "worker", "heartbeat", "affinity", "index"];
 
@@ -116,27 +113,10 @@ impl Walk<'_> {
         self.began.elapsed() >= self.scope.limit
     }
 
-    /// Waits after a failure that may pass; fails with any other.
-    async fn bear(&self, e: Error, patience: &mut u32) -> Result<()> {
-        if !e.is_transient() || *patience == 0 {
-            return Err(e);
-        }
-        *patience -= 1;
-        tokio::time::sleep(e.retry_after.unwrap_or(PAUSE)).await;
-        Ok(())
-    }
-
     async fn documents(&mut self, container: Container) -> Result<bool> {
-        let (mut from, mut patience) = (None::<String>, PATIENCE);
+        let (app, mut from) = (self.app, None::<String>);
         while !self.is_late() {
-            let page = match self.app.documents.scan(container, from.as_deref(), PAGE).await {
-                Ok(page) => page,
-                Err(e) => {
-                    self.bear(e, &mut patience).await?;
-                    continue;
-                }
-            };
-            patience = PATIENCE;
+            let page = patiently(|| app.documents.scan(container, from.as_deref(), PAGE)).await?;
             for document in &page.documents {
                 let id = document.body.get("id").and_then(Value::as_str).unwrap_or_default();
                 let canary = self.canaries.owner(id);
@@ -156,19 +136,12 @@ impl Walk<'_> {
     }
 
     async fn state(&mut self) -> Result<bool> {
-        let (mut cursor, mut patience) = (Some(ScanCursor::default()), PATIENCE);
+        let (app, mut cursor) = (self.app, Some(ScanCursor::default()));
         while let Some(at) = cursor.clone() {
             if self.is_late() || self.findings.keys >= KEYS {
                 break;
             }
-            let page = match self.app.state.values(at).await {
-                Ok(page) => page,
-                Err(e) => {
-                    self.bear(e, &mut patience).await?;
-                    continue;
-                }
-            };
-            patience = PATIENCE;
+            let page = patiently(|| app.state.values(at.clone())).await?;
             // A canary is read by its name below, in a sample too.
             for held in page.held.iter().filter(|held| held.place.component != "canary") {
                 self.findings.keys += 1;

@@ -2,7 +2,7 @@
 
 use super::tune::{calls, countries};
 use super::voice::{self, Habits};
-use super::{Dice, Line, Set, card, held_talk};
+use super::{Dice, Line, Set, Splits, card, held_talk, split_call};
 
 const SPEAKER: Habits = Habits {
     oh: 45,
@@ -132,11 +132,43 @@ fn written_cards(dice: &mut Dice) -> Vec<Line> {
         .collect()
 }
 
-const NAMES: &[&str] = &["alice", "bjorn", "chloe", "dmitri", "elena", "farid", "grace", "hugo", "imani", "jorge", "keiko", "luca", "marta", "noor", "otto", "paula", "quentin", "rosa"];
-const FAMILIES: &[&str] = &["anderson", "becker", "chowdhury", "dubois", "eriksson", "fischer", "gupta", "hernandez", "ivanova", "jensen", "kim", "larsen", "moreau", "novak", "oliveira"];
+const NAMES: &[&str] = &[
+    "alice", "bjorn", "chloe", "dmitri", "elena", "farid", "grace", "hugo", "imani", "jorge", "keiko", "luca", "marta", "noor", "otto", "paula", "quentin",
+    "rosa",
+];
+const FAMILIES: &[&str] = &[
+    "anderson",
+    "becker",
+    "chowdhury",
+    "dubois",
+    "eriksson",
+    "fischer",
+    "gupta",
+    "hernandez",
+    "ivanova",
+    "jensen",
+    "kim",
+    "larsen",
+    "moreau",
+    "novak",
+    "oliveira",
+];
 const HOSTS: &[&str] = &[
-    "gmail.com", "icloud.com", "proton.me", "aol.com", "live.com", "contoso.com", "fabrikam.net", "tailspin-toys.org", "mail.litware.io", "orange.fr", "gmx.de", "adatum.com.au",
-    "college.ac.uk", "state.gov", "msn.com",
+    "gmail.com",
+    "icloud.com",
+    "proton.me",
+    "aol.com",
+    "live.com",
+    "contoso.com",
+    "fabrikam.net",
+    "tailspin-toys.org",
+    "mail.litware.io",
+    "orange.fr",
+    "gmx.de",
+    "adatum.com.au",
+    "college.ac.uk",
+    "state.gov",
+    "msn.com",
 ];
 
 fn address(dice: &mut Dice) -> String {
@@ -177,7 +209,24 @@ fn spoken_emails(dice: &mut Dice) -> Vec<Line> {
             let mut left = voice::signs(dice, local, dash);
             let mut right = voice::signs(dice, domain, dash);
             match dice.below(9) {
-                0 => left = left.split(' ').map(|w| if w.len() > 3 && !["dash", "hyphen", "minus", "underscore", "plus", "zero", "four", "five", "three", "seven", "eight", "nine", "nineteen"].contains(&w) && !w.ends_with("ty") && !w.ends_with("teen") { voice::spell(w, ", ") } else { w.to_owned() }).collect::<Vec<_>>().join(" "),
+                0 => {
+                    left = left
+                        .split(' ')
+                        .map(|w| {
+                            if w.len() > 3
+                                && !["dash", "hyphen", "minus", "underscore", "plus", "zero", "four", "five", "three", "seven", "eight", "nine", "nineteen"]
+                                    .contains(&w)
+                                && !w.ends_with("ty")
+                                && !w.ends_with("teen")
+                            {
+                                voice::spell(w, ", ")
+                            } else {
+                                w.to_owned()
+                            }
+                        })
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                }
                 1 => left = left.replace(" dot ", " uh dot "),
                 2 => right = right.replace("gmail", "g mail").replace("icloud", "i cloud").replace("contoso", "c o n t o s o"),
                 3 => right = right.replace(" dot ", "."),
@@ -193,16 +242,49 @@ fn spoken_emails(dice: &mut Dice) -> Vec<Line> {
 
 fn written_emails(dice: &mut Dice) -> Vec<Line> {
     let templates = ["Contact {} for details", "cc {} and me", "({})", "email={}", "forward it to {}; thanks"];
-    (0..120).map(|_| { let value = address(dice); Line::of(dice.pick(&templates), &value, "EMAIL_ADDRESS") }).collect()
+    (0..120)
+        .map(|_| {
+            let value = address(dice);
+            Line::of(dice.pick(&templates), &value, "EMAIL_ADDRESS")
+        })
+        .collect()
 }
 
 fn written_american(dice: &mut Dice) -> Vec<Line> {
-    let templates = ["You may dial {} for help", "{} - ask for Sam", "my cell's {}", "home {} work same", "Ph. {}", "number on file is {}", "txt {}", "I'll be at {} until five"];
-    let forms = [
-        "(N##) N##-####", "N##-N##-####", "N##.N##.####", "N## N## ####", "N##N######", "+1 N##-N##-####", "1-N##-N##-####", "+1 (N##) N##-####", "(N##)N##-####x###",
-        "N##-N##-#### ext ##", "+1.N##.N##.####", "001-N##-N##-####x####", "1 N## N## ####", "(N##) N##-#### extension ####", "N##/N##-####",
+    let templates = [
+        "You may dial {} for help",
+        "{} - ask for Sam",
+        "my cell's {}",
+        "home {} work same",
+        "Ph. {}",
+        "number on file is {}",
+        "txt {}",
+        "I'll be at {} until five",
     ];
-    (0..350).map(|_| { let form = dice.pick(&forms).to_owned(); let value = dice.pattern(&form); Line::of(dice.pick(&templates), &value, "PHONE_NUMBER") }).collect()
+    let forms = [
+        "(N##) N##-####",
+        "N##-N##-####",
+        "N##.N##.####",
+        "N## N## ####",
+        "N##N######",
+        "+1 N##-N##-####",
+        "1-N##-N##-####",
+        "+1 (N##) N##-####",
+        "(N##)N##-####x###",
+        "N##-N##-#### ext ##",
+        "+1.N##.N##.####",
+        "001-N##-N##-####x####",
+        "1 N## N## ####",
+        "(N##) N##-#### extension ####",
+        "N##/N##-####",
+    ];
+    (0..350)
+        .map(|_| {
+            let form = dice.pick(&forms).to_owned();
+            let value = dice.pattern(&form);
+            Line::of(dice.pick(&templates), &value, "PHONE_NUMBER")
+        })
+        .collect()
 }
 
 fn written_world(dice: &mut Dice) -> Vec<Line> {
@@ -210,6 +292,43 @@ fn written_world(dice: &mut Dice) -> Vec<Line> {
     let mut lines = countries(dice, 1, &templates);
     lines.extend(countries(dice, 1, &templates));
     lines
+}
+
+/// Values in two or three turns.
+fn splits(dice: &mut Dice) -> Vec<Line> {
+    let phone = Splits {
+        first: &["the best number is {}", "call my mobile {}", "sure {} hang on", "well, {}"],
+        between: &["Right.", "I have that.", "uh huh", "please continue", "Thank you, what comes next?"],
+        later: &["it goes on {}", "{} that's all", "er {}", "{}", "the rest is {}"],
+    };
+    let card = Splits { first: &["credit card {}", "the number on my card begins {}", "put it on mastercard {}"], ..phone };
+    let email = Splits { first: &["mail me on {}", "email is {}", "you can write to {}"], later: &["{}", "{} that's it", "so {}"], ..phone };
+    let mut lines = Vec::new();
+    for n in 0..60 {
+        let digits = dice.pattern("N##N######");
+        let cut = dice.pick(&[&[3, 6][..], &[6], &[5]]);
+        let parts = spoken_parts(dice, &digits, cut);
+        lines.extend(split_call(dice, &phone, format!("phone-{n}"), &parts, "PHONE_NUMBER", n % 2 == 0));
+        let number = format!("5{}", dice.digits(15));
+        let cut = dice.pick(&[&[4, 8][..], &[8], &[4, 8, 12]]);
+        let parts = spoken_parts(dice, &number, cut);
+        lines.extend(split_call(dice, &card, format!("card-{n}"), &parts, "CREDIT_CARD", n % 2 == 0));
+        let local = format!("{} {} {}", dice.pick(NAMES), dice.pick(&["dot", "underscore"]), dice.pick(FAMILIES));
+        let domain = format!("at {} dot {}", dice.pick(&["contoso", "icloud", "fabrikam"]), dice.pick(&["com", "net"]));
+        lines.extend(split_call(dice, &email, format!("email-{n}"), &[local, domain], "EMAIL_ADDRESS", n % 2 == 0));
+    }
+    lines
+}
+
+fn spoken_parts(dice: &mut Dice, digits: &str, cuts: &[usize]) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for cut in cuts.iter().copied().chain([digits.len()]) {
+        let part = &digits[from..cut];
+        parts.push(if dice.chance(30) { part.to_owned() } else { voice::say(dice, &SPEAKER, &[part]) });
+        from = cut;
+    }
+    parts
 }
 
 /// Everything that is only scored.
@@ -225,6 +344,7 @@ pub fn sets() -> Vec<Set> {
         ("held-written-cards", written_cards(dice)),
         ("held-written-emails", written_emails(dice)),
         ("held-others", include_str!("held_others.txt").lines().filter(|l| !l.is_empty()).map(Line::marked).collect()),
+        ("held-splits", splits(dice)),
         ("held-calls", calls(include_str!("held_calls.txt"))),
         ("held-talk", held_talk::lines(dice)),
     ]

@@ -126,6 +126,30 @@ impl Dice {
     }
 }
 
+/// What the two sides say around the parts of a value that is given in several turns.
+pub struct Splits<'a> {
+    /// What the caller says before and behind the first part.
+    pub first: &'a [&'a str],
+    /// What the agent says between.
+    pub between: &'a [&'a str],
+    /// What the caller says around a later part.
+    pub later: &'a [&'a str],
+}
+
+/// A call in which a value is given in these parts.
+pub fn split_call(dice: &mut Dice, splits: &Splits<'_>, name: String, parts: &[String], label: &str, tagged: bool) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for (n, part) in parts.iter().enumerate() {
+        if n > 0 {
+            let agent = dice.pick(splits.between);
+            lines.push(Line { call: Some(name.clone()), agent: tagged, ..Line::plain(agent) });
+        }
+        let template = dice.pick(if n == 0 { splits.first } else { splits.later });
+        lines.push(Line { call: Some(name.clone()), ..Line::of(template, part, label) });
+    }
+    lines
+}
+
 /// A set by its name.
 pub type Set = (&'static str, Vec<Line>);
 
@@ -154,9 +178,36 @@ pub fn with_check(body: &str, right: bool) -> String {
 /// A card's number: prefix, length.
 pub fn card(dice: &mut Dice, right: bool) -> String {
     let kinds: &[(&str, usize)] = &[
-        ("4", 16), ("4", 13), ("4", 19), ("51", 16), ("55", 16), ("2221", 16), ("2500", 16), ("2720", 16), ("34", 15), ("37", 15), ("6011", 16), ("65", 16),
-        ("644", 16), ("3528", 16), ("3589", 16), ("2131", 15), ("1800", 15), ("36", 14), ("38", 14), ("300", 14), ("62", 16), ("62", 19), ("5018", 12),
-        ("5020", 16), ("5893", 13), ("6304", 16), ("6759", 19), ("6761", 18), ("56", 12), ("6762", 17),
+        ("4", 16),
+        ("4", 13),
+        ("4", 19),
+        ("51", 16),
+        ("55", 16),
+        ("2221", 16),
+        ("2500", 16),
+        ("2720", 16),
+        ("34", 15),
+        ("37", 15),
+        ("6011", 16),
+        ("65", 16),
+        ("644", 16),
+        ("3528", 16),
+        ("3589", 16),
+        ("2131", 15),
+        ("1800", 15),
+        ("36", 14),
+        ("38", 14),
+        ("300", 14),
+        ("62", 16),
+        ("62", 19),
+        ("5018", 12),
+        ("5020", 16),
+        ("5893", 13),
+        ("6304", 16),
+        ("6759", 19),
+        ("6761", 18),
+        ("56", 12),
+        ("6762", 17),
     ];
     let (prefix, length) = kinds[dice.below(kinds.len())];
     let body = format!("{prefix}{}", dice.digits(length - 1 - prefix.len()));

@@ -1,7 +1,7 @@
 //! The sets that the detector was tuned on.
 
 use super::voice::{self, Habits};
-use super::{Dice, Line, Set, card, tune_talk, with_check, world};
+use super::{Dice, Line, Set, Splits, card, split_call, tune_talk, with_check, world};
 
 const PLAIN: Habits = Habits {
     oh: 60,
@@ -24,13 +24,71 @@ const PLAIN: Habits = Habits {
 const WIDE: Habits = Habits {
     filler: 40,
     fillers: &[
-        "uh", "um", "er", "erm", "hmm", "okay", "ok", "yeah", "right", "so", "well", "like", "you know", "let me see", "hold on", "one second", "just a second",
-        "wait a sec", "give me a moment", "bear with me", "dash", "hyphen", "space", "comma", "and", "then", "and then", "next", "followed by", "that's", "it's",
-        "let's see", "one moment", "let me check", "sorry", "uh huh", "i think", "okay then", "ah", "where was i",
+        "uh",
+        "um",
+        "er",
+        "erm",
+        "hmm",
+        "okay",
+        "ok",
+        "yeah",
+        "right",
+        "so",
+        "well",
+        "like",
+        "you know",
+        "let me see",
+        "hold on",
+        "one second",
+        "just a second",
+        "wait a sec",
+        "give me a moment",
+        "bear with me",
+        "dash",
+        "hyphen",
+        "space",
+        "comma",
+        "and",
+        "then",
+        "and then",
+        "next",
+        "followed by",
+        "that's",
+        "it's",
+        "let's see",
+        "one moment",
+        "let me check",
+        "sorry",
+        "uh huh",
+        "i think",
+        "okay then",
+        "ah",
+        "where was i",
     ],
     corrections: &[
-        "no", "no no", "sorry", "oh sorry", "no sorry", "wait", "no wait", "actually", "i mean", "sorry i mean", "scratch that", "correction", "oops", "my bad",
-        "my mistake", "make that", "excuse me", "strike that", "rather", "oh wait", "oh no", "no actually", "sorry that's",
+        "no",
+        "no no",
+        "sorry",
+        "oh sorry",
+        "no sorry",
+        "wait",
+        "no wait",
+        "actually",
+        "i mean",
+        "sorry i mean",
+        "scratch that",
+        "correction",
+        "oops",
+        "my bad",
+        "my mistake",
+        "make that",
+        "excuse me",
+        "strike that",
+        "rather",
+        "oh wait",
+        "oh no",
+        "no actually",
+        "sorry that's",
     ],
     zeros: &["oh", "o", "nought", "naught"],
     ..PLAIN
@@ -168,11 +226,23 @@ fn written_cards(dice: &mut Dice) -> Vec<Line> {
         .collect()
 }
 
-const FIRST: &[&str] = &["john", "mary", "anna", "peter", "jane", "robert", "lisa", "omar", "priya", "wei", "carlos", "ingrid", "tom", "sue", "deborah", "kevin"];
+const FIRST: &[&str] =
+    &["john", "mary", "anna", "peter", "jane", "robert", "lisa", "omar", "priya", "wei", "carlos", "ingrid", "tom", "sue", "deborah", "kevin"];
 const LAST: &[&str] = &["smith", "doe", "kowalski", "garcia", "miller", "brown", "okafor", "nguyen", "patel", "schmidt", "rossi", "tanaka", "jones", "lopez"];
 const DOMAIN: &[&str] = &[
-    "gmail.com", "yahoo.com", "example.com", "hotmail.com", "outlook.com", "acme.org", "yahoo.co.uk", "mail.example.net", "my-company.com", "university.edu", "web.de",
-    "bluesky.io", "north-wind.co",
+    "gmail.com",
+    "yahoo.com",
+    "example.com",
+    "hotmail.com",
+    "outlook.com",
+    "acme.org",
+    "yahoo.co.uk",
+    "mail.example.net",
+    "my-company.com",
+    "university.edu",
+    "web.de",
+    "bluesky.io",
+    "north-wind.co",
 ];
 
 fn address(dice: &mut Dice) -> String {
@@ -214,7 +284,13 @@ fn spoken_emails(dice: &mut Dice) -> Vec<Line> {
             let mut right = voice::signs(dice, domain, dash);
             match dice.below(8) {
                 0 => left = spelled_first(&left, " "),
-                1 => left = left.split(' ').map(|w| if w.len() > 2 && w.chars().all(char::is_alphabetic) && !SIGNS.contains(&w) { voice::spell(w, " ") } else { w.to_owned() }).collect::<Vec<_>>().join(" "),
+                1 => {
+                    left = left
+                        .split(' ')
+                        .map(|w| if w.len() > 2 && w.chars().all(char::is_alphabetic) && !SIGNS.contains(&w) { voice::spell(w, " ") } else { w.to_owned() })
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                }
                 2 => right = right.replace("gmail", "g mail").replace("hotmail", "hot mail").replace("bluesky", "blue sky"),
                 3 => left = format!("{} {left}", voice::nato(&left[..1])).replacen(&format!(" {}", &left[..1]), " ", 1).replace("  ", " "),
                 4 => right = right.replace("dot com", "dot c o m").replace("dot org", "dot o r g"),
@@ -235,17 +311,44 @@ fn spelled_first(left: &str, between: &str) -> String {
 
 fn written_emails(dice: &mut Dice) -> Vec<Line> {
     let templates = ["{}", "my email is {}.", "write to {}, please", "<{}>", "mailto:{}", "It's {} or so"];
-    (0..150).map(|_| { let value = address(dice); Line::of(dice.pick(&templates), &value, "EMAIL_ADDRESS") }).collect()
+    (0..150)
+        .map(|_| {
+            let value = address(dice);
+            Line::of(dice.pick(&templates), &value, "EMAIL_ADDRESS")
+        })
+        .collect()
 }
 
 fn written_american(dice: &mut Dice) -> Vec<Line> {
     let templates = ["{}", "call me at {}", "My number is {}.", "phone: {}", "Reach me on {} any time", "it's {} thanks", "fax {}, please"];
     let forms = [
-        "(N##) N##-####", "N##-N##-####", "N##.N##.####", "N## N## ####", "N##N######", "+1 N## N## ####", "1-N##-N##-####", "+1N##N######", "(N##)N##-####",
-        "+1 (N##) N##-####", "1 (N##) N##-####", "N##-N##-#### x##", "(N##) N##-#### ext. ###", "+1-N##-N##-####", "001-N##-N##-####", "N##.N##.#### ext ##",
-        "1N##N######", "N## N##-####", "(N##) N## ####",
+        "(N##) N##-####",
+        "N##-N##-####",
+        "N##.N##.####",
+        "N## N## ####",
+        "N##N######",
+        "+1 N## N## ####",
+        "1-N##-N##-####",
+        "+1N##N######",
+        "(N##)N##-####",
+        "+1 (N##) N##-####",
+        "1 (N##) N##-####",
+        "N##-N##-#### x##",
+        "(N##) N##-#### ext. ###",
+        "+1-N##-N##-####",
+        "001-N##-N##-####",
+        "N##.N##.#### ext ##",
+        "1N##N######",
+        "N## N##-####",
+        "(N##) N## ####",
     ];
-    (0..400).map(|_| { let form = dice.pick(&forms).to_owned(); let value = dice.pattern(&form); Line::of(dice.pick(&templates), &value, "PHONE_NUMBER") }).collect()
+    (0..400)
+        .map(|_| {
+            let form = dice.pick(&forms).to_owned();
+            let value = dice.pattern(&form);
+            Line::of(dice.pick(&templates), &value, "PHONE_NUMBER")
+        })
+        .collect()
 }
 
 fn written_world(dice: &mut Dice) -> Vec<Line> {
@@ -287,9 +390,17 @@ fn others(dice: &mut Dice) -> Vec<Line> {
         let length = 6 + dice.below(6);
         let digits = dice.digits(length);
         let account = if dice.chance(50) { digits.clone() } else { voice::say(dice, &PLAIN, &[&digits]) };
-        lines.push(Line::of(dice.pick(&["my account number is {}", "account {}", "it's for account number {} please", "the routing number is {}"]), &account, "ACCOUNT_NUMBER"));
+        lines.push(Line::of(
+            dice.pick(&["my account number is {}", "account {}", "it's for account number {} please", "the routing number is {}"]),
+            &account,
+            "ACCOUNT_NUMBER",
+        ));
         let (first, last) = (dice.pick(FIRST), dice.pick(LAST));
-        lines.push(Line::of(dice.pick(&["my name is {}", "yes my name is {} and i have a question", "hi my name is {} i lost my card"]), &format!("{first} {last}"), "PERSON_NAME"));
+        lines.push(Line::of(
+            dice.pick(&["my name is {}", "yes my name is {} and i have a question", "hi my name is {} i lost my card"]),
+            &format!("{first} {last}"),
+            "PERSON_NAME",
+        ));
         let template = dice.pick(&["my last name is {}", "last name {}", "the surname is {} okay"]);
         lines.push(Line::of(template, &format!("{last} {}", voice::spell(last, " ")), "PERSON_NAME"));
     }
@@ -300,7 +411,6 @@ fn others(dice: &mut Dice) -> Vec<Line> {
 pub fn sets() -> Vec<Set> {
     let mut dice = Dice::new(20_261_122);
     let dice = &mut dice;
-    debug_assert_eq!(with_check("411111111111111", true), "4111111111111111");
     vec![
         ("tune-spoken-phones", phones(dice)),
         ("tune-spoken-cards", spoken_cards(dice)),
@@ -311,9 +421,47 @@ pub fn sets() -> Vec<Set> {
         ("tune-written-emails", written_emails(dice)),
         ("tune-others", others(dice)),
         ("tune-hostile", include_str!("tune_hostile.txt").lines().filter(|l| !l.is_empty()).map(Line::marked).collect()),
+        ("tune-splits", splits(dice)),
         ("tune-calls", calls(include_str!("tune_calls.txt"))),
         ("tune-talk", tune_talk::lines(dice)),
     ]
+}
+
+/// Values in two or three turns.
+fn splits(dice: &mut Dice) -> Vec<Line> {
+    let phone = Splits {
+        first: &["my number is {}", "it's {}", "yeah my phone is {}", "you can call me at {} uh"],
+        between: &["okay", "mhm go on", "Got it.", "yes?", "Okay, and the rest?"],
+        later: &["{}", "and then {}", "{} thanks", "uh {}", "then {}."],
+    };
+    let card = Splits { first: &["my card number is {}", "the card is {}", "okay visa {}"], ..phone };
+    let email = Splits { first: &["my email is {}", "it's {}", "send it to {}"], later: &["{}", "uh {}", "{} okay"], ..phone };
+    let mut lines = Vec::new();
+    for n in 0..60 {
+        let digits = dice.pattern("N##N######");
+        let cut = dice.pick(&[&[3, 6][..], &[6], &[3]]);
+        let parts = spoken_parts(dice, &digits, cut);
+        lines.extend(split_call(dice, &phone, format!("phone-{n}"), &parts, "PHONE_NUMBER", n % 2 == 0));
+        let number = with_check(&format!("4{}", dice.digits(14)), true);
+        let cut = dice.pick(&[&[4, 8][..], &[8], &[4, 12], &[12]]);
+        let parts = spoken_parts(dice, &number, cut);
+        lines.extend(split_call(dice, &card, format!("card-{n}"), &parts, "CREDIT_CARD", n % 2 == 0));
+        let local = format!("{} dot {}", dice.pick(FIRST), dice.pick(LAST));
+        let domain = format!("at {} dot com", dice.pick(&["example", "gmail", "acme", "yahoo"]));
+        lines.extend(split_call(dice, &email, format!("email-{n}"), &[local, domain], "EMAIL_ADDRESS", n % 2 == 0));
+    }
+    lines
+}
+
+fn spoken_parts(dice: &mut Dice, digits: &str, cuts: &[usize]) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for cut in cuts.iter().copied().chain([digits.len()]) {
+        let part = &digits[from..cut];
+        parts.push(if dice.chance(25) { part.to_owned() } else { voice::say(dice, &PLAIN, &[part]) });
+        from = cut;
+    }
+    parts
 }
 
 /// Conversations: an empty line ends one, `a:` and `c:` say who spoke.

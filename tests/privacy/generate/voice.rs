@@ -42,10 +42,11 @@ pub struct Habits {
 pub fn say(dice: &mut Dice, habits: &Habits, groups: &[&str]) -> String {
     let mut said: Vec<String> = Vec::new();
     for (n, group) in groups.iter().enumerate() {
-        if n > 0 && dice.chance(habits.comma) {
-            if let Some(last) = said.last_mut() {
-                last.push_str(dice.pick(habits.commas));
-            }
+        if n > 0
+            && dice.chance(habits.comma)
+            && let Some(last) = said.last_mut()
+        {
+            last.push_str(dice.pick(habits.commas));
         }
         if n > 0 && dice.chance(habits.filler) {
             said.push(dice.pick(habits.fillers).to_owned());
@@ -87,7 +88,7 @@ fn say_group(dice: &mut Dice, habits: &Habits, group: &str) -> Vec<String> {
             continue;
         }
         let left = digits.len() - at;
-        if paired && left >= 2 && digits[at] != 0 && (left % 2 == 0 || at == 0 && left == 3 && false || left % 2 == 0) {
+        if paired && left >= 2 && digits[at] != 0 && left.is_multiple_of(2) {
             said.push(pair(habits, digits[at], digits[at + 1]));
             at += 2;
             continue;
@@ -103,7 +104,11 @@ fn say_group(dice: &mut Dice, habits: &Habits, group: &str) -> Vec<String> {
                 "eight" => "ate",
                 _ => continue,
             };
-            if UNITS.contains(&said[n - 1].as_str()) && UNITS.contains(&said[n - 2].as_str()) && UNITS.contains(&said[n + 1].as_str()) && dice.chance(habits.slip) {
+            if UNITS.contains(&said[n - 1].as_str())
+                && UNITS.contains(&said[n - 2].as_str())
+                && UNITS.contains(&said[n + 1].as_str())
+                && dice.chance(habits.slip)
+            {
                 said[n] = slip.to_owned();
             }
         }

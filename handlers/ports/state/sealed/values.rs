@@ -6,16 +6,12 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::{SealedState, overtaken};
 use crate::error::{Error, Kind, Result};
 use crate::model::call::{CallChange, Effect, field};
 use crate::model::conversation::{AuthState, Entry, Loaded, REFUSED, TurnCommit, Words};
 use crate::model::ids::{CallId, UserId};
-use crate::model::legacy::LegacyCall;
 use crate::ports::state::keys::CallKey;
-use crate::ports::state::legacy::EXTRA;
 use crate::ports::state::{OutboxEntry, Pending};
 use crate::privacy::cipher::CallCipher;
 use crate::privacy::envelope::Place;
@@ -189,20 +185,6 @@ impl SealedState {
         Ok(sealed)
     }
 
-    pub(super) fn seal_legacy(&self, cipher: &CallCipher, legacy: &LegacyCall) -> Result<LegacyCall> {
-        let mut sealed = legacy.clone();
-        for entry in &mut sealed.entries {
-            *entry = self.seal_entry(cipher, entry)?;
-        }
-        for (name, value) in &mut sealed.context {
-            *value = self.seal_value(cipher, CallKey::Context, name, value)?;
-        }
-        let extra = Value::Object(std::mem::take(&mut sealed.extra)).to_string();
-        sealed.extra.insert(SEALED.to_owned(), Value::String(self.seal_value(cipher, CallKey::Turns, EXTRA, &extra)?));
-        sealed.key = Some(cipher.wrap().to_owned());
-        Ok(sealed)
-    }
-
     pub(super) async fn open_loaded(&self, call: &CallId, mut loaded: Loaded) -> Result<Loaded> {
         if let Some(auth) = loaded.auth.take() {
             loaded.auth = Some(self.open_auth(call, auth).await?);
@@ -233,4 +215,3 @@ fn words_field(rev: u32) -> String {
 fn is_sealed(value: &str) -> bool {
     value.starts_with("e1.")
 }
-

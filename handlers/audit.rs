@@ -1,0 +1,92 @@
+//! `rtvoice audit`: whether the audit log is as it was written.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use rtvoice::app::App;
+use rtvoice::config::Config;
+use rtvoice::error::{Error, Kind, Result};
+use rtvoice::ports::audit::{Actor, Note};
+use rtvoice::steps::audit::{self, Verified};
+use rtvoice::steps::breach::{self, SecurityEvent};
+use serde_json::json;
+
+/// Look at the audit log, in the documents that the settings name.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Find every edit, deletion, reordering and truncation of the audit log
+    #[command(after_help = "Reads the whole log; it may be written meanwhile. A finding opens an incident (see `rtvoice breach`).\n\
+                            Exit codes: 0 it is as it was written, 1 something is not or it could not be read, 2 wrong usage or setting.")]
+    Verify {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let Command::Verify { json } = arguments.command;
+    let config = match Config::from_env() {
+        Ok(config) if config.privacy => config,
+        Ok(_) => return super::wrong_setting("PRIVACY must be on: without it there is no audit log, for example PRIVACY=on"),
+        Err(e) => return super::wrong_setting(&e.to_string()),
+    };
+    super::log_to("error", super::LogTarget::Stderr);
+    match super::runtime().and_then(|runtime| runtime.block_on(verify(config))) {
+        Ok((verified, incident)) => {
+            print(&verified, incident.as_deref(), json);
+            if verified.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(e) if e.kind == Kind::Setting => super::wrong_setting(&e.detail),
+        Err(e) => {
+            eprintln!("rtvoice: {}", e.chain());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn verify(config: Config) -> Result<(Verified, Option<String>)> {
+    let app = App::new(config)?;
+    app.audit.acting_as(Actor::Cli);
+    let verified = audit::verify(&app).await?;
+    let outcome = if verified.findings.is_empty() { "ok" } else { "findings" };
+    app.audit.note(Note::new("audit.verify").store("documents").named("audit").count(verified.entries).outcome(outcome)).await?;
+    let mut incident = None;
+    if !verified.findings.is_empty() {
+        let facts = format!("rtvoice audit verify: {} findings", verified.findings.len());
+        incident = breach::reported(&app, SecurityEvent::AuditBreak, &facts).await.unwrap_or_else(|e: Error| {
+            eprintln!("rtvoice: the incident could not be opened: {}", e.chain());
+            None
+        });
+    }
+    app.audit.close().await?;
+    Ok((verified, incident))
+}
+
+fn print(verified: &Verified, incident: Option<&str>, json: bool) {
+    if json {
+        let mut body = json!(verified);
+        body["incident"] = json!(incident);
+        println!("{body}");
+        return;
+    }
+    for finding in &verified.findings {
+        println!("{finding}");
+    }
+    println!("{} streams with {} entries: {} findings", verified.streams, verified.entries, verified.findings.len());
+    if verified.expired > 0 {
+        println!("{} streams are at the end of their retention and were not checked", verified.expired);
+    }
+    if let Some(head) = &verified.head {
+        println!("newest head {head}");
+    }
+    if let Some(incident) = incident {
+        println!("incident {incident}");
+    }
+}

@@ -1,0 +1,179 @@
+//! Each class of value and of false alarm by examples that say what they are about.
+
+use rtvoice::privacy::detect::{Label, detect, mask};
+
+/// The text with its values masked.
+fn masked(text: &str) -> String {
+    mask(text, &detect(text))
+}
+
+#[track_caller]
+fn stays(texts: &[&str]) {
+    for text in texts {
+        assert_eq!(masked(text), *text);
+    }
+}
+
+#[track_caller]
+fn becomes(pairs: &[(&str, &str)]) {
+    for (text, expected) in pairs {
+        assert_eq!(masked(text), *expected, "{text}");
+    }
+}
+
+#[test]
+fn telephone_numbers_written_in_many_ways() {
+    for number in [
+        "+1 (425) 555-0123 x45",
+        "425.555.0123",
+        "00 44 20 7946 0958",
+        "020 7946 0958",
+        "+49 30 901820",
+        "(02) 9876 5432",
+        "06 12 34 56 78",
+        "090-1234-5678",
+        "4255550123",
+        "1-800-555-0199",
+        "+44 (0)20 7946 0958",
+        "+442079460958",
+        "011 44 20 7946 0958",
+    ] {
+        becomes(&[(&format!("call me at {number}."), "call me at [PHONE_NUMBER]."), (number, "[PHONE_NUMBER]")]);
+    }
+}
+
+#[test]
+fn telephone_numbers_as_they_are_said() {
+    for number in [
+        "four two five double five five oh one two three",
+        "four twenty five fifty five five oh one twenty three",
+        "plus one four two five five five five oh one two three",
+        "eight hundred five five five one two three four",
+        "four two five uh five five five um oh one two three",
+        "four two five no sorry five two five five five five oh one two three",
+        "4 2 5 five five five 0123",
+        "four two five, five five five, oh one two three",
+        "four two five five five five oh one two three extension twelve",
+        "four two five for five five oh one two three",
+    ] {
+        becomes(&[(&format!("my number is {number}"), "my number is [PHONE_NUMBER]"), (number, "[PHONE_NUMBER]")]);
+    }
+}
+
+#[test]
+fn cards_of_all_lengths_and_issuers() {
+    for number in
+        ["4111111111111111", "4222222222222", "378282246310005", "30569309025904", "2223003122003222", "213112345678909", "6759649826438453", "5018000000009"]
+    {
+        assert_eq!(masked(&format!("my card number is {number}")), "my card number is [CREDIT_CARD]");
+    }
+    becomes(&[
+        ("3782 822463 10005", "[CREDIT_CARD]"),
+        ("it's 5555-5555-5555-4444 okay", "it's [CREDIT_CARD] okay"),
+        ("forty-one eleven eleven eleven eleven eleven eleven eleven", "[CREDIT_CARD]"),
+        // Card length, offered as a card, a wrong check digit and no issuer.
+        ("my credit card is 1234567890123", "my credit card is [CREDIT_CARD]"),
+        ("visa 4111 1111 1111 1112", "visa [CREDIT_CARD]"),
+    ]);
+    let score = |text: &str| detect(text)[0].score;
+    assert!(score("visa 4111 1111 1111 1111") > score("visa 4111 1111 1111 1112"), "the check digit moves the score");
+}
+
+#[test]
+fn addresses_spoken_spelled_and_written() {
+    for address in [
+        "john dot smith at example dot com",
+        "j o h n dot smith at gmail dot com",
+        "jane underscore doe ninety two at yahoo dot co dot uk",
+        "b as in boy o b at g mail dot com",
+        "john.smith+tag@sub.example.co.uk",
+        "john dot smith@gmail.com",
+        "info at my dash company dot com",
+        "jsmith at gmail",
+    ] {
+        assert_eq!(masked(&format!("my email is {address}")), "my email is [EMAIL_ADDRESS]");
+    }
+    becomes(&[("go to www dot example dot com slash help", "go to [URL]"), ("see https://example.com/a?b=c.", "see [URL].")]);
+    becomes(&[
+        ("it is one ninety two dot one sixty eight dot one dot one", "it is [IP_ADDRESS]"),
+        ("ping fe80::1ff:fe23:4567:890a now", "ping [IP_ADDRESS] now"),
+    ]);
+}
+
+#[test]
+fn what_only_its_announcement_makes_a_value() {
+    becomes(&[
+        ("my ssn is 123-45-6789", "my ssn is [US_SSN]"),
+        ("my social is one two three four five six seven eight nine", "my social is [US_SSN]"),
+        ("iban DE89 3704 0044 0532 0130 00", "iban [IBAN_CODE]"),
+        ("g b two nine n w b k six oh one six one three three one nine two six eight one nine", "[IBAN_CODE]"),
+        ("i was born on march third nineteen eighty four", "i was born on [DATE_OF_BIRTH]"),
+        ("date of birth 03/14/1984", "date of birth [DATE_OF_BIRTH]"),
+        ("my pin is four two one one", "my pin is [PIN]"),
+        ("cvv 123", "cvv [PIN]"),
+        ("account number is 12345678", "account number is [ACCOUNT_NUMBER]"),
+        ("my name is anna smith and i live in boston", "my name is [PERSON_NAME] and i live in boston"),
+        ("last name smith s m i t h", "last name [PERSON_NAME]"),
+        ("My name is Anna, a n n a.", "My name is [PERSON_NAME]."),
+    ]);
+}
+
+#[test]
+fn numbers_that_are_nobodys_stay() {
+    stays(&[
+        "550e8400-e29b-41d4-a716-446655440000",
+        "my order number is 4255550123",
+        "confirmation number four two five five five five oh one two three",
+        "serial number SN-4255550123",
+        "the tracking number is 1 2 3 4 5 6 7 8 9 0 1 2",
+        "pi is 3.14159265358979",
+        "it cost $1,234,567.89 in 2019",
+        "flight ba two eight seven at nine thirty five from gate twenty two",
+        "room four twelve at 10:30 on 2024-01-15",
+        "version 1.2.3.4 and version one dot two dot three dot four",
+        "one two three testing one two three",
+        "one two three four five six seven eight nine ten",
+        "i have two dogs, three cats and twenty five fish",
+        "we were there in nineteen eighty four and in twenty twenty one",
+        "twenty three million four hundred fifty six thousand seven hundred eighty nine",
+    ]);
+}
+
+#[test]
+fn words_that_only_look_like_announcements_stay() {
+    stays(&[
+        "my name is on the account",
+        "my name is spelled wrong",
+        "the name is not correct",
+        "this is great thank you",
+        "my pin does not work",
+        "i changed my pin in 2019",
+        "my birthday is in march",
+        "call me back tomorrow",
+        "let's meet at noon at the office",
+        "i work at google",
+        "my account has 15000 dollars in it",
+    ]);
+}
+
+#[test]
+fn spans_and_masks() {
+    let text = "né à — call 425-555-0123 or jöhn@example.com";
+    let spans = detect(text);
+    assert_eq!(spans.iter().map(|s| s.label).collect::<Vec<_>>(), [Label::PhoneNumber, Label::EmailAddress]);
+    assert_eq!(mask(text, &spans), "né à — call [PHONE_NUMBER] or [EMAIL_ADDRESS]");
+    assert_eq!(masked("call [PHONE_NUMBER] or [PERSON_NAME] at [EMAIL_ADDRESS]"), "call [PHONE_NUMBER] or [PERSON_NAME] at [EMAIL_ADDRESS]");
+    assert_eq!(mask("short", &[rtvoice::privacy::detect::Span { start: 2, end: 90, label: Label::Pin, score: 1.0 }]), "short");
+}
+
+#[test]
+fn a_long_text_is_read_piece_by_piece() {
+    let talk = "we talked about the weather and the garden for a while. ";
+    let mut text = String::new();
+    for _ in 0..400 {
+        text.push_str(&talk.repeat(20));
+        text.push_str("my number is 425-555-0123. ");
+    }
+    assert_eq!(detect(&text).len(), 400);
+    assert_eq!(detect(&"one ".repeat(200_000)).len(), 0);
+}
