@@ -6,11 +6,13 @@ use clap::{Parser, Subcommand};
 use rtvoice::error::{Error, Result};
 
 mod audit;
+mod bench;
 mod breach;
 mod erase;
 mod keys;
 mod local;
 mod migrate;
+mod parked;
 mod pii;
 mod serve;
 mod transcript;
@@ -35,6 +37,9 @@ enum Command {
     Demo(local::DemoArguments),
     /// Take over calls from the legacy layouts in Redis
     Migrate(rtvoice::ops::migrate::MigrateArgs),
+    /// Measure what things cost
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Verify the audit log
     Audit(audit::Arguments),
     /// Carry a personal data breach through its states
@@ -46,6 +51,8 @@ enum Command {
     EraseUser(erase::Arguments),
     /// Rotate keys, count them, or seal anew what older ones sealed
     Keys(rtvoice::ops::keys::KeysArgs),
+    /// Print a parked message or event
+    Parked(rtvoice::ops::parked::ParkedArgs),
     /// Print an archived call
     Transcript(transcript::Arguments),
 }
@@ -66,6 +73,8 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => local::dev(&arguments),
         Command::Demo(arguments) => local::demo(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),
+        Command::Bench(command) => bench::run(&command),
+        Command::Parked(arguments) => parked::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Breach(arguments) => breach::run(arguments),
         Command::Pii(command) => pii::run(&command),

@@ -5,6 +5,8 @@
 //! same answer. What is kept, sent and told to the agent is masked; a value that the caller has split over turns revises the
 //! earlier ones. With the state store away the turn runs without context and is answered once the queue has it.
 
+use std::borrow::Cow;
+
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -19,8 +21,7 @@ use crate::model::conversation::{Committed, ContextPatch, ConversationManager, E
 use crate::model::ids::{CallId, TurnId};
 use crate::model::phrase::{AudioFormat, check_language};
 use crate::model::stages::StageTimes;
-use crate::ports::replies::{FALLBACK, Prompt};
-use crate::ports::state::sealed::REFUSED;
+use crate::ports::replies::{FALLBACK, Prompt, Reply};
 use crate::steps::masking::{self, Heard};
 use crate::steps::speech::{Found, MAX_AUDIO};
 use crate::steps::{events, outbox, profile, speech};
@@ -98,7 +99,7 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
         Err(e) => return Err(e),
     };
     if let Some(loaded) = &loaded {
-        if let Some((seq, entry)) = loaded.saved.as_ref().filter(|(_, entry)| entry.source.as_deref() != Some(REFUSED)) {
+        if let Some((seq, entry)) = loaded.saved.as_ref().filter(|(_, entry)| !entry.is_refused()) {
             let outcome = Outcome { seq: Some(*seq), entry: entry.clone(), degraded: false, replayed: true };
             return answer(&app, &turn, outcome, &mut stages).await;
         }
@@ -111,15 +112,15 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
     let conversation = ConversationManager::load(turn.call.clone(), loaded.unwrap_or_default());
     let heard = hear(&app, conversation.window(), &turn.text);
     let began = Instant::now();
-    let (text, source) = reply(&app, &turn, &heard.text, &conversation).await;
+    let reply = reply(&app, &turn, &heard, &conversation).await;
     stages.reply_ms = millis(began);
-    let entry = entry(&app, &turn, &heard, &conversation, text, source);
     if degraded {
+        let entry = entry(&app, &turn, &heard, &conversation, &reply);
         return degrade(&app, &turn, entry, &mut stages).await;
     }
 
     let began = Instant::now();
-    let (committed, revisions) = commit(&app, &turn, conversation, heard, &entry).await?;
+    let Tried { committed, entry, revisions } = commit(&app, &turn, conversation, heard, &reply).await?;
     stages.commit_ms = millis(began);
     match committed {
         Ok(Committed::New(seq)) => {
@@ -137,7 +138,7 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
             response
         }
         // What was kept of the answer is not what was kept: nobody can say it again.
-        Ok(Committed::Known(_, known)) if known.source.as_deref() == Some(REFUSED) => degrade(&app, &turn, entry, &mut stages).await,
+        Ok(Committed::Known(_, known)) if known.is_refused() => degrade(&app, &turn, entry, &mut stages).await,
         Ok(Committed::Known(seq, entry)) => answer(&app, &turn, Outcome { seq: Some(seq), entry, degraded: false, replayed: true }, &mut stages).await,
         Ok(Committed::Ended) => Err(call_ended()),
         Ok(Committed::Rekey | Committed::Stale) => degrade(&app, &turn, entry, &mut stages).await,
@@ -168,16 +169,20 @@ fn hear(app: &App, window: &Window, text: &str) -> Heard {
     Heard { text: text.to_owned(), found: Vec::new(), revisions: Vec::new() }
 }
 
-/// Commits the turn; again where another turn has revised the same earlier ones meanwhile. With what was revised.
-async fn commit(
-    app: &App,
-    turn: &Turn,
-    mut conversation: ConversationManager,
-    mut heard: Heard,
-    entry: &Entry,
-) -> Result<(Result<Committed>, Vec<(u64, Entry)>)> {
+/// What came of committing a turn.
+struct Tried {
+    committed: Result<Committed>,
+    /// The entry as it was committed at last: what was said meanwhile may have shown more in it.
+    entry: Entry,
+    /// What it revised.
+    revisions: Vec<(u64, Entry)>,
+}
+
+/// Commits the turn; again where another turn has revised the same earlier ones meanwhile.
+async fn commit(app: &App, turn: &Turn, mut conversation: ConversationManager, mut heard: Heard, reply: &Reply) -> Result<Tried> {
     let mut tries = 0;
     loop {
+        let entry = entry(app, turn, &heard, &conversation, reply);
         let revisions = heard.revisions.clone();
         conversation.update_context(turn.patch.clone());
         conversation.revise(heard.revisions);
@@ -189,56 +194,56 @@ async fn commit(
                 conversation = ConversationManager::load(turn.call.clone(), app.state.load(&turn.call, &turn.id).await?);
                 heard = hear(app, conversation.window(), &turn.text);
             }
-            committed => return Ok((committed, revisions)),
+            committed => return Ok(Tried { committed, entry, revisions }),
         }
     }
 }
 
 /// The reply and who gave it; the fallback line where none can be had. The agent is told detected values only where the
 /// settings allow it.
-async fn reply(app: &App, turn: &Turn, masked: &str, conversation: &ConversationManager) -> (String, &'static str) {
+async fn reply(app: &App, turn: &Turn, heard: &Heard, conversation: &ConversationManager) -> Reply {
     let sees = app.config.reply_sees_pii || !app.config.privacy;
     let mut auth = conversation.auth().and_then(|auth| serde_json::to_value(auth).ok());
     let mut profile = conversation.profile();
+    let mut history = Cow::Borrowed(conversation.history());
     if !sees {
         auth = auth.map(|mut auth| {
             auth["subject"] = Value::Null;
             auth
         });
         profile.iter_mut().for_each(masking::masked_json);
+        heard.revise(conversation.window(), &mut history);
     }
-    let text = if sees { &turn.text } else { masked };
-    let prompt = Prompt { text, language: turn.language.as_deref(), history: conversation.history(), auth: auth.as_ref(), profile: profile.as_ref() };
-    match app.replies.reply(prompt).await {
-        Ok(reply) => (reply.text, reply.source),
-        Err(e) => {
-            tracing::warn!(error = e.chain(), "no reply could be had: the fallback line is spoken");
-            (FALLBACK.to_owned(), "fallback")
-        }
-    }
+    let text = if sees { &turn.text } else { &heard.text };
+    let prompt = Prompt { text, language: turn.language.as_deref(), history: &history, auth: auth.as_ref(), profile: profile.as_ref() };
+    app.replies.reply(prompt).await.unwrap_or_else(|e| {
+        tracing::warn!(error = e.chain(), "no reply could be had: the fallback line is spoken");
+        Reply { text: FALLBACK.to_owned(), source: "fallback" }
+    })
 }
 
-fn entry(app: &App, turn: &Turn, heard: &Heard, conversation: &ConversationManager, reply: String, source: &str) -> Entry {
+fn entry(app: &App, turn: &Turn, heard: &Heard, conversation: &ConversationManager, reply: &Reply) -> Entry {
     // A debug build may be told not to deduplicate, to show that the demo notices.
     let turn_id = if app.config.deduplicate { turn.id.to_string() } else { format!("{}-{}", turn.id, &app.clock.new_id()[..8]) };
-    let assistant = if app.config.privacy { masking::masked(&reply) } else { reply.clone() };
-    let private = app.config.privacy && (assistant != reply || quotes(conversation, &reply));
+    let assistant = if app.config.privacy { masking::masked(&reply.text) } else { reply.text.clone() };
+    let private = app.config.privacy && (assistant != reply.text || quotes(turn, conversation, &reply.text));
     let said = (app.config.store_pii == StorePii::Encrypted && heard.text != turn.text).then(|| turn.text.clone());
-    let spoken = (assistant != reply).then_some(reply);
+    let spoken = (assistant != reply.text).then(|| reply.text.clone());
     Entry {
         turn_id,
         at: app.clock.now(),
         words: Words { user: Some(heard.text.clone()), assistant: Some(assistant), said, spoken, private },
-        source: Some(source.to_owned()),
+        source: Some(reply.source.to_owned()),
         language: turn.language.clone(),
         confidence: turn.confidence,
         ..Entry::default()
     }
 }
 
-/// Whether a reply repeats something of the caller's profile or context.
-fn quotes(conversation: &ConversationManager, reply: &str) -> bool {
-    conversation.context().values().any(|json| serde_json::from_str(json).is_ok_and(|value| masking::quotes(reply, &value)))
+/// Whether a reply repeats something of the caller's profile or context, what this turn adds to it included.
+fn quotes(turn: &Turn, conversation: &ConversationManager, reply: &str) -> bool {
+    let added = turn.patch.set.iter().map(|(_, json)| json);
+    conversation.context().values().chain(added).any(|json| serde_json::from_str(json).is_ok_and(|value| masking::quotes(reply, &value)))
 }
 
 /// Without the state store: answered only once the queue has the turn.

@@ -18,6 +18,7 @@ use crate::model::phrase::hex;
 use crate::model::time::Timestamp;
 use crate::model::transcript::TranscriptMessage;
 use crate::ports::documents::{Condition, Container};
+use crate::steps::masking::masked;
 use crate::steps::parking;
 
 /// Name of the trigger's binding.
@@ -60,6 +61,8 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
     let hash = hex(&hasher.finalize());
     let (body, encoding) = kept(&payload.bytes);
     let readable = TranscriptMessage::parse(&payload.bytes);
+    // What a broker or a sender wrote there may quote the message.
+    let remark = |name: &str| envelope.application_property(name).map(|text| masked(&text.chars().take(PROPERTY_CHARS).collect::<String>()));
     let call = readable.as_ref().ok().map(TranscriptMessage::call);
     let parked = patiently(|| async {
         // A plain hash of what somebody said could be guessed.
@@ -76,8 +79,8 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
         "parkedAt": now,
         "enqueuedAt": enqueued,
         "messageId": message_id,
-        "reason": envelope.application_property("DeadLetterReason").map(|text| text.chars().take(PROPERTY_CHARS).collect::<String>()),
-        "description": envelope.application_property("DeadLetterErrorDescription").map(|text| text.chars().take(PROPERTY_CHARS).collect::<String>()),
+        "reason": remark("DeadLetterReason"),
+        "description": remark("DeadLetterErrorDescription"),
         "callConnectionId": call,
         "readable": readable.is_ok(),
         "encoding": encoding,

@@ -58,6 +58,10 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
 /// Whether a later try may succeed. What is neither the message's fault nor a store's absence (a container that is being
 /// restored, an answer that nobody expected) is tried for about an hour before it counts as a failure.
 fn may_pass(error: &Error, message: &TranscriptMessage) -> bool {
+    // No wait makes it what was sealed. The state has the turn still, and the archive takes it from there.
+    if error.kind == Kind::Tampered {
+        return false;
+    }
     match error.kind.row().disposition {
         Disposition::Retry => true,
         Disposition::Fail => message.deferrals() < FAILURES,

@@ -15,12 +15,14 @@ pub struct Union {
 }
 
 impl Union {
-    /// Adds a turn. Of two with one id the higher revision stays; of the same revision the one that was committed
-    /// (it has a number); of two such the first. True where the union changed.
+    /// Adds a turn. One whose words are there stays over one whose words were refused; else of two with one id the higher
+    /// revision; of the same revision the one that was committed (it has a number); of two such the first. True where the
+    /// union changed.
     pub fn add(&mut self, turn: ArchivedTurn) -> bool {
         let id = turn.entry.turn_id.clone();
+        let rank = |turn: &ArchivedTurn| (!turn.entry.is_refused(), turn.rev, turn.seq.is_some());
         match self.turns.get(&id) {
-            Some(kept) if (kept.rev, kept.seq.is_some()) >= (turn.rev, turn.seq.is_some()) => false,
+            Some(kept) if rank(kept) >= rank(&turn) => false,
             kept => {
                 // A revision that was sent without its number keeps the number that the turn has.
                 let seq = turn.seq.or_else(|| kept.and_then(|k| k.seq));

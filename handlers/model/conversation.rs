@@ -40,6 +40,16 @@ pub struct Entry {
     pub confidence: Option<f64>,
 }
 
+/// `source` of an entry whose words were refused.
+pub const REFUSED: &str = "refused";
+
+impl Entry {
+    /// True where the words are not what was sealed for this turn, and were left out.
+    pub fn is_refused(&self) -> bool {
+        self.source.as_deref() == Some(REFUSED)
+    }
+}
+
 /// The words of a turn: what is sealed wherever a turn rests.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,6 +1,8 @@
 //! Operators' commands.
 
+pub mod bench;
 pub mod keys;
 pub mod migrate;
+pub mod parked;
 pub mod pii;
 pub mod scan;

@@ -45,6 +45,8 @@ impl Embedded {
         let prepared = connection.busy_handler(Some(wait)).and_then(|()| connection.pragma_update(None, "journal_mode", "WAL"));
         let prepared = prepared.and_then(|()| {
             connection.pragma_update(None, "synchronous", "FULL")?;
+            // What was deleted is overwritten, not left in free pages.
+            connection.pragma_update(None, "secure_delete", true)?;
             connection.pragma_update(None, "foreign_keys", true)
         });
         prepared.map_err(|e| failed(&e))?;

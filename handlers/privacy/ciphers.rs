@@ -61,7 +61,8 @@ impl Ciphers {
     pub async fn current(&self, call: &CallId) -> Result<Arc<CallCipher>> {
         if let Some(wrap) = self.wraps.get(call).await {
             match self.vault.call(call, &wrap).await {
-                Err(e) if e.kind == Kind::Erased => self.forget(call).await,
+                // Of a refused wrap the state store knows, and has it replaced.
+                Err(e) if matches!(e.kind, Kind::Erased | Kind::Tampered) => self.forget(call).await,
                 result => return result,
             }
         }
@@ -70,9 +71,11 @@ impl Ciphers {
         Ok(cipher)
     }
 
-    /// Remembers the wrap that a call's session names; it is unwrapped when it is needed.
+    /// Remembers the wrap that a call's session names, unless one is remembered; it is unwrapped when it is needed.
     pub async fn note(&self, call: &CallId, wrap: &str) {
-        self.wraps.insert(call.clone(), wrap.to_owned()).await;
+        if self.wraps.get(call).await.is_none() {
+            self.wraps.insert(call.clone(), wrap.to_owned()).await;
+        }
     }
 
     /// The wrap that is remembered of a call.

@@ -42,7 +42,7 @@ impl Refusals {
     }
 
     /// Notes a refusal: `Tampered`.
-    pub(super) fn refuse(&self, store: &'static str, field: &str, subject: &str) -> Error {
+    pub fn refuse(&self, store: &'static str, field: &str, subject: &str) -> Error {
         tracing::error!(security_event = "envelope_refused", store, field, "a sealed value was refused");
         self.count.fetch_add(1, Ordering::Relaxed);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,7 +15,7 @@ use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
 use crate::model::transcript::{ArchivedTurn, EndedMessage, HEADER_ID, Header, INLINE_BYTES, LegacyPage, PageDocument, TURN_PREFIX, turn_document};
 use crate::ports::documents::{Condition, Container, Document, Put};
-use crate::steps::profile;
+use crate::steps::{masking, profile};
 
 mod seals;
 
@@ -89,6 +89,11 @@ pub async fn merge(app: &App, call: &CallId, wanted: &[ArchivedTurn], facts: &Fa
         }
         for (turn, _) in &loose {
             changed |= union.add(turn.clone());
+        }
+        if app.config.privacy {
+            for turn in masking::overheard(&union.in_order(), app.config.store_pii) {
+                changed |= union.add(turn);
+            }
         }
         let mut header = head(call, before.as_ref().map(|a| &a.header), facts, &union, app.clock.now());
         if header.subject.is_none() {

@@ -3,12 +3,15 @@
 //! A value that the caller splits over turns shows with its last part only: the entries that hold the earlier parts are then
 //! revised. Pure; the detector is `privacy::detect`.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::config::StorePii;
 use crate::model::conversation::{Entry, Window, Words};
-use crate::ports::state::sealed::REFUSED;
-use crate::privacy::detect::{Role, Said, Span, detect, detect_across, mask};
+use crate::model::transcript::ArchivedTurn;
+use crate::privacy::detect::{Role, Said, Span, detect, detect_across, mask, may_continue};
 
 /// Earlier turns that a value may reach back over.
 const REACH: usize = 4;
@@ -28,6 +31,17 @@ pub struct Heard {
     pub revisions: Vec<(u64, Entry)>,
 }
 
+impl Heard {
+    /// The history as it stands once the revisions are made.
+    pub fn revise(&self, window: &Window, history: &mut Cow<'_, [Entry]>) {
+        for (seq, revised) in &self.revisions {
+            if let Some(place) = window.seqs.iter().position(|number| number == seq) {
+                history.to_mut()[place].clone_from(revised);
+            }
+        }
+    }
+}
+
 /// Masks what a caller says now, and what it shows of earlier turns.
 pub fn hear(window: &Window, text: &str, store: StorePii) -> Heard {
     let from = window.entries.len().saturating_sub(REACH);
@@ -40,33 +54,69 @@ pub fn hear(window: &Window, text: &str, store: StorePii) -> Heard {
     said.push(Said { role: Role::Caller, text });
     let mut spans = detect_across(&said);
     let found = spans.pop().unwrap_or_default();
-    let mut revisions: Vec<(u64, Entry)> = spans
-        .chunks(2)
-        .zip(recent)
-        .zip(&window.seqs[from..])
-        .filter(|((spans, entry), _)| entry.source.as_deref() != Some(REFUSED) && spans.iter().any(|spans| !spans.is_empty()))
-        .map(|((spans, entry), seq)| (*seq, revised(entry, &spans[0], spans.get(1).map_or(&[], Vec::as_slice), store)))
-        .collect();
+    let mut revisions: Vec<(u64, Entry)> =
+        spans.chunks(2).zip(recent).zip(&window.seqs[from..]).filter_map(|((spans, entry), seq)| Some((*seq, revision(entry, spans, store)?))).collect();
     let surplus = revisions.len().saturating_sub(REVISED);
     revisions.drain(..surplus);
     Heard { text: mask(text, &found), found, revisions }
 }
 
-fn revised(entry: &Entry, user: &[Span], assistant: &[Span], store: StorePii) -> Entry {
+/// What no turn could mask by itself, masked now that all are there: values split over turns that were taken at the same time,
+/// or without the state store. In: all turns in order. Out: those that hold such parts, as their next revision.
+pub fn overheard(turns: &[&ArchivedTurn], store: StorePii) -> Vec<ArchivedTurn> {
+    let words = |turn: &ArchivedTurn| turn.entry.words.user.clone().unwrap_or_default();
+    let texts: Vec<String> = turns.iter().map(|turn| words(turn)).collect();
+    let open: Vec<bool> = texts.iter().map(|text| may_continue(text, &detect(text))).collect();
+    let mut revised: BTreeMap<usize, Entry> = BTreeMap::new();
+    for newest in 0..turns.len() {
+        let from = newest.saturating_sub(REACH);
+        if !turns[newest].degraded && !open[from..newest].contains(&true) {
+            continue;
+        }
+        let entries: Vec<&Entry> = (from..=newest).map(|n| revised.get(&n).unwrap_or(&turns[n].entry)).collect();
+        let said: Vec<Said<'_>> = entries
+            .iter()
+            .flat_map(|entry| {
+                [
+                    Said { role: Role::Caller, text: entry.words.user.as_deref().unwrap_or_default() },
+                    Said { role: Role::Agent, text: entry.words.assistant.as_deref().unwrap_or_default() },
+                ]
+            })
+            .collect();
+        let spans = detect_across(&said[..said.len() - 1]);
+        let found: Vec<(usize, Entry)> = (from..=newest)
+            .zip(spans.chunks(2))
+            .filter_map(|(n, spans)| Some((n, revision(revised.get(&n).unwrap_or(&turns[n].entry), spans, store)?)))
+            .collect();
+        revised.extend(found);
+    }
+    let turn = |(n, entry): (usize, Entry)| ArchivedTurn { rev: turns[n].rev + 1, entry: Entry { rev: turns[n].rev + 1, ..entry }, ..turns[n].clone() };
+    revised.into_iter().map(turn).collect()
+}
+
+/// The next revision of an entry, given what was found in what the caller said and in what was answered; none where that is
+/// masked already.
+fn revision(entry: &Entry, spans: &[Vec<Span>], store: StorePii) -> Option<Entry> {
+    let (user, assistant) = (spans.first().map_or(&[][..], Vec::as_slice), spans.get(1).map_or(&[][..], Vec::as_slice));
     let masked = |text: &Option<String>, spans: &[Span]| text.as_ref().map(|text| mask(text, spans));
-    let kept = |original: &Option<String>, text: &Option<String>, spans: &[Span]| match store {
-        StorePii::Encrypted if !spans.is_empty() => original.clone().or_else(|| text.clone()),
-        StorePii::Masked if !spans.is_empty() => None,
+    let (said, answered) = (masked(&entry.words.user, user), masked(&entry.words.assistant, assistant));
+    let (user, assistant) = (said != entry.words.user, answered != entry.words.assistant);
+    if entry.is_refused() || !(user || assistant) {
+        return None;
+    }
+    let kept = |original: &Option<String>, text: &Option<String>, changed: bool| match store {
+        StorePii::Encrypted if changed => original.clone().or_else(|| text.clone()),
+        StorePii::Masked if changed => None,
         _ => original.clone(),
     };
     let words = Words {
-        user: masked(&entry.words.user, user),
-        assistant: masked(&entry.words.assistant, assistant),
         said: kept(&entry.words.said, &entry.words.user, user),
         spoken: kept(&entry.words.spoken, &entry.words.assistant, assistant),
-        private: entry.words.private || !assistant.is_empty(),
+        user: said,
+        assistant: answered,
+        private: entry.words.private || assistant,
     };
-    Entry { rev: entry.rev + 1, words, ..entry.clone() }
+    Some(Entry { rev: entry.rev + 1, words, ..entry.clone() })
 }
 
 /// Masks what the agent answers.
@@ -74,14 +124,37 @@ pub fn masked(text: &str) -> String {
     mask(text, &detect(text))
 }
 
-/// The same of every text in a JSON value.
+/// The same of every text and number in a JSON value. The name of a field counts as what was asked for.
 pub fn masked_json(value: &mut Value) {
+    masked_field("", value);
+}
+
+fn masked_field(name: &str, value: &mut Value) {
     match value {
-        Value::String(text) => *text = masked(text),
-        Value::Array(items) => items.iter_mut().for_each(masked_json),
-        Value::Object(fields) => fields.values_mut().for_each(masked_json),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::String(text) => *text = masked_as(name, text),
+        Value::Number(number) => {
+            let text = number.to_string();
+            let masked = masked_as(name, &text);
+            if masked != text {
+                *value = masked.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| masked_field(name, item)),
+        Value::Object(fields) => fields.iter_mut().for_each(|(name, field)| masked_field(name, field)),
+        Value::Null | Value::Bool(_) => {}
     }
+}
+
+/// A text that stands under this name, masked: by itself, and as an answer to a question for what the name says.
+fn masked_as(name: &str, text: &str) -> String {
+    let alone = masked(text);
+    if name.is_empty() || alone != text {
+        return alone;
+    }
+    let words: String = name.chars().flat_map(|c| if c.is_uppercase() { vec![' ', c] } else { vec![if c.is_alphanumeric() { c } else { ' ' }] }).collect();
+    let before = format!("my {} is ", words.trim().to_lowercase());
+    let answer = format!("{before}{text}");
+    masked(&answer).strip_prefix(&before).map_or(alone, str::to_owned)
 }
 
 /// Whether a reply repeats a text out of this JSON value.

@@ -77,7 +77,9 @@ async fn sealed(app: &App, message: &TranscriptMessage) -> Result<TranscriptMess
 /// was sealed for this turn.
 pub async fn opened(app: &App, message: TranscriptMessage) -> Result<TranscriptMessage> {
     let TranscriptMessage::Turn(mut turn) = message else { return Ok(message) };
-    if let (Some(wrap), Some(sealed)) = (turn.key.take(), turn.transcript.take()) {
+    if let Some(sealed) = turn.transcript.take() {
+        // A wrap that was taken away is refused like a wrong one.
+        let wrap = turn.key.take().unwrap_or_default();
         let cipher = app.vault.call(&turn.call_connection_id, &wrap).await?;
         let field = words_field(turn.rev);
         let words = cipher.open_text(&Place::message(&app.config.transcript_queue, &turn.entry.turn_id, &field), &sealed)?;

@@ -11,14 +11,15 @@ use crate::privacy::envelope::Place;
 /// Most bytes of an event that are kept.
 const KEPT: usize = 256 * 1024;
 
-/// Stands for the call where nobody knows which one a parked body is about.
-const NOBODY: &str = "unknown";
+/// Stands, with the day behind it, for the call where nobody knows which one a parked body is about: a key of the day ends
+/// after what it seals, one for all days would end before.
+const NOBODY: &str = "parked-";
 
 /// The body of a parked document, sealed, with the token that it is sealed for: its call's, so that it goes with the call's key.
 pub async fn sealed(app: &App, id: &str, call: Option<&CallId>, body: &str) -> Result<(UserToken, String)> {
     let subject = match call {
         Some(call) => app.vault.call_token(call).await?,
-        None => app.vault.call_token(&CallId::parse(NOBODY)?).await?,
+        None => app.vault.call_token(&CallId::parse(format!("{NOBODY}{}", app.clock.now().day()))?).await?,
     };
     let sealed = app.vault.seal(&subject, &Place::document(Container::DeadLetters.name(), id, "/body"), body.as_bytes()).await?;
     Ok((subject, sealed))

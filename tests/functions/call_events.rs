@@ -111,7 +111,7 @@ async fn the_latest_report_of_participants_counts() {
 #[tokio::test]
 async fn the_profile_of_the_first_phone_participant_reaches_the_reply() {
     let app = Rtvoice::start();
-    app.patch(&app.user_path("tel-14255550123").await, &json!({"preferences": {"name": "Ada"}, "language": "de-DE"})).await.ok();
+    app.patch(&app.user_path("tel-14255550123").await, &json!({"preferences": {"tone": "formal"}, "language": "de-DE"})).await.ok();
     app.event("CallConnected", "call-1", "e1").await.ok();
     app.turn("call-1", "t1", "hello").await.ok();
     assert_eq!(app.agent.prompts()[0]["profile"], Value::Null, "until a user is known no profile is read");
@@ -119,14 +119,14 @@ async fn the_profile_of_the_first_phone_participant_reaches_the_reply() {
     app.quiesce().await;
     app.turn("call-1", "t2", "hello").await.ok();
     let profile = app.agent.prompts()[0]["profile"].clone();
-    assert_eq!((&profile["preferences"]["name"], &profile["language"]), (&json!("Ada"), &json!("de-DE")));
+    assert_eq!((&profile["preferences"]["tone"], &profile["language"]), (&json!("formal"), &json!("de-DE")));
     app.finish().await;
 }
 
 #[tokio::test]
 async fn an_event_that_comes_again_brings_the_profile_that_the_first_delivery_did_not() {
     let app = Rtvoice::start();
-    app.patch(&app.user_path("tel-14255550123").await, &json!({"preferences": {"name": "Ada"}})).await.ok();
+    app.patch(&app.user_path("tel-14255550123").await, &json!({"preferences": {"tone": "formal"}})).await.ok();
     let event = json!([app.cloud_event("ParticipantsUpdated", "call-1", "p1", participants(1, &["4:+14255550123"]))]);
     // As if the handler had been killed between the event and the profile.
     app.state.fail_in("attach_profile", Fault::Away);
@@ -140,21 +140,21 @@ async fn an_event_that_comes_again_brings_the_profile_that_the_first_delivery_di
     }
     assert_eq!(app.state.calls().iter().filter(|call| **call == "attach_profile").count(), 1, "once it is there it stays");
     app.turn("call-1", "t1", "hello").await.ok();
-    assert_eq!(app.agent.prompts()[0]["profile"]["preferences"]["name"], "Ada");
+    assert_eq!(app.agent.prompts()[0]["profile"]["preferences"]["tone"], "formal");
     app.finish().await;
 }
 
 #[tokio::test]
 async fn the_user_of_the_context_goes_before_the_phone() {
     let app = Rtvoice::start();
-    app.patch(&app.user_path("customer-7").await, &json!({"preferences": {"name": "Grace"}})).await.ok();
+    app.patch(&app.user_path("customer-7").await, &json!({"preferences": {"tone": "casual"}})).await.ok();
     app.event("CallConnected", "call-1", "e1").await.ok();
     app.post("/api/calls/call-1/turns", &json!({"turnId": "t1", "text": "it is me", "context": {"user_id": "customer-7"}})).await.ok();
     app.post(EVENTS, &json!([app.cloud_event("ParticipantsUpdated", "call-1", "p1", participants(1, &["4:+14255550123"]))])).await.ok();
     app.quiesce().await;
     app.agent.prompts();
     app.turn("call-1", "t2", "hello").await.ok();
-    assert_eq!(app.agent.prompts()[0]["profile"]["preferences"]["name"], "Grace");
+    assert_eq!(app.agent.prompts()[0]["profile"]["preferences"]["tone"], "casual");
     app.event("CallDisconnected", "call-1", "e2").await.ok();
     app.deliver_queue().await;
     assert_eq!(app.archive("call-1").await.unwrap().header.user, Some(app.token("customer-7").await));

@@ -95,17 +95,17 @@ async fn a_patch_refreshes_the_cached_copy() {
     let app = Rtvoice::start();
     let user = format!("/api/users/{}", app.token("customer-7").await);
     let greet = |turn: &'static str| json!({"turnId": turn, "text": "hello", "context": {"user_id": "customer-7"}});
-    app.patch(&user, &json!({"preferences": {"name": "Ada"}})).await.ok();
+    app.patch(&user, &json!({"preferences": {"tone": "formal"}})).await.ok();
     app.post("/api/calls/call-1/turns", &greet("t1")).await.ok();
     app.quiesce().await;
-    app.patch(&user, &json!({"preferences": {"name": "Grace"}})).await.ok();
+    app.patch(&user, &json!({"preferences": {"tone": "casual"}})).await.ok();
     app.documents.fail(Fault::Away);
     app.post("/api/calls/call-2/turns", &greet("t1")).await.ok();
     app.quiesce().await;
     app.documents.heal();
     app.agent.prompts();
     app.turn("call-2", "t2", "who am I").await.ok();
-    assert_eq!(app.agent.prompts()[0]["profile"]["preferences"]["name"], "Grace", "from the copy: the record was away");
+    assert_eq!(app.agent.prompts()[0]["profile"]["preferences"]["tone"], "casual", "from the copy: the record was away");
     app.finish().await;
 }
 

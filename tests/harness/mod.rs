@@ -12,6 +12,7 @@ pub mod process;
 pub mod proxy;
 pub mod pump;
 pub mod redis;
+pub mod residue;
 pub mod service_bus;
 pub mod speech;
 pub mod stack;

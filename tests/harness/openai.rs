@@ -46,6 +46,18 @@ pub fn start(credential: Credential) -> StandIn<Fault> {
     })
 }
 
+/// Starts one that repeats what it was told last.
+pub fn echoing(credential: Credential) -> StandIn<Fault> {
+    StandIn::start(move |seen| match check(seen, &credential) {
+        Ok(()) => {
+            let body: Value = serde_json::from_slice(&seen.body).expect("checked");
+            let told = body["messages"].as_array().and_then(|messages| messages.last()?["content"].as_str()).unwrap_or_default();
+            Verdict::Right(completion(&json!({"role": "assistant", "content": format!("You said: {told}")}), "stop"), fail)
+        }
+        Err((status, complaint)) => Verdict::Wrong(complaint.clone(), error(status, "invalid_request_error", &complaint)),
+    })
+}
+
 fn check(seen: &Seen, credential: &Credential) -> Result<(), (u16, String)> {
     let wrong = |status: u16, sound: bool, what: &str| if sound { Ok(()) } else { Err((status, what.to_owned())) };
     let path: Vec<&str> = seen.uri.path().split('/').collect();

@@ -145,6 +145,11 @@ impl RedisServer {
         self.folder.path().join("ca.pem")
     }
 
+    /// Where its files lie.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port

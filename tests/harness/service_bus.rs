@@ -125,6 +125,11 @@ impl ServiceBus {
         self.record().accepted.clone()
     }
 
+    /// What came in with an id that was known, in order.
+    pub fn dropped(&self) -> Vec<Accepted> {
+        self.record().duplicates.clone()
+    }
+
     /// How many messages were dropped because their id was known.
     pub fn duplicates(&self) -> usize {
         self.record().duplicates.len()

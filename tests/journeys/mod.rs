@@ -2,13 +2,18 @@
 
 mod archiving;
 mod away;
+mod bench;
 mod copies;
 mod deadlines;
 mod instances;
 mod killed;
+mod leaks;
 mod log;
 mod permutations;
 mod poison;
 mod redis_modes;
+mod rotated;
+mod split;
+mod tampered;
 mod whole_call;
 mod wire;

@@ -72,7 +72,17 @@ async fn is_parked_on_the_embedded_queue() {
     call.said("after-poison", "still here").await;
     call.disconnect().await;
     assert!(call.archived(1).await.header.complete, "the lane goes on");
-    check(&parked(handler.app(), &handler, bodies.len()).await, &bodies);
+    let documents = parked(handler.app(), &handler, bodies.len()).await;
+    check(&documents, &bodies);
+    let config = &handler.app().config;
+    let print = |id: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rtvoice"));
+        let environment = [("EMBEDDED_PATH", config.embedded_path.as_os_str()), ("ENVIRONMENT", config.environment.as_str().as_ref())];
+        command.args(["parked", documents[0]["day"].as_str().expect("a day"), id]).env_clear().envs(environment).output().expect("it runs")
+    };
+    let printed = print(documents[0]["id"].as_str().expect("an id"));
+    assert_eq!(serde_json::from_slice::<Value>(&printed.stdout).expect("JSON"), documents[0], "{printed:?}");
+    assert_eq!(print("nothing").status.code(), Some(1));
     let queue = handler.app().embedded_queue.clone().expect("an embedded queue");
     let empty = async || queue.stats().await.ok().filter(|s| s.pending() == 0 && s.dead == 0);
     eventually("nothing is left", || handler.output(), empty).await;

@@ -96,7 +96,9 @@ impl Replies for ScriptedAgent {
         let authenticated = prompt.auth.and_then(|auth| auth.get("authenticated")).and_then(Value::as_bool).unwrap_or(false);
         let answer = script.answer(prompt.text, authenticated);
         let said = if prompt.history.is_empty() { format!("{} {answer}", script.greeting) } else { answer.to_owned() };
-        let name = fact(prompt.profile, "name").map(|name| spoken::clean(&name.chars().take(MAX_NAME).collect::<String>())).filter(|name| !name.is_empty());
+        let name = fact(prompt.profile, "name")
+            .map(|name| spoken::clean(&name.chars().take(MAX_NAME).collect::<String>()))
+            .filter(|name| !name.is_empty() && !name.starts_with('['));
         let text = spoken::clean(&said.replace("{name}", name.as_deref().unwrap_or(&script.name)));
         Ok(Reply { text, source: "scripted" })
     }

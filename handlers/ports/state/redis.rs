@@ -147,7 +147,7 @@ fn parts(value: Value) -> Result<(String, Vec<Value>)> {
 }
 
 fn fields(value: Value) -> Result<BTreeMap<String, String>> {
-    read::<BTreeMap<String, Vec<u8>>>(value)?.into_iter().map(|(name, value)| Ok((name, unpacked(value)?))).collect()
+    Ok(read::<BTreeMap<String, Vec<u8>>>(value)?.into_iter().map(|(name, value)| (name, unpacked(value))).collect())
 }
 
 /// First byte of an envelope. No text of ours begins with it.
@@ -161,12 +161,12 @@ fn packed(text: &str) -> Cow<'_, [u8]> {
     }
 }
 
-/// A stored value as text.
-fn unpacked(bytes: Vec<u8>) -> Result<String> {
+/// A stored value as text. Bytes that are no text are taken for an envelope: who opens it refuses it.
+fn unpacked(bytes: Vec<u8>) -> String {
     if bytes.first() == Some(&ENVELOPE) {
-        return Ok(envelope::to_text(&bytes));
+        return envelope::to_text(&bytes);
     }
-    String::from_utf8(bytes).map_err(|_| Error::internal("a stored value is neither text nor an envelope"))
+    String::from_utf8(bytes).unwrap_or_else(|e| envelope::to_text(e.as_bytes()))
 }
 
 /// Splits a frame `{word} {rest}`.
@@ -198,7 +198,7 @@ fn entry(frame: &[u8]) -> Result<(u64, Entry)> {
     let (seq, rest) = number(frame)?;
     let (rev, rest) = number(rest)?;
     let (json, sealed) = match rest.iter().position(|b| *b == b'\n') {
-        Some(end) => (&rest[..end], Some(unpacked(rest[end + 1..].to_vec())?)),
+        Some(end) => (&rest[..end], Some(unpacked(rest[end + 1..].to_vec()))),
         None => (rest, None),
     };
     // The parser's message could quote what a caller said; its position is enough.

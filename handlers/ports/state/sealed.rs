@@ -11,29 +11,22 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use super::keys::{CallKey, RedisKeyManager};
-use super::{
-    Archiving, Attempt, AuthStates, Calls, Closing, Known, Lease, OutboxEntry, Pending, Persons, Slice, StageTimes, State, StateHealth, Survey, Workers,
-};
+use super::{Archiving, Attempt, AuthStates, Calls, Closing, Known, Lease, OutboxEntry, Persons, Slice, StageTimes, State, StateHealth, Survey, Workers};
 use crate::config::{Config, StorePii};
 use crate::error::{Error, Kind, Result};
 use crate::model::call::{Applied, CallChange, Effect, Outcome, Session, field};
-use crate::model::conversation::{AuthState, Committed, Entry, Loaded, TurnCommit, UserChange, Words};
+use crate::model::conversation::{AuthState, Committed, Loaded, TurnCommit, UserChange};
 use crate::model::ids::{CallId, TurnId, UserId, UserToken, WorkerId};
 use crate::model::time::Timestamp;
-use crate::privacy::cipher::CallCipher;
 use crate::privacy::ciphers::Ciphers;
-use crate::privacy::envelope::Place;
 
 mod audio;
 mod inspection;
 mod legacy;
+mod values;
 
 /// How often a write is made again because the call turned out to have another key.
 const TRIES: u32 = 3;
-/// `source` of an entry whose words were refused.
-pub const REFUSED: &str = "refused";
-/// Field of a legacy section that holds the rest of it, sealed.
-const SEALED: &str = "sealed";
 
 /// A backend behind the seals.
 pub struct SealedState {
@@ -48,148 +41,6 @@ impl SealedState {
     pub fn new(inner: Arc<dyn State>, ciphers: Ciphers, config: &Config) -> Self {
         Self { inner, ciphers, keys: RedisKeyManager::new(config), store_pii: config.store_pii }
     }
-
-    /// The cipher of a call that has a session; none where it has none, or holds nothing sealed.
-    async fn existing(&self, call: &CallId) -> Result<Option<Arc<CallCipher>>> {
-        let wrap = match self.ciphers.known(call).await {
-            Some(wrap) => Some(wrap),
-            None => self.inner.facts(call).await?.and_then(|session| session.get(field::KEY).map(str::to_owned)),
-        };
-        match wrap {
-            Some(wrap) => self.ciphers.with(call, &wrap).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Another instance was faster to open the call: its key is the call's.
-    async fn take_key(&self, call: &CallId) -> Result<()> {
-        self.ciphers.forget(call).await;
-        self.existing(call).await.map(drop)
-    }
-
-    fn seal_entry(&self, cipher: &CallCipher, entry: &Entry) -> Result<Entry> {
-        let key = self.keys.call(cipher.call(), CallKey::History);
-        let field = words_field(entry.rev);
-        let words = serde_json::to_vec(&entry.words).map_err(Error::internal)?;
-        let sealed = cipher.seal_text(&Place::redis(&key, &entry.turn_id, &field), &words)?;
-        Ok(Entry { words: Words::default(), sealed: Some(sealed), ..entry.clone() })
-    }
-
-    /// The entry with its words; without them where they are refused.
-    fn open_entry(&self, cipher: &CallCipher, mut entry: Entry) -> Result<Entry> {
-        let Some(sealed) = entry.sealed.take() else { return Ok(entry) };
-        let key = self.keys.call(cipher.call(), CallKey::History);
-        let field = words_field(entry.rev);
-        let opened = cipher.open_text(&Place::redis(&key, &entry.turn_id, &field), &sealed);
-        match opened.and_then(|words| serde_json::from_slice(&words).map_err(|_| Error::internal("sealed words are not readable"))) {
-            Ok(words) => entry.words = words,
-            Err(e) if e.kind == Kind::Tampered => entry.source = Some(REFUSED.to_owned()),
-            Err(e) => return Err(e),
-        }
-        Ok(entry)
-    }
-
-    fn seal_value(&self, cipher: &CallCipher, key: CallKey, name: &str, value: &str) -> Result<String> {
-        let key = self.keys.call(cipher.call(), key);
-        cipher.seal_text(&Place::redis(&key, name, "value"), value.as_bytes())
-    }
-
-    /// A sealed value; none where it is refused. One that is not sealed is our own and passes.
-    fn open_value(&self, cipher: &CallCipher, key: CallKey, name: &str, value: String) -> Result<Option<String>> {
-        if !is_sealed(&value) {
-            return Ok(Some(value));
-        }
-        let key = self.keys.call(cipher.call(), key);
-        match cipher.open_text(&Place::redis(&key, name, "value"), &value) {
-            Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| Error::internal("a sealed value is no text")),
-            Err(e) if e.kind == Kind::Tampered => Ok(None),
-            Err(e) => Err(e),
-        }
-    }
-
-    /// A value that may outlive the session: its wrap stands before it.
-    fn seal_alone(&self, cipher: &CallCipher, key: CallKey, name: &str, value: &str) -> Result<String> {
-        Ok(format!("{} {}", cipher.wrap(), self.seal_value(cipher, key, name, value)?))
-    }
-
-    async fn open_alone(&self, call: &CallId, key: CallKey, name: &str, value: String) -> Result<Option<String>> {
-        match value.split_once(' ') {
-            Some((wrap, sealed)) if is_sealed(sealed) => {
-                let cipher = self.ciphers.vault().call(call, wrap).await?;
-                self.open_value(&cipher, key, name, sealed.to_owned())
-            }
-            _ => Ok(Some(value)),
-        }
-    }
-
-    async fn open_auth(&self, call: &CallId, mut state: AuthState) -> Result<AuthState> {
-        if let Some(subject) = state.subject.take() {
-            state.subject = self.open_alone(call, CallKey::Auth, "subject", subject).await?;
-        }
-        Ok(state)
-    }
-
-    /// The token that stands for a user, noted as the call's before anything of them is kept.
-    async fn noted(&self, user: &UserId, call: &CallId) -> Result<UserId> {
-        let token = self.ciphers.vault().user_token(user).await?;
-        self.inner.note_call(&token, call).await?;
-        UserId::parse(token.as_str())
-    }
-
-    async fn seal_change(&self, cipher: &CallCipher, change: &CallChange) -> Result<CallChange> {
-        let mut sealed = change.clone();
-        if let Effect::Participants { participants, .. } = &mut sealed.effect {
-            *participants = self.seal_value(cipher, CallKey::Session, field::PARTICIPANTS, participants)?;
-        }
-        for (name, value) in sealed.fields.iter_mut().filter(|(name, _)| !field::CLEAR.contains(name)) {
-            *value = self.seal_value(cipher, CallKey::Session, name, value)?;
-        }
-        sealed.key = Some(cipher.wrap().to_owned());
-        Ok(sealed)
-    }
-
-    fn seal_turn(&self, cipher: &CallCipher, turn: &TurnCommit) -> Result<TurnCommit> {
-        let mut sealed = turn.clone();
-        sealed.entry = self.seal_entry(cipher, &turn.entry)?;
-        for (_, entry) in &mut sealed.revisions {
-            *entry = self.seal_entry(cipher, entry)?;
-        }
-        for (name, value) in &mut sealed.patch.set {
-            *value = self.seal_value(cipher, CallKey::Context, name, value)?;
-        }
-        sealed.key = Some(cipher.wrap().to_owned());
-        Ok(sealed)
-    }
-
-    async fn open_loaded(&self, call: &CallId, mut loaded: Loaded) -> Result<Loaded> {
-        if let Some(auth) = loaded.auth.take() {
-            loaded.auth = Some(self.open_auth(call, auth).await?);
-        }
-        let wrap = loaded.session.as_ref().and_then(|session| session.get(field::KEY)).map(str::to_owned);
-        let Some(wrap) = wrap else { return Ok(loaded) };
-        let cipher = self.ciphers.with(call, &wrap).await?;
-        for entry in &mut loaded.window.entries {
-            *entry = self.open_entry(&cipher, std::mem::take(entry))?;
-        }
-        if let Some((seq, entry)) = loaded.saved.take() {
-            loaded.saved = Some((seq, self.open_entry(&cipher, entry)?));
-        }
-        for (name, value) in std::mem::take(&mut loaded.context) {
-            if let Some(value) = self.open_value(&cipher, CallKey::Context, &name, value)? {
-                loaded.context.insert(name, value);
-            }
-        }
-        Ok(loaded)
-    }
-}
-
-/// Which value the words of an entry are; the revision counts, so that an older one cannot stand in.
-fn words_field(rev: u32) -> String {
-    format!("words/{rev}")
-}
-
-fn is_sealed(value: &str) -> bool {
-    value.starts_with("e1.")
 }
 
 fn overtaken() -> Error {
@@ -285,10 +136,7 @@ impl Archiving for SealedState {
     async fn messages(&self, call: &CallId, fields: &[String]) -> Result<Vec<OutboxEntry>> {
         let mut messages = self.inner.messages(call, fields).await?;
         for message in &mut messages {
-            if let (Some(wrap), Pending::Turn { entry, .. }) = (&message.key, &mut message.pending) {
-                let cipher = self.ciphers.vault().call(call, wrap).await?;
-                *entry = self.open_entry(&cipher, std::mem::take(entry))?;
-            }
+            self.open_message(call, message).await?;
         }
         Ok(messages)
     }
@@ -311,7 +159,7 @@ impl Archiving for SealedState {
     async fn legacy_extra(&self, call: &CallId) -> Result<Option<String>> {
         let Some(text) = self.inner.legacy_extra(call).await? else { return Ok(None) };
         let mut outer: Map<String, Value> = serde_json::from_str(&text).map_err(|_| Error::internal("a legacy section is not readable"))?;
-        let Some(Value::String(sealed)) = outer.remove(SEALED) else { return Ok(Some(text)) };
+        let Some(Value::String(sealed)) = outer.remove(values::SEALED) else { return Ok(Some(text)) };
         let cipher = self.existing(call).await?.ok_or_else(|| Error::internal("a legacy section without the key of its call"))?;
         let Some(inner) = self.open_value(&cipher, CallKey::Turns, super::legacy::EXTRA, sealed)? else {
             return Ok(Some(json!({ "refused": true }).to_string()));
@@ -336,7 +184,7 @@ impl Archiving for SealedState {
     async fn facts(&self, call: &CallId) -> Result<Option<Session>> {
         let Some(mut session) = self.inner.facts(call).await? else { return Ok(None) };
         let Some(wrap) = session.get(field::KEY).map(str::to_owned) else { return Ok(Some(session)) };
-        let cipher = self.ciphers.with(call, &wrap).await?;
+        let cipher = self.cipher_of(call, &wrap).await?;
         for (name, value) in std::mem::take(&mut session.fields) {
             if let Some(value) = self.open_value(&cipher, CallKey::Session, &name, value)? {
                 session.fields.insert(name, value);

@@ -9,11 +9,10 @@ use serde_json::Value;
 use crate::app::App;
 use crate::config::StorePii;
 use crate::error::{Error, Kind, Result};
-use crate::model::conversation::Words;
+use crate::model::conversation::{REFUSED, Words};
 use crate::model::ids::{CallId, UserToken};
 use crate::model::transcript::{ArchivedTurn, HEADER_ID, Header, TURN_PREFIX, words_field};
 use crate::ports::documents::Container;
-use crate::ports::state::sealed::REFUSED;
 use crate::privacy::envelope::Place;
 
 const CONTAINER: &str = Container::Transcripts.name();
@@ -131,8 +130,10 @@ pub(super) async fn seal_loose(app: &App, call: &CallId, turn: &ArchivedTurn) ->
 pub(super) async fn open_loose(app: &App, call: &CallId, mut turn: ArchivedTurn) -> Result<ArchivedTurn> {
     turn.entry.rev = turn.rev;
     if let (Some(wrap), Some(sealed)) = (turn.key.take(), turn.transcript.take()) {
-        let cipher = app.vault.call(call, &wrap).await?;
-        let opened = cipher.open_text(&Place::document(CONTAINER, &loose_id(&turn), &loose_pointer(&turn)), &sealed);
+        let opened = match app.vault.call(call, &wrap).await {
+            Ok(cipher) => cipher.open_text(&Place::document(CONTAINER, &loose_id(&turn), &loose_pointer(&turn)), &sealed),
+            Err(e) => Err(e),
+        };
         restore(&mut turn, opened)?;
     }
     Ok(turn)

@@ -36,6 +36,15 @@ impl Reply {
         }
     }
 
+    /// The bytes of a string answer; none where there is nothing.
+    pub fn bytes(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Bulk(bytes) => Some(bytes),
+            Self::Nil => None,
+            other => panic!("not bytes: {other:?}"),
+        }
+    }
+
     /// Panics unless the answer is OK.
     pub fn expect_ok(self) {
         assert_eq!(self, Self::Simple("OK".to_owned()));
@@ -74,9 +83,16 @@ impl Wire {
 
     /// Sends one command and reads its answer, where there is one.
     pub fn try_command(&mut self, words: &[&str]) -> std::io::Result<Reply> {
+        self.raw(&words.iter().map(|word| word.as_bytes()).collect::<Vec<_>>())
+    }
+
+    /// The same with words that are any bytes.
+    pub fn raw(&mut self, words: &[&[u8]]) -> std::io::Result<Reply> {
         let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
         for word in words {
-            bytes.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
+            bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+            bytes.extend_from_slice(word);
+            bytes.extend_from_slice(b"\r\n");
         }
         self.stream.get_mut().write_all(&bytes)?;
         self.read()

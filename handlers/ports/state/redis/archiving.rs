@@ -71,6 +71,6 @@ impl Archiving for AsyncAzureRedisManager {
         let mut look = pipe();
         look.get(self.key(call, CallKey::Summary));
         let [summary]: [Value; 1] = exact(self.pipeline(&look).await?)?;
-        read::<Option<Vec<u8>>>(summary)?.map(unpacked).transpose()
+        Ok(read::<Option<Vec<u8>>>(summary)?.map(unpacked))
     }
 }

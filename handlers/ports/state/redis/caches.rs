@@ -136,7 +136,7 @@ impl Caches for AsyncAzureRedisManager {
         let mut look = pipe();
         look.get(self.keys.profile(user));
         let [stored]: [Value; 1] = exact(self.pipeline(&look).await?)?;
-        read::<Option<Vec<u8>>>(stored)?.map(unpacked).transpose()
+        Ok(read::<Option<Vec<u8>>>(stored)?.map(unpacked))
     }
 
     async fn keep_profile(&self, user: &UserToken, profile: Option<&str>) -> Result<()> {

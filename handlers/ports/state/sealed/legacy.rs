@@ -4,7 +4,8 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{SEALED, SealedState, TRIES, overtaken};
+use super::values::SEALED;
+use super::{SealedState, TRIES, overtaken};
 use crate::config::StorePii;
 use crate::error::Result;
 use crate::model::conversation::Words;

@@ -1,0 +1,182 @@
+//! `rtvoice bench privacy`: what a turn costs with everything of privacy on (masking, sealing, the audit log), and with it off.
+//!
+//! In: a number of turns. Out: p50 and p95 of both and their ratio. Both take the same turns through the whole app in one
+//! process, in alternating blocks, so that whatever else the machine does meets both alike. State is the Redis of the settings,
+//! under a prefix of its own, else a file of its own; record, queue, agent and voice are always the embedded ones, and nothing
+//! of the installation is touched. Fails as the stores do, and with `Setting` where privacy must not be off.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Method, Request, header};
+use http_body_util::BodyExt as _;
+use serde::Serialize;
+use serde_json::json;
+use tokio::time::Instant;
+use tower::ServiceExt as _;
+
+use crate::app::App;
+use crate::config::{Config, RootKey};
+use crate::error::{Error, Kind, Result};
+use crate::host::router::router;
+use crate::model::ids::CallId;
+
+/// Turns of one block; each block is a call.
+const BLOCK: usize = 40;
+/// Blocks of each arm before anything is counted: scripts, keys and phrases are known then.
+const WARM: usize = 1;
+/// What callers say, one after the other: a quarter of it is personal.
+const SAID: [&str; 8] = [
+    "Good morning, I would like to know where my order is",
+    "my phone number is four two five five five five oh one eight seven",
+    "It should have come on Tuesday, or on Wednesday at the latest",
+    "No, nobody has called me about it so far",
+    "What are your opening hours on the weekend?",
+    "You can write to quill.farthing@example.org",
+    "And can I change the appointment to next Monday?",
+    "All right then, thank you very much for your help",
+];
+
+/// Measure what privacy costs
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Exit codes: 0 measured, 1 failed, 2 wrong usage or setting.")]
+pub struct BenchArgs {
+    /// Turns with privacy on, and as many with it off
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(40..=1_000_000))]
+    pub turns: u32,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Times of one arm, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Times {
+    /// Half of the turns took at most this.
+    pub p50_ms: f64,
+    /// 95 % of them took at most this.
+    pub p95_ms: f64,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Measured {
+    /// `redis` or `embedded`.
+    pub state: &'static str,
+    /// Turns of each arm.
+    pub turns: usize,
+    /// With privacy on.
+    pub on: Times,
+    /// With privacy off.
+    pub off: Times,
+    /// On by off.
+    pub p50_ratio: f64,
+    /// On by off.
+    pub p95_ratio: f64,
+}
+
+/// Measures; the text to print.
+pub async fn run(config: &Config, args: &BenchArgs) -> Result<String> {
+    if config.guarded {
+        return Err(Error::new(Kind::Setting, "PRIVACY must not be off in prod, in staging and in Azure: measure elsewhere"));
+    }
+    let folder = own_folder(config)?;
+    let measured = measure(config, &folder, args.turns as usize).await;
+    std::fs::remove_dir_all(&folder).map_err(Error::internal)?;
+    let measured = measured?;
+    if args.json {
+        return serde_json::to_string(&measured).map_err(Error::internal);
+    }
+    let line = |name: &str, times: Times| format!("{name:<4} p50 {:8.3} ms   p95 {:8.3} ms", times.p50_ms, times.p95_ms);
+    Ok(format!(
+        "{} turns each on {}\n{}\n{}\non by off: p50 {:.3}, p95 {:.3}",
+        measured.turns,
+        measured.state,
+        line("on", measured.on),
+        line("off", measured.off),
+        measured.p50_ratio,
+        measured.p95_ratio
+    ))
+}
+
+/// A folder of its own beside the embedded file.
+fn own_folder(config: &Config) -> Result<std::path::PathBuf> {
+    let folder = config.embedded_path.with_file_name(format!("bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).map_err(|e| Error::new(Kind::Setting, "EMBEDDED_PATH must be in a folder that can be written").because(e))?;
+    Ok(folder)
+}
+
+async fn measure(config: &Config, folder: &std::path::Path, turns: usize) -> Result<Measured> {
+    let arm = |privacy: bool| {
+        let name = if privacy { "on" } else { "off" };
+        let own = Config {
+            privacy,
+            app_prefix: format!("bench-{}-{name}", std::process::id()),
+            cosmos: None,
+            service_bus: None,
+            speech: None,
+            openai: None,
+            embedded_path: folder.join(format!("{name}.db")),
+            root_key: RootKey::File(folder.join("keys.json")),
+            ..config.clone()
+        };
+        App::new(own).map(Arc::new)
+    };
+    let (on, off) = (arm(true)?, arm(false)?);
+    let (mut of_on, mut of_off) = (Vec::new(), Vec::new());
+    for block in 0..WARM + turns.div_ceil(BLOCK) {
+        // Each goes first as often as the other.
+        let (first, second) = if block % 2 == 0 { ((&on, &mut of_on), (&off, &mut of_off)) } else { ((&off, &mut of_off), (&on, &mut of_on)) };
+        for (app, times) in [first, second] {
+            let took = talk(app, block).await?;
+            if block >= WARM {
+                times.extend(took);
+            }
+        }
+    }
+    for app in [&on, &off] {
+        app.audit.close().await?;
+    }
+    let (on, off, turns) = (times(&mut of_on), times(&mut of_off), of_on.len());
+    let state = if config.redis.is_some() { "redis" } else { "embedded" };
+    Ok(Measured { state, turns, on, off, p50_ratio: on.p50_ms / off.p50_ms, p95_ratio: on.p95_ms / off.p95_ms })
+}
+
+/// One call; how long each of its turns took. What is done after an answer is waited for before the next turn, as a caller
+/// who listens does.
+async fn talk(app: &App, number: usize) -> Result<Vec<Duration>> {
+    let call = CallId::parse(format!("bench-{number}-{}", app.clock.new_id()))?;
+    let path = format!("/api/calls/{call}/turns");
+    let router = router(app.clone());
+    let mut took = Vec::with_capacity(BLOCK);
+    for turn in 0..BLOCK {
+        let body = json!({
+            "turnId": format!("t{turn}"), "text": SAID[turn % SAID.len()], "language": "en-US",
+            "context": {"session_metadata": {"turn": turn, "channel": "phone"}},
+        });
+        let request = Request::builder().method(Method::POST).uri(&path).header(header::CONTENT_TYPE, "application/json");
+        let request = request.body(Body::from(body.to_string())).map_err(Error::internal)?;
+        let began = Instant::now();
+        let response = router.clone().oneshot(request).await.map_err(Error::internal)?;
+        let status = response.status();
+        response.into_body().collect().await.map_err(Error::internal)?;
+        took.push(began.elapsed());
+        if !status.is_success() {
+            return Err(Error::new(Kind::Unavailable, format!("a turn was answered {status}")));
+        }
+        app.tasks.close();
+        app.tasks.wait().await;
+        app.tasks.reopen();
+    }
+    app.state.erase_call(&call, "{}").await?;
+    Ok(took)
+}
+
+fn times(took: &mut [Duration]) -> Times {
+    took.sort_unstable();
+    let at = |share: usize| took.get((took.len() * share / 100).min(took.len().saturating_sub(1))).map_or(0.0, |t| t.as_secs_f64() * 1000.0);
+    Times { p50_ms: at(50), p95_ms: at(95) }
+}
