@@ -31,7 +31,7 @@ fn every_level_rotates_and_the_status_tells_of_it() {
     let version = json(folder.path(), &["rotate", "user", "--user", user, "--json"])["version"].as_u64().unwrap();
     assert!(json(folder.path(), &["rotate", "user", "--user", user, "--json"])["version"].as_u64().unwrap() > version);
     let root = json(folder.path(), &["rotate", "root", "--json"]);
-    assert_eq!(root["rewrapped"], 1, "{root}");
+    assert!(root["rewrapped"].as_u64() >= Some(1), "this week's key, and the index key where something needed it: {root}");
     let epoch = json(folder.path(), &["rotate", "epoch", "--json"]);
     assert_eq!((&epoch["rewrapped"], &epoch["lost"]), (&Value::from(0), &Value::from(0)), "{epoch}");
     let status = json(folder.path(), &["status", "--json"]);
