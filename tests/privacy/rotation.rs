@@ -1,7 +1,7 @@
 //! Rotation of each level while values are sealed and opened, and what is left of the old keys afterwards.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rtvoice::config::Environment;
@@ -18,6 +18,7 @@ use serde_json::json;
 use super::vault::{TestVault, token};
 use crate::harness::app::Rtvoice;
 use crate::harness::faults::Fault;
+use crate::harness::process::eventually;
 
 const DAY: i64 = 86_400_000;
 const PLACE: Place<'static> = Place::document("profiles", "profile", "/preferences");
@@ -36,13 +37,14 @@ fn call(id: &str) -> CallId {
     CallId::parse(id).unwrap()
 }
 
-/// 200 tasks on two processes seal and open all the time while `rotate` runs; nothing that was ever sealed is lost.
-async fn loses_nothing<F: Future<Output = ()>>(there: &TestVault, rotate: F) {
+/// 200 tasks on two processes seal and open all the time while `rotate` runs; nothing that was ever sealed is lost. Where
+/// `known`, it runs once every call has its user: a call waits for that for less than 15 days.
+async fn loses_nothing<F: Future<Output = ()>>(there: &TestVault, known: bool, rotate: F) {
     let two = Arc::new(Vault::with_lives(there.documents.clone(), there.root.clone(), there.clock.clone(), Environment::Test, SHORT));
-    let stop = Arc::new(AtomicBool::new(false));
+    let (stop, users) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let tasks: Vec<_> = (0..200_usize)
         .map(|n| {
-            let (vaults, stop) = ([there.vault.clone(), two.clone()], stop.clone());
+            let (vaults, stop, users) = ([there.vault.clone(), two.clone()], stop.clone(), users.clone());
             tokio::spawn(async move {
                 // Several calls of one user at a time.
                 let (user, id) = (token('u', n as u128 % 20), call(&format!("call-{n}")));
@@ -52,6 +54,7 @@ async fn loses_nothing<F: Future<Output = ()>>(there: &TestVault, rotate: F) {
                     let (vault, other) = (&vaults[turn % 2], &vaults[(turn + 1) % 2]);
                     if turn == 1 {
                         cipher = vault.rewrap(&cipher, &user).await.unwrap();
+                        users.fetch_add(1, Ordering::SeqCst);
                     }
                     let plain = format!("{n} {turn}").into_bytes();
                     let at_rest = vault.seal(&user, &PLACE, &plain).await.unwrap();
@@ -66,6 +69,9 @@ async fn loses_nothing<F: Future<Output = ()>>(there: &TestVault, rotate: F) {
             })
         })
         .collect();
+    if known {
+        eventually("every call has its user", String::new, async || (users.load(Ordering::SeqCst) == 200).then_some(())).await;
+    }
     rotate.await;
     stop.store(true, Ordering::SeqCst);
     let fresh = there.another();
@@ -85,7 +91,7 @@ async fn the_root_key_rotates_while_200_calls_go_on() {
     let there = TestVault::with(SHORT);
     there.vault.seal(&token('u', 1), &PLACE, b"x").await.unwrap();
     let first = there.vault.status().await.unwrap().root;
-    loses_nothing(&there, async {
+    loses_nothing(&there, false, async {
         let done = there.vault.rotate_root(true).await.unwrap();
         assert_eq!(done.retired, std::slice::from_ref(&first));
         there.vault.rotate_root(false).await.unwrap();
@@ -99,7 +105,7 @@ async fn the_root_key_rotates_while_200_calls_go_on() {
 async fn the_epoch_rotates_while_200_calls_go_on() {
     let there = TestVault::with(SHORT);
     there.vault.seal(&token('u', 1), &PLACE, b"x").await.unwrap();
-    loses_nothing(&there, async {
+    loses_nothing(&there, true, async {
         for _ in 0..3 {
             there.clock.advance_millis(7 * DAY);
             let done = there.vault.rotate_epoch().await.unwrap();
@@ -116,7 +122,7 @@ async fn the_epoch_rotates_while_200_calls_go_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn users_keys_rotate_while_200_calls_go_on() {
     let there = TestVault::with(SHORT);
-    loses_nothing(&there, async {
+    loses_nothing(&there, false, async {
         for n in 0..20 {
             there.vault.rotate_user(&token('u', n)).await.unwrap();
             there.another().rotate_user(&token('u', n)).await.unwrap();
