@@ -225,7 +225,7 @@ async fn reply(app: &App, turn: &Turn, heard: &Heard, conversation: &Conversatio
 fn entry(app: &App, turn: &Turn, heard: &Heard, conversation: &ConversationManager, reply: &Reply) -> Entry {
     // A debug build may be told not to deduplicate, to show that the demo notices.
     let turn_id = if app.config.deduplicate { turn.id.to_string() } else { format!("{}-{}", turn.id, &app.clock.new_id()[..8]) };
-    let assistant = if app.config.privacy { masking::masked(&reply.text) } else { reply.text.clone() };
+    let assistant = if app.config.privacy { masking::answered(&reply.text, &turn.text, &heard.found) } else { reply.text.clone() };
     let private = app.config.privacy && (assistant != reply.text || quotes(turn, conversation, &reply.text));
     let said = (app.config.store_pii == StorePii::Encrypted && heard.text != turn.text).then(|| turn.text.clone());
     let spoken = (assistant != reply.text).then(|| reply.text.clone());

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::config::StorePii;
 use crate::model::conversation::{Entry, Window, Words};
 use crate::model::transcript::ArchivedTurn;
-use crate::privacy::detect::{Role, Said, Span, detect, detect_across, mask, may_continue};
+use crate::privacy::detect::{Label, Role, Said, Span, detect, detect_across, mask, may_continue};
 
 /// Earlier turns that a value may reach back over.
 const REACH: usize = 4;
@@ -119,7 +119,40 @@ fn revision(entry: &Entry, spans: &[Vec<Span>], store: StorePii) -> Option<Entry
     Some(Entry { rev: entry.rev + 1, words, ..entry.clone() })
 }
 
-/// Masks what the agent answers.
+/// Shortest part of a name that is masked where an answer repeats it, in bytes.
+const NAME_PART: usize = 3;
+
+/// Masks what the agent answers to these words: what it shows by itself, and what it repeats of the values found in them.
+pub fn answered(reply: &str, said: &str, found: &[Span]) -> String {
+    let mut values: Vec<(&str, Label)> = Vec::new();
+    for span in found {
+        let Some(value) = said.get(span.start..span.end) else { continue };
+        values.push((value, span.label));
+        if span.label == Label::PersonName {
+            values.extend(value.split_whitespace().filter(|part| part.len() >= NAME_PART).map(|part| (part, span.label)));
+        }
+    }
+    values.into_iter().fold(masked(reply), |reply, (value, label)| without(&reply, value, label))
+}
+
+/// The text with each occurrence of a value, as a word of its own and in either case, replaced by the value's label.
+fn without(text: &str, value: &str, label: Label) -> String {
+    let (mut masked, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(next) = rest.chars().next() {
+        let word_before = masked.chars().next_back().is_some_and(char::is_alphanumeric);
+        let same = rest.get(..value.len()).is_some_and(|start| start.eq_ignore_ascii_case(value));
+        if same && !value.is_empty() && !word_before && !rest[value.len()..].starts_with(char::is_alphanumeric) {
+            masked.push_str(&format!("[{}]", label.as_str()));
+            rest = &rest[value.len()..];
+        } else {
+            masked.push(next);
+            rest = &rest[next.len_utf8()..];
+        }
+    }
+    masked
+}
+
+/// Masks a text by itself.
 pub fn masked(text: &str) -> String {
     mask(text, &detect(text))
 }

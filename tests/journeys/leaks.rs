@@ -17,15 +17,20 @@ use crate::harness::stack::{OPENAI_KEY, REDIS_KEY, Stack};
 use crate::harness::stand_in::{Credential, StandIn};
 
 /// What is hers, in the forms that it is said, written or kept in.
-const HERS: [Value; 8] = [
+const HERS: [Value; 6] = [
     Value { name: "phone", forms: &["4255550187", "four two five five five five oh one eight seven"] },
     Value { name: "phone of the context", forms: &["4255550146"] },
-    Value { name: "phone in two turns", forms: &["2065550119", "two oh six five five five oh one one nine"] },
     Value { name: "card", forms: &["4539148803436467", "four five three nine one four eight eight oh three four three six four six seven"] },
-    Value { name: "card in three turns", forms: &["5425233430109903", "five four two five two three three four three oh one oh nine nine oh three"] },
     Value { name: "e-mail", forms: &["quill.farthing@example.org", "quill dot farthing at example dot org", "quill.farthing"] },
     Value { name: "name", forms: &["pasternak", "annabel pasternak"] },
     Value { name: "date of birth", forms: &["1983-07-14", "July 14th 1983", "july fourteenth nineteen eighty three"] },
+];
+
+/// What she splits over turns: its parts, and the turn that brings the last one. Only then can anybody know.
+const SPLIT: [(usize, Value); 3] = [
+    (11, Value { name: "part of a phone number", forms: &["number is two oh six five five five"] }),
+    (14, Value { name: "part of a card", forms: &["five four two five two three three four", "three oh one oh"] }),
+    (17, Value { name: "part of a number after something else", forms: &["phone number is 206 555"] }),
 ];
 
 /// Her user id: nobody but the app may know whose token it is.
@@ -141,8 +146,8 @@ fn check_archive(archived: &Archived, store: &str) {
         assert!(!turn.entry.is_refused());
         assert!(store == "encrypted" || (words.said.is_none() && words.spoken.is_none()), "{store}: {}", turn.entry.turn_id);
     }
-    // The parts of what was split are joined as the reader would.
     assert_eq!(shown.find(&HERS), Vec::<String>::new());
+    assert_eq!(SPLIT.iter().flat_map(|(_, value)| shown.find(std::slice::from_ref(value))).collect::<Vec<_>>(), Vec::<String>::new());
     let said = |id: &str| archived.union.in_order().into_iter().find(|t| t.entry.turn_id == id).map(|t| t.entry.words.clone()).expect("it is there");
     for (id, mask) in [("turn-10", "[PHONE_NUMBER]"), ("turn-12", "[CREDIT_CARD]"), ("turn-13", "[CREDIT_CARD]"), ("turn-15", "[PHONE_NUMBER]")] {
         assert!(said(id).user.is_some_and(|text| text.contains(mask)), "{id}: {:?}", said(id).user);
@@ -165,9 +170,14 @@ fn settings(privacy: &str, store: &str, level: &str, agent: &StandIn<openai::Fau
     ]
 }
 
-fn add_agent(residue: &mut Residue, agent: &StandIn<openai::Fault>) {
+/// The prompts hold her values nowhere, and what she split from its last part on.
+fn check_agent(agent: &StandIn<openai::Fault>, privacy: &str) {
     for (number, seen) in agent.seen().into_iter().enumerate() {
+        let mut residue = Residue::default();
         residue.add(format!("prompt {number}"), seen.body.to_vec());
+        let mut found = residue.find(&HERS);
+        found.extend(SPLIT.iter().filter(|(last, _)| number >= *last).flat_map(|(_, value)| residue.find(std::slice::from_ref(value))));
+        assert!(privacy == "off" || found.is_empty(), "{found:?}");
     }
     assert!(agent.complaints().is_empty(), "{:?}", agent.complaints());
 }
@@ -176,12 +186,13 @@ fn add_agent(residue: &mut Residue, agent: &StandIn<openai::Fault>) {
 fn judge(residue: &Residue, privacy: &str, when: &str) {
     let mut found = residue.find(&HERS);
     found.extend(residue.find(&[USER]));
+    found.extend(SPLIT.iter().flat_map(|(_, value)| residue.find(std::slice::from_ref(value))));
     let (places, bytes) = residue.size();
     assert!(places > 10 && bytes > 50_000, "{when}: there is something to search: {places} places, {bytes} bytes");
     match privacy {
         "on" => assert!(found.is_empty(), "{when}: {} finds in {places} places:\n{}", found.len(), found.join("\n")),
         _ => {
-            for value in HERS.iter().chain([&USER]) {
+            for value in HERS.iter().chain([&USER]).chain(SPLIT.iter().map(|(_, value)| value)) {
                 assert!(found.iter().any(|line| line.starts_with(value.name)), "{when}: the search does not see the {}", value.name);
             }
         }
@@ -198,7 +209,7 @@ async fn on_a_file(privacy: &str, store: &str, level: &str) {
         residue.add_files(handler.app().config.embedded_path.parent().expect("a folder"));
         residue.add_documents(handler.app()).await;
         residue.add("log", handler.output());
-        add_agent(&mut residue, &agent);
+        check_agent(&agent, privacy);
         judge(&residue, privacy, &format!("{store} in a file, {when}"));
     };
     look("during the call").await;
@@ -236,7 +247,7 @@ async fn on_the_stack(privacy: &str, store: &str, level: &str) {
             residue.add(format!("message {}", message.label), format!("{message:?}"));
         }
         residue.add("log", stack.handler.output());
-        add_agent(&mut residue, &agent);
+        check_agent(&agent, privacy);
         judge(&residue, privacy, &format!("{store} on the stack, {when}"));
     };
     look("during the call").await;

@@ -3,7 +3,9 @@
 
 use rtvoice::model::ids::CallId;
 use rtvoice::ports::state::Pending;
+use rtvoice::privacy::detect::detect;
 use rtvoice::steps::archive::Archived;
+use rtvoice::steps::masking;
 use serde_json::{Value, json};
 
 use crate::harness::app::Rtvoice;
@@ -151,4 +153,27 @@ async fn what_no_turn_saw_alone_the_archive_masks() {
     rtvoice::steps::archiving::archive(&app.app, &CallId::parse(CALL).unwrap(), None).await.unwrap();
     assert_eq!(app.archive(CALL).await.unwrap().etag, before);
     app.finish().await;
+}
+
+#[test]
+fn an_answer_that_repeats_a_name_is_masked_with_it() {
+    let said = "Hello, my name is Annabel Pasternak.";
+    let found = detect(said);
+    let masked = |reply: &str| masking::answered(reply, said, &found);
+    assert_eq!(masked("Good morning, Annabel Pasternak!"), "Good morning, [PERSON_NAME]!");
+    assert_eq!(masked("So ANNABEL, or Ms Pasternak?"), "So [PERSON_NAME], or Ms [PERSON_NAME]?");
+    assert_eq!(masked("Annabella lives in Pasternakstadt."), "Annabella lives in Pasternakstadt.");
+    assert_eq!(masking::answered("Ännäbel", "", &found), "Ännäbel", "spans of another text stop nothing");
+}
+
+#[test]
+fn the_name_of_a_field_says_what_its_value_is() {
+    let mut profile = json!({"name": "Annabel Pasternak", "dateOfBirth": "July 14th 1983", "tone": "formal", "calls": 3, "phone_number": 4_255_550_187_u64, "list": ["+1 425 555 0187"]});
+    masking::masked_json(&mut profile);
+    assert_eq!(profile["name"], "[PERSON_NAME]", "{profile}");
+    assert_eq!((&profile["tone"], &profile["calls"]), (&json!("formal"), &json!(3)));
+    for field in ["dateOfBirth", "phone_number"] {
+        assert!(profile[field].as_str().is_some_and(|text| text.starts_with('[')), "{field}: {profile}");
+    }
+    assert_eq!(profile["list"][0], "[PHONE_NUMBER]");
 }
