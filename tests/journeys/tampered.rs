@@ -125,8 +125,8 @@ const IN_REDIS: &[(&str, Tamper)] = &[
     }),
     ("whom another caller was shown to be", |wire, call, other| {
         let (mine, theirs) = (key(wire, call, "auth"), key(wire, other, "auth"));
-        let foreign = field(wire, &theirs, "subject");
-        set(wire, &mine, "subject", &foreign);
+        let foreign = field(wire, &theirs, "state");
+        set(wire, &mine, "state", &foreign);
     }),
     ("the participants of another call", |wire, call, other| {
         let (mine, theirs) = (key(wire, call, "session"), key(wire, other, "session"));
@@ -205,6 +205,9 @@ async fn a_changed_outbox_loses_no_turn() {
         (refusals(&stack) >= before + 2).then_some(())
     };
     eventually("the relay meets what was changed", || stack.handler.output(), relayed).await;
+    // The breaker of the queue closes again.
+    let whole = async || stack.handler.relay().await.then_some(());
+    eventually("all is relayed", || stack.handler.output(), whole).await;
     goes_on(&stack, &call, "the outbox").await;
 }
 
