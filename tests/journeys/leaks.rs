@@ -153,7 +153,8 @@ fn check_archive(archived: &Archived, store: &str) {
         assert!(said(id).user.is_some_and(|text| text.contains('[')), "{id}: {:?}", said(id).user);
     }
     if store == "encrypted" {
-        for (number, (text, _)) in SAID.iter().enumerate().filter(|(n, _)| *n != 6) {
+        // Of what she splits around something else the detector sees the first part; that it is masked was seen above.
+        for (number, (text, _)) in SAID.iter().enumerate().filter(|(n, _)| !(5..8).contains(n)) {
             assert_eq!(said(&format!("turn-{number}")).said.as_deref(), Some(*text), "what she said is there for who may see it");
         }
     }

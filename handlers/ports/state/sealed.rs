@@ -109,7 +109,10 @@ impl Calls for SealedState {
         if self.ciphers.is_off() {
             return self.inner.attach_profile(call, facts).await;
         }
-        let Some(cipher) = self.existing(call).await? else { return Ok(()) };
+        // By the wrap that is stored: what this process remembers may be a key of its own making that lost the race.
+        let wrap = self.inner.facts(call).await?.and_then(|session| session.get(field::KEY).map(str::to_owned));
+        let Some(wrap) = wrap else { return Ok(()) };
+        let cipher = self.cipher_of(call, &wrap).await?;
         let facts = self.seal_value(&cipher, CallKey::Context, crate::model::conversation::PROFILE_KEY, facts)?;
         self.inner.attach_profile(call, &facts).await
     }
@@ -213,7 +216,12 @@ impl Persons for SealedState {
 
     async fn rekey(&self, call: &CallId, old: &str, new: &str) -> Result<bool> {
         let done = self.inner.rekey(call, old, new).await?;
-        self.ciphers.forget(call).await;
+        if done {
+            // Never forgotten in between: a turn of this moment would make a key of its own.
+            self.ciphers.with(call, new).await?;
+        } else {
+            self.ciphers.forget(call).await;
+        }
         Ok(done)
     }
 
