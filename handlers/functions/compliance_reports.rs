@@ -1,5 +1,5 @@
-//! ComplianceReports: `GET` answers the report of a day; of today, where none is named. Today's is made where there is none
-//! yet; a day that has passed without one has none.
+//! ComplianceReports: `GET` answers the report of a day; of today, where none is named. Today's is made anew each time: the day
+//! is not over. A day that has passed without one has none.
 
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
         Some(text) => checked(&text)?,
         None => today.clone(),
     };
-    let report = match compliance::stored(&app, &day).await? {
-        Some(report) => report,
-        None if day == today => compliance::make(&app, WALK).await?,
-        None => return Err(Error::new(Kind::NotFound, "there is no report of this day")),
+    let report = if day == today {
+        compliance::make(&app, WALK).await?
+    } else {
+        compliance::stored(&app, &day).await?.ok_or_else(|| Error::new(Kind::NotFound, "there is no report of this day"))?
     };
     Ok(json_response(StatusCode::OK, &report))
 }

@@ -42,6 +42,7 @@ pub struct Verified {
 /// Verifies the whole log. It may be written meanwhile: an unclosed stream is no finding.
 pub async fn verify(app: &App) -> Result<Verified> {
     let documents = app.documents.as_ref();
+    let used = !documents.list(Container::Keys, "epochs", "", None, 1).await?.documents.is_empty();
     let keys = app.audit.keys().await?;
     let now = app.clock.now();
     // A document of the day before may go a moment earlier than its stream's registration says.
@@ -50,6 +51,11 @@ pub async fn verify(app: &App) -> Result<Verified> {
     let found = partitions(documents).await?;
     let (registrations, findings) = verify::register(partition(documents, REGISTER).await?, &keys, expired);
     let mut seen = Verified { streams: 0, entries: 0, expired: 0, head: None, findings };
+    // Whatever made the first key of an epoch was noted.
+    if found.is_empty() && registrations.is_empty() && used {
+        let detail = "there is no log at all, though keys are in use".to_owned();
+        seen.findings.push(Finding { stream: REGISTER.to_owned(), seq: None, what: "missing", detail });
+    }
     let registered: BTreeMap<&str, Timestamp> = registrations.iter().map(|r| (r.id.as_str(), r.at)).collect();
     let names: BTreeSet<&str> = found.iter().map(String::as_str).chain(registered.keys().copied()).collect();
     let mut newest: Option<(Timestamp, String)> = None;

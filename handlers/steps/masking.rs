@@ -53,12 +53,44 @@ pub fn hear(window: &Window, text: &str, store: StorePii) -> Heard {
     }
     said.push(Said { role: Role::Caller, text });
     let mut spans = detect_across(&said);
-    let found = spans.pop().unwrap_or_default();
+    let mut found = spans.pop().unwrap_or_default();
+    found.extend(rest(recent, text).into_iter().filter(|rest| spans_apart(rest, &found)).collect::<Vec<_>>());
+    found.sort_by_key(|span| span.start);
     let mut revisions: Vec<(u64, Entry)> =
         spans.chunks(2).zip(recent).zip(&window.seqs[from..]).filter_map(|((spans, entry), seq)| Some((*seq, revision(entry, spans, store)?))).collect();
     let surplus = revisions.len().saturating_sub(REVISED);
     revisions.drain(..surplus);
     Heard { text: mask(text, &found), found, revisions }
+}
+
+/// What a number may stand in for once it is masked: as many digits as make a card with one more group.
+const MASKED_NUMBER: &str = "my card number is four five three nine one four eight eight oh three four three";
+/// Labels of numbers that are said in groups.
+const GROUPED: [Label; 3] = [Label::CreditCard, Label::PhoneNumber, Label::AccountNumber];
+/// What an agent says who waits for the rest of a number.
+const GO_ON: [&str; 10] = ["rest", "last", "next", "remaining", "digit", "go on", "go ahead", "continue", "and then", "more"];
+
+/// The end of a number whose beginning looked whole and was masked in the turn before. The digits are gone there, so others
+/// stand in for them. Where the agent has asked for something else meanwhile, it is no end.
+fn rest(recent: &[Entry], text: &str) -> Vec<Span> {
+    let Some(before) = recent.last() else { return Vec::new() };
+    let said = before.words.user.as_deref().unwrap_or_default().trim_end_matches(|c: char| c.is_whitespace() || c.is_ascii_punctuation() && c != ']');
+    if !GROUPED.iter().any(|label| said.ends_with(&format!("[{}]", label.as_str()))) {
+        return Vec::new();
+    }
+    let answered = before.words.assistant.as_deref().unwrap_or_default().to_lowercase();
+    if answered.contains('?') && !GO_ON.iter().any(|word| answered.contains(word)) {
+        return Vec::new();
+    }
+    let said = [Said { role: Role::Caller, text: MASKED_NUMBER }, Said { role: Role::Agent, text: "" }, Said { role: Role::Caller, text }];
+    let mut spans = detect_across(&said).pop().unwrap_or_default();
+    // One digit alone is an answer, not the end of a number.
+    spans.retain(|span| span.label == Label::CreditCard && text[span.start..span.end].split_whitespace().map(str::len).sum::<usize>() > 3);
+    spans
+}
+
+fn spans_apart(span: &Span, others: &[Span]) -> bool {
+    others.iter().all(|other| span.end <= other.start || other.end <= span.start)
 }
 
 /// What no turn could mask by itself, masked now that all are there: values split over turns that were taken at the same time,

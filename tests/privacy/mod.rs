@@ -7,6 +7,7 @@ mod breach;
 mod classes;
 mod command;
 mod commands;
+mod continued;
 mod envelope;
 mod generate;
 mod keys;

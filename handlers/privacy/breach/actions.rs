@@ -89,7 +89,12 @@ impl Breach {
     }
 
     fn aware(&mut self, given: &mut Given, by: &str, now: Timestamp) -> Result<Option<String>> {
-        let at = time(given, "awareAt", now)?.unwrap_or(now);
+        let given_at = time(given, "awareAt", now)?;
+        if given_at.is_none() && self.aware_at.is_some() {
+            // Without a moment it would be now, and nobody means that: 72 hours more.
+            return Err(Error::input("awareAt", "must be given where awareness was noted before: it corrects that moment"));
+        }
+        let at = given_at.unwrap_or(now);
         let reason = given.needed("reason")?;
         let before = self.aware_at.replace(at);
         self.due_at = Some(hours_after(at, NOTICE_HOURS));

@@ -216,6 +216,8 @@ async fn verify(app: &App, erasure: &mut Erasure) -> Result<()> {
             return Err(Error::new(Kind::Unavailable, format!("something of the person is in {store} again: the erasure goes on later")));
         }
     }
+    // Another process may have destroyed the keys that are in the memory of this one.
+    app.vault.forget(&erasure.user).await?;
     if let Some(probe) = &erasure.probe
         && app.vault.open(&erasure.user, &probe_place(erasure), probe).await.is_ok()
     {
