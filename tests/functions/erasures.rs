@@ -13,7 +13,7 @@ async fn an_erasure_that_stopped_says_where() {
     let id = erase(&app, &user).await.json()["id"].as_str().unwrap().to_owned();
     app.quiesce().await;
     let stopped = app.get(&format!("/api/erasures/{id}")).await.ok();
-    assert_eq!((&stopped["state"], &stopped["step"], &stopped["certificate"]), (&json!("open"), &json!("state"), &json!(null)), "{stopped}");
+    assert_eq!((&stopped["state"], &stopped["step"], &stopped["certificate"]), (&json!("open"), &json!("collect"), &json!(null)), "{stopped}");
     app.state.heal();
     app.tick("ErasureRunner").await.ok();
     assert_eq!(app.get(&format!("/api/erasures/{id}")).await.ok()["state"], "done");

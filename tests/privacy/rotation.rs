@@ -99,6 +99,12 @@ async fn the_root_key_rotates_while_200_calls_go_on() {
     .await;
     let status = there.vault.status().await.unwrap();
     assert!(status.root != first && status.under_older_root == 0, "{status:?}");
+    // What a rotation left in use goes with a later one.
+    let second = there.vault.rotate_root(false).await.unwrap().kid;
+    there.vault.rotate_root(false).await.unwrap();
+    let retired = there.vault.rewrap_root_current(true).await.unwrap().retired;
+    assert!(retired.len() == 3 && retired.contains(&second), "{retired:?}");
+    assert!(there.vault.rewrap_root_current(true).await.unwrap().retired.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -84,6 +84,7 @@ impl Vault {
                 done.retired.push(kid);
             }
         }
+        forget_former(&keys.stored).await?;
         Ok(done)
     }
 
@@ -181,6 +182,8 @@ async fn rewrap_rooted(stored: &Stored, kid: &str, before: &mut BTreeSet<String>
     let mut rewrapped = 0;
     for partition in [EPOCHS, INDEX] {
         for document in stored.all(partition).await? {
+            // Versions that an earlier rotation has left in use.
+            before.extend(former(&document).filter(|former| *former != kid).map(str::to_owned));
             let old = text(&document, "kid")?.to_owned();
             if old == kid {
                 continue;
@@ -190,6 +193,28 @@ async fn rewrap_rooted(stored: &Stored, kid: &str, before: &mut BTreeSet<String>
         }
     }
     Ok(rewrapped)
+}
+
+/// Field of the versions that wrapped a key before and are not retired yet.
+const FORMER: &str = "former";
+
+fn former(document: &Document) -> impl Iterator<Item = &str> {
+    document.body[FORMER].as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Once they are retired nobody needs to know of them.
+async fn forget_former(stored: &Stored) -> Result<()> {
+    for partition in [EPOCHS, INDEX] {
+        for document in stored.all(partition).await?.into_iter().filter(|document| former(document).next().is_some()) {
+            let mut body = document.body.clone();
+            if let Some(fields) = body.as_object_mut() {
+                fields.remove(FORMER);
+            }
+            // Where it was changed meanwhile, the next retirement finds them retired.
+            stored.documents.put(Container::Keys, &body, Condition::Matches(&document.etag)).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn rewrap_one(stored: &Stored, partition: &str, mut document: Document, kid: &str) -> Result<bool> {
@@ -205,6 +230,7 @@ async fn rewrap_one(stored: &Stored, partition: &str, mut document: Document, ki
             continue;
         }
         let mut body = document.body.clone();
+        body[FORMER] = former(&document).chain([text(&document, "kid")?]).collect();
         set(&mut body, "kid", wrapped.kid);
         set(&mut body, "wrapped", encode(&wrapped.bytes));
         if let Put::Done(_) = stored.documents.put(Container::Keys, &body, Condition::Matches(&document.etag)).await? {

@@ -77,6 +77,8 @@ async fn collect(app: &App, erasure: &mut Erasure) -> Result<()> {
     calls.reverse();
     calls.dedup_by(|later, kept| later.call_connection_id == kept.call_connection_id);
     erasure.calls = calls;
+    // From here on a call in progress takes no turn, also where this erasure is stopped and goes on later.
+    calls_in_state(app, erasure).await?;
     if !app.vault.is_off() && has_keys(app, erasure).await? {
         erasure.probe = Some(app.vault.seal(&erasure.user, &probe_place(erasure), app.clock.new_id().as_bytes()).await?);
     }
@@ -112,13 +114,21 @@ async fn shred(app: &App, erasure: &mut Erasure) -> Result<()> {
     Ok(())
 }
 
-async fn state(app: &App, erasure: &mut Erasure) -> Result<()> {
+/// Leaves a tombstone of each call in the state store.
+async fn calls_in_state(app: &App, erasure: &mut Erasure) -> Result<()> {
     let tombstone = json!({ "erased": true }).to_string();
     let mut erased = 0;
     for call in &erasure.calls {
-        erased += u64::from(app.state.erase_call(&call.call_connection_id, &tombstone).await?);
+        let id = &call.call_connection_id;
+        erased += u64::from(app.state.facts(id).await.map_or(true, |session| session.is_some()));
+        app.state.erase_call(id, &tombstone).await?;
     }
     erasure.count("state", erased);
+    Ok(())
+}
+
+async fn state(app: &App, erasure: &mut Erasure) -> Result<()> {
+    calls_in_state(app, erasure).await?;
     app.state.erase_user(&erasure.user).await
 }
 
