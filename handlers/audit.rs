@@ -4,9 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use rtvoice::app::App;
-use rtvoice::config::Config;
-use rtvoice::error::{Error, Kind, Result};
-use rtvoice::ports::audit::{Actor, Note};
+use rtvoice::error::{Error, Result};
+use rtvoice::ports::audit::Note;
 use rtvoice::steps::audit::{self, Verified};
 use rtvoice::steps::breach::{self, SecurityEvent};
 use serde_json::json;
@@ -32,28 +31,18 @@ enum Command {
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let Command::Verify { json } = arguments.command;
-    let config = match Config::from_env() {
+    let config = match super::settings() {
         Ok(config) if config.privacy => config,
         Ok(_) => return super::wrong_setting("PRIVACY must be on: without it there is no audit log, for example PRIVACY=on"),
-        Err(e) => return super::wrong_setting(&e.to_string()),
+        Err(code) => return code,
     };
-    super::log_to("error", super::LogTarget::Stderr);
-    match super::runtime().and_then(|runtime| runtime.block_on(verify(config))) {
-        Ok((verified, incident)) => {
-            print(&verified, incident.as_deref(), json);
-            if verified.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(e) if e.kind == Kind::Setting => super::wrong_setting(&e.detail),
-        Err(e) => {
-            eprintln!("rtvoice: {}", e.chain());
-            ExitCode::FAILURE
-        }
-    }
+    super::command(config, "error", verify, |(verified, incident)| {
+        print(&verified, incident.as_deref(), json);
+        if verified.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    })
 }
 
-async fn verify(config: Config) -> Result<(Verified, Option<String>)> {
-    let app = App::new(config)?;
-    app.audit.acting_as(Actor::Cli);
+async fn verify(app: App) -> Result<(Verified, Option<String>)> {
     let verified = audit::verify(&app).await?;
     let outcome = if verified.findings.is_empty() { "ok" } else { "findings" };
     app.audit.note(Note::new("audit.verify").store("documents").named("audit").count(verified.entries).outcome(outcome)).await?;
@@ -65,7 +54,6 @@ async fn verify(config: Config) -> Result<(Verified, Option<String>)> {
             None
         });
     }
-    app.audit.close().await?;
     Ok((verified, incident))
 }
 

@@ -3,8 +3,6 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use rtvoice::config::Config;
-use rtvoice::error::Kind;
 use rtvoice::ops::bench::{self, BenchArgs};
 
 /// Measure what things cost.
@@ -16,9 +14,9 @@ pub(crate) enum BenchCommand {
 
 pub(crate) fn run(command: &BenchCommand) -> ExitCode {
     let BenchCommand::Privacy(arguments) = command;
-    let config = match Config::from_env() {
+    let config = match super::settings() {
         Ok(config) => config,
-        Err(e) => return super::wrong_setting(&e.to_string()),
+        Err(code) => return code,
     };
     super::log_to("error", super::LogTarget::Stderr);
     match super::runtime().and_then(|runtime| runtime.block_on(bench::run(&config, arguments))) {
@@ -26,10 +24,6 @@ pub(crate) fn run(command: &BenchCommand) -> ExitCode {
             println!("{text}");
             ExitCode::SUCCESS
         }
-        Err(e) if e.kind == Kind::Setting => super::wrong_setting(&e.detail),
-        Err(e) => {
-            eprintln!("rtvoice: {}", e.chain());
-            ExitCode::FAILURE
-        }
+        Err(e) => super::failed(&e),
     }
 }

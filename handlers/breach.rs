@@ -6,9 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use rtvoice::app::App;
-use rtvoice::config::Config;
-use rtvoice::error::{Error, Kind, Result};
-use rtvoice::ports::audit::Actor;
+use rtvoice::error::{Error, Result};
 use rtvoice::privacy::breach::{Action, csv};
 use rtvoice::steps::breach;
 use serde_json::{Map, Value, json};
@@ -88,36 +86,22 @@ enum Outcome {
 }
 
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
-    let config = match Config::from_env() {
+    let config = match super::settings() {
         Ok(config) => config,
-        Err(e) => return super::wrong_setting(&e.to_string()),
+        Err(code) => return code,
     };
-    super::log_to("error", super::LogTarget::Stderr);
-    match super::runtime().and_then(|runtime| runtime.block_on(work(config, arguments.command))) {
-        Ok(Outcome::Json(value)) => {
-            println!("{value:#}");
+    super::command(
+        config,
+        "error",
+        async |app| carry(&app, arguments.command).await,
+        |outcome| {
+            match outcome {
+                Outcome::Json(value) => println!("{value:#}"),
+                Outcome::Text(text) => print!("{text}"),
+            }
             ExitCode::SUCCESS
-        }
-        Ok(Outcome::Text(text)) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(e) if e.kind == Kind::BadInput => super::wrong_setting(&format!("{} {}", e.field.as_deref().unwrap_or("input"), e.detail)),
-        Err(e) if e.kind == Kind::Setting => super::wrong_setting(&e.detail),
-        Err(e) => {
-            eprintln!("rtvoice: {}", e.chain());
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn work(config: Config, command: Command) -> Result<Outcome> {
-    let app = App::new(config)?;
-    app.audit.acting_as(Actor::Cli);
-    let result = carry(&app, command).await;
-    // What was done must stand in the log before it is told.
-    let closed = app.audit.close().await;
-    result.and_then(|outcome| closed.map(|()| outcome))
+        },
+    )
 }
 
 async fn carry(app: &App, command: Command) -> Result<Outcome> {

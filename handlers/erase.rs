@@ -4,10 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rtvoice::app::App;
-use rtvoice::config::Config;
-use rtvoice::error::{Error, Kind, Result};
+use rtvoice::error::{Error, Result};
 use rtvoice::model::ids::{UserId, UserToken};
-use rtvoice::ports::audit::Actor;
 use rtvoice::steps::erasure;
 use serde_json::{Value, json};
 
@@ -36,30 +34,19 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     if !arguments.sweep && arguments.user.is_none() && arguments.id.is_none() {
         return super::wrong_setting("erase-user needs --user TOKEN or --id ID, for example --user u1-0123456789abcdef0123456789abcdef");
     }
-    let config = match Config::from_env() {
+    let config = match super::settings() {
         Ok(config) => config,
-        Err(e) => return super::wrong_setting(&e.to_string()),
+        Err(code) => return code,
     };
-    super::log_to("error", super::LogTarget::Stderr);
-    match super::runtime().and_then(|runtime| runtime.block_on(act(config, arguments))) {
-        Ok(done) => {
+    super::command(
+        config,
+        "error",
+        async |app| erase(&app, arguments).await,
+        |done| {
             println!("{done}");
             ExitCode::SUCCESS
-        }
-        Err(e) if matches!(e.kind, Kind::Setting | Kind::BadInput) => super::wrong_setting(&format!("{} {}", e.field.clone().unwrap_or_default(), e.detail)),
-        Err(e) => {
-            eprintln!("rtvoice: {}", e.chain());
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn act(config: Config, arguments: &Arguments) -> Result<Value> {
-    let app = App::new(config)?;
-    app.audit.acting_as(Actor::Cli);
-    let result = erase(&app, arguments).await;
-    app.audit.close().await?;
-    result
+        },
+    )
 }
 
 async fn erase(app: &App, arguments: &Arguments) -> Result<Value> {

@@ -3,15 +3,13 @@
 use std::process::ExitCode;
 
 use rtvoice::app::App;
-use rtvoice::config::Config;
-use rtvoice::error::Kind;
 use rtvoice::ops::keys::{self, KeysArgs, KeysCommand, Level};
 use rtvoice::ports::audit::{Actor, Note};
 
 pub(crate) fn run(arguments: &KeysArgs) -> ExitCode {
-    let config = match Config::from_env() {
+    let config = match super::settings() {
         Ok(config) => config,
-        Err(e) => return super::wrong_setting(&e.to_string()),
+        Err(code) => return code,
     };
     super::log_to("warn", super::LogTarget::Stderr);
     let work = async {
@@ -34,11 +32,7 @@ pub(crate) fn run(arguments: &KeysArgs) -> ExitCode {
             println!("{}", report.text.trim_end());
             if report.complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
-        Err(e) if matches!(e.kind, Kind::Setting | Kind::BadInput) => super::wrong_setting(&e.detail),
-        Err(e) => {
-            eprintln!("rtvoice: {}", e.chain());
-            ExitCode::FAILURE
-        }
+        Err(e) => super::failed(&e),
     }
 }
 

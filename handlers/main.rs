@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use rtvoice::error::{Error, Result};
+use rtvoice::app::App;
+use rtvoice::config::Config;
+use rtvoice::error::{Error, Kind, Result};
+use rtvoice::ports::audit::Actor;
 
 mod audit;
 mod bench;
@@ -88,6 +91,45 @@ fn main() -> ExitCode {
 pub(crate) fn wrong_setting(line: &str) -> ExitCode {
     eprintln!("rtvoice: {line}");
     ExitCode::from(2)
+}
+
+/// The settings, or the exit code where one is wrong.
+pub(crate) fn settings() -> std::result::Result<Config, ExitCode> {
+    Config::from_env().map_err(|e| wrong_setting(&e.to_string()))
+}
+
+/// Runs one command on the stores that the settings name. It acts as the command line, and what it touched stands in the
+/// audit log before anything is told.
+pub(crate) fn command<T, W: Future<Output = Result<T>>>(
+    config: Config,
+    filter: &str,
+    work: impl FnOnce(App) -> W,
+    done: impl FnOnce(T) -> ExitCode,
+) -> ExitCode {
+    log_to(filter, LogTarget::Stderr);
+    let work = async {
+        let app = App::new(config)?;
+        app.audit.acting_as(Actor::Cli);
+        let result = work(app.clone()).await;
+        let closed = app.audit.close().await;
+        result.and_then(|outcome| closed.map(|()| outcome))
+    };
+    match runtime().and_then(|runtime| runtime.block_on(work)) {
+        Ok(outcome) => done(outcome),
+        Err(e) => failed(&e),
+    }
+}
+
+/// One line on standard error, and the exit code of a failure: 2 for what was asked for wrongly, else 1.
+pub(crate) fn failed(e: &Error) -> ExitCode {
+    match (e.kind, &e.field) {
+        (Kind::BadInput, Some(field)) => wrong_setting(&format!("{field} {}", e.detail)),
+        (Kind::BadInput | Kind::Setting, _) => wrong_setting(&e.detail),
+        _ => {
+            eprintln!("rtvoice: {}", e.chain());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Crates that show document ids and partition keys in their debug lines: a profile's partition is a caller's number.

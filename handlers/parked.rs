@@ -2,27 +2,20 @@
 
 use std::process::ExitCode;
 
-use rtvoice::app::App;
-use rtvoice::config::Config;
-use rtvoice::error::Kind;
 use rtvoice::ops::parked::{self, ParkedArgs};
 
 pub(crate) fn run(arguments: &ParkedArgs) -> ExitCode {
-    let config = match Config::from_env() {
+    let config = match super::settings() {
         Ok(config) => config,
-        Err(e) => return super::wrong_setting(&e.to_string()),
+        Err(code) => return code,
     };
-    super::log_to("error", super::LogTarget::Stderr);
-    let work = async { parked::run(&App::new(config)?, arguments).await };
-    match super::runtime().and_then(|runtime| runtime.block_on(work)) {
-        Ok(text) => {
+    super::command(
+        config,
+        "error",
+        async |app| parked::run(&app, arguments).await,
+        |text| {
             println!("{text}");
             ExitCode::SUCCESS
-        }
-        Err(e) if e.kind == Kind::Setting => super::wrong_setting(&e.detail),
-        Err(e) => {
-            eprintln!("rtvoice: {}", e.chain());
-            ExitCode::FAILURE
-        }
-    }
+        },
+    )
 }

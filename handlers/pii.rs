@@ -4,9 +4,6 @@ use std::io::{BufReader, BufWriter};
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use rtvoice::app::App;
-use rtvoice::config::Config;
-use rtvoice::error::{Error, Kind, Result};
 use rtvoice::ops::pii::{self, LinesArgs};
 use rtvoice::ops::scan::{self, ScanArgs};
 
@@ -38,35 +35,22 @@ fn lines(command: pii::PiiCommand) -> ExitCode {
     match pii::run(command, &mut input, &mut output, &mut std::io::stderr().lock()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(e) => {
-            eprintln!("rtvoice: {}", e.chain());
-            ExitCode::FAILURE
-        }
+        Err(e) => super::failed(&e),
     }
 }
 
 fn scan(arguments: &ScanArgs) -> ExitCode {
-    let config = match Config::from_env() {
+    let config = match super::settings() {
         Ok(config) => config,
-        Err(e) => return super::wrong_setting(&e.to_string()),
+        Err(code) => return code,
     };
-    super::log_to("warn", super::LogTarget::Stderr);
-    let work = async { scan::run(&App::new(config)?, arguments).await };
-    let outcome: Result<scan::Scanned> = super::runtime().and_then(|runtime| runtime.block_on(work));
-    match outcome {
-        Ok(scanned) => {
+    super::command(
+        config,
+        "warn",
+        async |app| scan::run(&app, arguments).await,
+        |scanned: scan::Scanned| {
             println!("{}", scanned.text.trim_end());
             if scanned.clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(e) if matches!(e.kind, Kind::Setting) => super::wrong_setting(&e.detail),
-        Err(e) if matches!(e.kind, Kind::BadInput) => super::wrong_setting(&named(&e)),
-        Err(e) => {
-            eprintln!("rtvoice: {}", e.chain());
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn named(e: &Error) -> String {
-    e.field.as_deref().map_or_else(|| e.detail.clone(), |field| format!("{field}: {}", e.detail))
+        },
+    )
 }

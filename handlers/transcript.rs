@@ -4,11 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rtvoice::app::App;
-use rtvoice::config::Config;
-use rtvoice::error::{Kind, Result};
+use rtvoice::error::Result;
 use rtvoice::model::conversation::Words;
 use rtvoice::model::ids::CallId;
-use rtvoice::ports::audit::{Actor, Note};
+use rtvoice::ports::audit::Note;
 use rtvoice::steps::archive::{self, Archived};
 use rtvoice::steps::masking;
 use serde_json::{Value, json};
@@ -28,41 +27,38 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let config = match Config::from_env() {
+    let config = match super::settings() {
         Ok(config) => config,
-        Err(e) => return super::wrong_setting(&e.to_string()),
+        Err(code) => return code,
     };
     let call = match CallId::parse(arguments.call.as_str()) {
         Ok(call) => call,
         Err(e) => return super::wrong_setting(&format!("callConnectionId {}", e.detail)),
     };
-    super::log_to("error", super::LogTarget::Stderr);
-    match super::runtime().and_then(|runtime| runtime.block_on(read(config, &call, arguments.reveal))) {
-        Ok(Some((archived, legacy))) if arguments.json => {
-            println!("{}", view(&archived, legacy, arguments.reveal));
-            ExitCode::SUCCESS
-        }
-        Ok(Some((archived, _))) => {
-            show(&archived, arguments.reveal);
-            ExitCode::SUCCESS
-        }
-        Ok(None) => {
-            eprintln!("rtvoice: there is no archived transcript of call {call}");
-            ExitCode::FAILURE
-        }
-        Err(e) if e.kind == Kind::Setting => super::wrong_setting(&e.detail),
-        Err(e) => {
-            eprintln!("rtvoice: {}", e.chain());
-            ExitCode::FAILURE
-        }
-    }
+    super::command(
+        config,
+        "error",
+        async |app| read(&app, &call, arguments.reveal).await,
+        |found| match found {
+            Some((archived, legacy)) => {
+                if arguments.json {
+                    println!("{}", view(&archived, legacy, arguments.reveal));
+                } else {
+                    show(&archived, arguments.reveal);
+                }
+                ExitCode::SUCCESS
+            }
+            None => {
+                eprintln!("rtvoice: there is no archived transcript of call {call}");
+                ExitCode::FAILURE
+            }
+        },
+    )
 }
 
-async fn read(config: Config, call: &CallId, reveal: bool) -> Result<Option<(Archived, Option<Value>)>> {
-    let app = App::new(config)?;
-    app.audit.acting_as(Actor::Cli);
-    let Some(archived) = archive::read(&app, call).await? else { return Ok(None) };
-    let mut legacy = archive::legacy(&app, &archived.header).await?;
+async fn read(app: &App, call: &CallId, reveal: bool) -> Result<Option<(Archived, Option<Value>)>> {
+    let Some(archived) = archive::read(app, call).await? else { return Ok(None) };
+    let mut legacy = archive::legacy(app, &archived.header).await?;
     if !reveal {
         legacy.iter_mut().for_each(masking::masked_json);
     }
@@ -75,7 +71,6 @@ async fn read(config: Config, call: &CallId, reveal: bool) -> Result<Option<(Arc
         note = note.subject(user.as_str());
     }
     app.audit.written(note).await?;
-    app.audit.close().await?;
     Ok(Some((archived, legacy)))
 }
 

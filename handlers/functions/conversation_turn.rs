@@ -23,7 +23,7 @@ use crate::model::phrase::{AudioFormat, check_language};
 use crate::model::stages::StageTimes;
 use crate::ports::replies::{FALLBACK, Prompt, Reply};
 use crate::steps::masking::{self, Heard};
-use crate::steps::speech::{Found, MAX_AUDIO};
+use crate::steps::speech::{Found, MAX_AUDIO, Private};
 use crate::steps::{events, outbox, profile, speech};
 
 /// Longest text of a turn, in characters.
@@ -154,11 +154,19 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
 
 /// Loads the conversation. A call that nobody has heard of is registered first, and looked for in the legacy layouts.
 async fn load(app: &App, turn: &Turn) -> Result<Loaded> {
-    let loaded = app.state.load(&turn.call, &turn.id).await?;
+    // Whose call it is must be noted before anything of them is kept: beside the load it costs no round trip of its own.
+    let (loaded, noted) = tokio::join!(app.state.load(&turn.call, &turn.id), note_user(app, turn));
+    noted?;
+    let loaded = loaded?;
     if loaded.session.is_some() || loaded.archived {
         return Ok(loaded);
     }
     if events::open_provisionally(app, &turn.call, app.clock.now()).await? { app.state.load(&turn.call, &turn.id).await } else { Ok(loaded) }
+}
+
+async fn note_user(app: &App, turn: &Turn) -> Result<()> {
+    let Some(user) = turn.patch.user() else { return Ok(()) };
+    app.state.note_call(&app.vault.user_token(&user).await?, &turn.call).await
 }
 
 /// What the caller said, masked; with privacy off as it is.
@@ -191,7 +199,11 @@ async fn commit(app: &App, turn: &Turn, mut conversation: ConversationManager, m
         tries += 1;
         match app.state.commit(&commit).await {
             Ok(Committed::Stale) if tries < COMMITS => {
-                conversation = ConversationManager::load(turn.call.clone(), app.state.load(&turn.call, &turn.id).await?);
+                let loaded = match app.state.load(&turn.call, &turn.id).await {
+                    Ok(loaded) => loaded,
+                    Err(e) => return Ok(Tried { committed: Err(e), entry, revisions }),
+                };
+                conversation = ConversationManager::load(turn.call.clone(), loaded);
                 heard = hear(app, conversation.window(), &turn.text);
             }
             committed => return Ok(Tried { committed, entry, revisions }),
@@ -243,6 +255,7 @@ fn entry(app: &App, turn: &Turn, heard: &Heard, conversation: &ConversationManag
 /// Whether a reply repeats something of the caller's profile or context, what this turn adds to it included.
 fn quotes(turn: &Turn, conversation: &ConversationManager, reply: &str) -> bool {
     let added = turn.patch.set.iter().map(|(_, json)| json);
+    let reply = &reply.to_lowercase();
     conversation.context().values().chain(added).any(|json| serde_json::from_str(json).is_ok_and(|value| masking::quotes(reply, &value)))
 }
 
@@ -303,8 +316,8 @@ async fn answer(app: &App, turn: &Turn, outcome: Outcome, stages: &mut StageTime
     });
     if turn.speak {
         let began = Instant::now();
-        let only_for = words.private.then_some(&turn.call);
-        match spoken(app, &text, outcome.entry.language.as_deref(), only_for, stages).await {
+        let private = words.private.then_some(Private { call: &turn.call, again: outcome.replayed });
+        match spoken(app, &text, outcome.entry.language.as_deref(), private, stages).await {
             Ok(speech) => body["speech"] = speech,
             Err(reason) => body["speechReason"] = json!(reason),
         }
@@ -314,23 +327,23 @@ async fn answer(app: &App, turn: &Turn, outcome: Outcome, stages: &mut StageTime
 }
 
 /// Where the spoken reply is; or why there is none. A voice that is away leaves the text.
-async fn spoken(app: &App, text: &str, language: Option<&str>, only_for: Option<&CallId>, stages: &mut StageTimes) -> std::result::Result<Value, String> {
+async fn spoken(app: &App, text: &str, language: Option<&str>, private: Option<Private<'_>>, stages: &mut StageTimes) -> std::result::Result<Value, String> {
     let phrase = app.phrase(text, None, language, AudioFormat::default()).map_err(|e| e.detail)?;
-    let hash = speech::hash(app, &phrase, only_for).await.map_err(|e| e.detail)?;
-    let found = match only_for {
-        Some(call) => speech::ensure_private(app, call, &phrase, &hash).await,
+    let hash = speech::hash(app, &phrase, private.map(|private| private.call)).await.map_err(|e| e.detail)?;
+    let found = match private {
+        Some(private) => speech::ensure_private(app, private, &phrase, &hash).await,
         None => speech::ensure(app, &phrase, &hash).await,
     };
     let cache = match found {
         Ok(Found::Hit(_)) => {
             stages.speech_hit = Some(true);
-            if only_for.is_some() { "private" } else { "hit" }
+            if private.is_some() { "private" } else { "hit" }
         }
         Ok(Found::Made { audio, .. }) if audio.len() > MAX_AUDIO => return Err(format!("the audio is above {MAX_AUDIO} bytes and is not kept")),
         Ok(Found::Made { kept, .. }) => {
             stages.speech_hit = Some(false);
             // Audio that only this process has could not be fetched from another.
-            match (kept, only_for) {
+            match (kept, private) {
                 (false, _) => "unavailable",
                 (true, Some(_)) => "private",
                 (true, None) => "miss",

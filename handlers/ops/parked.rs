@@ -5,7 +5,7 @@
 
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
-use crate::ports::audit::{Actor, Note};
+use crate::ports::audit::Note;
 use crate::ports::documents::Container;
 use crate::steps::parking;
 
@@ -21,12 +21,10 @@ pub struct ParkedArgs {
 
 /// The document as JSON.
 pub async fn run(app: &App, args: &ParkedArgs) -> Result<String> {
-    app.audit.acting_as(Actor::Cli);
     let found = app.documents.get(Container::DeadLetters, &args.day, &args.id).await?;
     let document = found.ok_or_else(|| Error::new(Kind::NotFound, "nothing of this day and id is parked"))?;
     app.audit.written(Note::new("deadletter.read").subject(&args.id).store("cosmos").named(Container::DeadLetters.name())).await?;
     let mut opened = document.body;
     opened["body"] = parking::opened(app, &opened).await?.into();
-    app.audit.close().await?;
     serde_json::to_string_pretty(&opened).map_err(Error::internal)
 }

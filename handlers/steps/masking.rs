@@ -222,10 +222,10 @@ fn masked_as(name: &str, text: &str) -> String {
     masked(&answer).strip_prefix(&before).map_or(alone, str::to_owned)
 }
 
-/// Whether a reply repeats a text out of this JSON value.
+/// Whether a reply, in lower case, repeats a text out of this JSON value.
 pub fn quotes(reply: &str, value: &Value) -> bool {
     match value {
-        Value::String(text) => text.len() >= QUOTED && reply.to_lowercase().contains(&text.to_lowercase()),
+        Value::String(text) => text.len() >= QUOTED && reply.contains(&text.to_lowercase()),
         Value::Array(items) => items.iter().any(|item| quotes(reply, item)),
         Value::Object(fields) => fields.values().any(|field| quotes(reply, field)),
         Value::Number(number) => {

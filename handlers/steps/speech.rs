@@ -47,16 +47,28 @@ pub async fn hash(app: &App, phrase: &Phrase, only_for: Option<&CallId>) -> Resu
     Ok(hex(&key.mac(&[plain.as_bytes(), b" ", call.as_bytes()])))
 }
 
+/// Audio for one call alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Private<'a> {
+    /// The call.
+    pub call: &'a CallId,
+    /// Whether the same answer was given before: its audio may still be there.
+    pub again: bool,
+}
+
 /// Makes sure that audio for one call alone can be fetched by its hash. It lives for 300 s, sealed, and in no shared cache.
-pub async fn ensure_private(app: &App, call: &CallId, phrase: &Phrase, hash: &str) -> Result<Found> {
-    if let Ok(Some(audio)) = app.state.audio(hash).await {
+/// One round trip; two where the same answer is given again and its audio is gone.
+pub async fn ensure_private(app: &App, private: Private<'_>, phrase: &Phrase, hash: &str) -> Result<Found> {
+    if private.again
+        && let Some(audio) = app.state.audio(hash).await?
+    {
         return Ok(Found::Hit(Some(audio)));
     }
     let audio = app.speech.synthesise(phrase).await?;
     if audio.len() > MAX_AUDIO {
         return Ok(Found::Made { audio, kept: false });
     }
-    let kept = app.state.keep_private(call, hash, audio.clone()).await;
+    let kept = app.state.keep_private(private.call, hash, audio.clone()).await;
     if let Err(e) = &kept {
         tracing::warn!(error = e.chain(), "a private phrase was not kept");
     }

@@ -19,15 +19,27 @@ pub struct Exchange {
 impl Exchange {
     /// The commands in it, word by word.
     pub fn commands(&self) -> Vec<Vec<String>> {
-        let text = String::from_utf8_lossy(&self.sent).into_owned();
-        let mut lines = text.split("\r\n");
+        let mut rest = &self.sent[..];
         let mut commands = Vec::new();
-        while let Some(count) = lines.next().and_then(|line| line.strip_prefix('*')) {
-            let words: usize = count.parse().expect("a number of words");
-            commands.push((0..words).map(|_| (lines.next(), lines.next().unwrap_or_default().to_owned()).1).collect());
+        while let Some(words) = number(&mut rest, b'*') {
+            let word = |rest: &mut &[u8]| {
+                let length = number(rest, b'$')?;
+                let word = String::from_utf8_lossy(rest.get(..length)?).into_owned();
+                *rest = rest.get(length + 2..)?;
+                Some(word)
+            };
+            commands.push((0..words).filter_map(|_| word(&mut rest)).collect());
         }
         commands
     }
+}
+
+/// The number of a line that begins with this mark. What is sealed may hold line ends, so lengths are what counts.
+fn number(rest: &mut &[u8], mark: u8) -> Option<usize> {
+    let end = rest.windows(2).position(|pair| pair == b"\r\n")?;
+    let line = rest[..end].strip_prefix(&[mark])?;
+    *rest = &rest[end + 2..];
+    std::str::from_utf8(line).ok()?.parse().ok()
 }
 
 #[derive(Default)]

@@ -108,3 +108,40 @@ async fn a_turn_after_10_costs_what_one_after_2000_does() {
 async fn so_it_is_with_the_window_of_the_default() {
     compare(Vec::new(), 20).await;
 }
+
+/// Answers are held back: what is sent together shows together.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_names_its_user_or_is_spoken_for_its_call_alone_costs_no_more() {
+    let redis = RedisServer::single();
+    let proxy = Proxy::slow(redis.port(), std::time::Duration::from_millis(40)).await;
+    let stack = Stack::with(redis, vec![("REDIS_PORT", proxy.port().to_string())]).await;
+    let warm = Call::new(&stack.handler);
+    warm.connect().await;
+    // The answer of the stand-in quotes it: its audio is for this call alone.
+    let private = |turn: &str| json!({"turnId": turn, "text": TEXT, "context": {"user_id": "customer-7", "line": "Your order arrives"}});
+    warm.turn(private("warm")).await.expect("an answer");
+    profile_attached(&stack, &warm).await;
+
+    let call = Call::new(&stack.handler);
+    call.connect().await;
+    for turn in ["first", "second"] {
+        proxy.clear();
+        let answer = call.turn(private(turn)).await.expect("an answer");
+        // What follows the answer comes behind these.
+        let exchanges: Vec<_> = proxy.exchanges().iter().map(names).collect();
+        assert_eq!((answer.status, &answer.body["speech"]["cache"]), (200, &json!("private")), "{answer:?}");
+        assert_eq!(exchanges[1..3], [["EVALSHA"], ["SETEX"]], "{turn}: the commit, and one for speech: {exchanges:?}");
+        assert_eq!(exchanges[0].iter().filter(|name| *name == "HGETALL").count(), 3, "{turn}: the load: {exchanges:?}");
+        assert_eq!(exchanges[0].contains(&"SADD".to_owned()), turn == "first", "{turn}: whose call it is goes with it, once: {exchanges:?}");
+        profile_attached(&stack, &call).await;
+        stack.delivered().await;
+    }
+}
+
+/// Waits for the last of what follows the first turn of a user.
+async fn profile_attached(stack: &Stack, call: &Call) {
+    let mut wire = stack.redis.wire();
+    let context = stack.redis.wire().keys(&format!("*{}:context", call.id)).remove(0).0;
+    let attached = async || (wire.command(&["HEXISTS", &context, "_profile"]).number() == Some(1)).then_some(());
+    eventually("the profile is attached", || stack.handler.output(), attached).await;
+}

@@ -131,32 +131,6 @@ impl TtlPolicy {
     }
 }
 
-/// Data types and components of our keys, as the audit log names them.
-const KINDS: [&str; 22] = [
-    "call",
-    "conversation",
-    "worker",
-    "cache",
-    "system",
-    "session",
-    "events",
-    "summary",
-    "context",
-    "history",
-    "turns",
-    "outbox",
-    "auth",
-    "affinity",
-    "heartbeat",
-    "tts",
-    "profile",
-    "open",
-    "index",
-    "calls",
-    "fence",
-    "keys",
-];
-
 /// Builds every key and owns every TTL.
 #[derive(Debug, Clone)]
 pub struct RedisKeyManager {
@@ -235,18 +209,6 @@ impl RedisKeyManager {
             _ => 1,
         };
         seconds.max(floor)
-    }
-
-    /// What a key is: its data type, its component, and whether it holds anything of a caller. Of keys that are not ours
-    /// it says `other`, and takes them for personal.
-    pub fn kind(&self, key: &str) -> (&'static str, &'static str, bool) {
-        let known = |text: Option<&str>| KINDS.iter().find(|known| Some(**known) == text).copied().unwrap_or("other");
-        let Some(rest) = key.strip_prefix(&self.root).and_then(|rest| rest.strip_prefix(':')) else { return ("other", "other", true) };
-        let mut parts = rest.splitn(3, ':');
-        let (data_type, second, third) = (known(parts.next()), parts.next(), parts.next());
-        let component = if data_type == "cache" { known(second) } else { known(third) };
-        let impersonal = matches!((data_type, component), ("worker", _) | ("cache", "tts") | ("system", "open" | "index"));
-        (data_type, component, !impersonal)
     }
 
     /// The prefix that all keys of this app and environment share, with its closing colon.

@@ -6,8 +6,10 @@
 //! context is left out. `Unavailable` where the call's key cannot be had, `Erased` where it is gone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use moka::future::Cache;
 use serde_json::{Map, Value, json};
 
 use super::keys::{CallKey, RedisKeyManager};
@@ -25,6 +27,9 @@ mod inspection;
 mod legacy;
 mod values;
 
+/// Calls whose users are remembered at once, and for how long: far less than the list of a user's calls lives.
+const NOTED: u64 = 20_000;
+const NOTED_LIFE: Duration = Duration::from_secs(3600);
 /// How often a write is made again because the call turned out to have another key.
 const TRIES: u32 = 3;
 
@@ -34,12 +39,20 @@ pub struct SealedState {
     ciphers: Ciphers,
     keys: RedisKeyManager,
     store_pii: StorePii,
+    /// Whose calls were noted as theirs already: a client may name the user with every turn.
+    noted: Cache<(UserToken, CallId), ()>,
 }
 
 impl SealedState {
     /// Wraps a backend.
     pub fn new(inner: Arc<dyn State>, ciphers: Ciphers, config: &Config) -> Self {
-        Self { inner, ciphers, keys: RedisKeyManager::new(config), store_pii: config.store_pii }
+        Self {
+            inner,
+            ciphers,
+            keys: RedisKeyManager::new(config),
+            store_pii: config.store_pii,
+            noted: Cache::builder().max_capacity(NOTED).time_to_live(NOTED_LIFE).build(),
+        }
     }
 }
 
@@ -207,7 +220,12 @@ impl Archiving for SealedState {
 #[async_trait]
 impl Persons for SealedState {
     async fn note_call(&self, user: &UserToken, call: &CallId) -> Result<()> {
-        self.inner.note_call(user, call).await
+        let pair = (user.clone(), call.clone());
+        if self.noted.get(&pair).await.is_none() {
+            self.inner.note_call(user, call).await?;
+            self.noted.insert(pair, ()).await;
+        }
+        Ok(())
     }
 
     async fn calls_of(&self, user: &UserToken) -> Result<Vec<CallId>> {
@@ -231,6 +249,8 @@ impl Persons for SealedState {
     }
 
     async fn erase_user(&self, user: &UserToken) -> Result<()> {
+        // Whatever is noted from here on is noted anew.
+        self.noted.invalidate_all();
         self.inner.erase_user(user).await
     }
 }

@@ -36,7 +36,7 @@ impl RedisKeyManager {
 
     /// What kind of key this is; none where it is neither ours nor a legacy one.
     pub fn place(&self, key: &str) -> Option<KeyPlace> {
-        let Some(rest) = key.strip_prefix(&self.root()) else {
+        let Some(rest) = key.strip_prefix(&self.root).and_then(|rest| rest.strip_prefix(':')) else {
             return self.legacy_owner(key).map(|_| KeyPlace { data_type: "legacy", component: OTHER });
         };
         let mut parts = rest.split(':');
@@ -45,6 +45,14 @@ impl RedisKeyManager {
         let component = if data_type == "cache" { parts.nth(1) } else { parts.next_back() };
         let component = COMPONENTS.iter().find(|known| Some(**known) == component).copied().unwrap_or(OTHER);
         Some(KeyPlace { data_type, component })
+    }
+
+    /// What a key is for the audit log: its data type, its component, and whether it holds anything of a caller. One that is
+    /// not ours is `other`, and counts as personal.
+    pub fn kind(&self, key: &str) -> (&'static str, &'static str, bool) {
+        let Some(KeyPlace { data_type, component }) = self.place(key) else { return (OTHER, OTHER, true) };
+        let impersonal = matches!((data_type, component), ("worker", _) | ("cache", "tts") | ("system", "open" | "index"));
+        (data_type, component, !impersonal)
     }
 
     /// The longest life that any key may have, in seconds.

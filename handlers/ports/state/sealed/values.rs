@@ -11,6 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::call::{CallChange, Effect, field};
 use crate::model::conversation::{AuthState, Entry, Loaded, REFUSED, TurnCommit, Words};
 use crate::model::ids::{CallId, UserId};
+use crate::ports::state::Persons as _;
 use crate::ports::state::keys::CallKey;
 use crate::ports::state::{OutboxEntry, Pending};
 use crate::privacy::cipher::CallCipher;
@@ -156,7 +157,7 @@ impl SealedState {
     /// The token that stands for a user, noted as the call's before anything of them is kept.
     pub(super) async fn noted(&self, user: &UserId, call: &CallId) -> Result<UserId> {
         let token = self.ciphers.vault().user_token(user).await?;
-        self.inner.note_call(&token, call).await?;
+        self.note_call(&token, call).await?;
         UserId::parse(token.as_str())
     }
 
