@@ -3,7 +3,8 @@
 //! In: tokens. Out: findings. Any form of date counts, written or spoken, if a birth is announced before it, was asked
 //! for, or is named right behind it. Never fails.
 
-use super::context::{Asked, Context};
+use super::asked::Asked;
+use super::context::Context;
 use super::numbers::{Run, Sep, Shape};
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
@@ -13,22 +14,81 @@ use super::{Found, Label};
 pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let mut run = Run::default();
     let mut context = Context::default();
+    let asked = if asked.birth() { Asked { cue: Cue::Birth, ..asked } } else { asked };
+    let answers = asked.birth() && answers(text);
     let mut at = 0;
     while at < text.tokens.len() {
-        let Some((last, whole)) = date(text, at, &mut run) else {
+        let Some((last, whole)) = date(text, at, &mut run).or_else(|| if answers { part(text, at, &mut run, asked) } else { None }) else {
             at += 1;
             continue;
         };
         context.read(text, at, last, asked);
         let birth = context.cues.iter().find(|near| !matches!(near.cue, Cue::Number | Cue::Mail | Cue::Phone));
-        let accepted = birth.is_some_and(|near| near.cue == Cue::Birth && (whole || near.direct || near.distance <= 3));
+        let accepted = answers || birth.is_some_and(|near| near.cue == Cue::Birth && (whole || near.direct || near.distance <= 3));
         if accepted {
+            let last = goes_on(text, last, &mut run);
             found.push(Found { first: at, last, label: Label::DateOfBirth, score: if whole { 0.9 } else { 0.7 } });
             at = last + 1;
         } else {
             at += 1;
         }
     }
+}
+
+/// True for a text that holds nothing but a date, or parts of one.
+fn answers(text: &Text<'_>) -> bool {
+    let small = ["in", "on", "of", "the", "born", "year", "month", "day", "and", "was", "i", "its", "thats", "it", "is", "my", "birthday", "birth"];
+    let polite = ["thanks", "thank", "you", "please", "sure", "yes", "yeah", "okay", "ok", "st", "nd", "rd", "th", "well", "then", "so"];
+    let dates = |n: usize| text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale));
+    let other = |n: usize| text.has(n, words::FILLER | words::CORRECT) || text.one_of(n, &small) || text.one_of(n, &polite);
+    let sign = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_)));
+    text.tokens.len() <= 20 && (0..text.tokens.len()).all(|n| dates(n) || other(n) || sign(n))
+}
+
+/// A year, a month or a day alone, as the answer to what was asked or the rest of what was said.
+fn part(text: &Text<'_>, at: usize, run: &mut Run, asked: Asked) -> Option<(usize, bool)> {
+    let token = text.get(at)?;
+    let lone = token.info.num == Num::Unit || token.kind == Kind::Digits && token.end - token.start == 1;
+    match token.info.num {
+        // A day beside a date that may be whole already is as likely a count.
+        _ if lone && asked.open.is_some() => None,
+        Num::Month => Some((at, false)),
+        _ => year(text, at, run).filter(|last| *last >= at).or_else(|| day(text, at, run).map(|end| end - 1)).map(|last| (last, false)),
+    }
+}
+
+/// The last token of a date that goes on behind this one, with more of it ("on the third of march") or with another instead
+/// ("i mean 1992").
+fn goes_on(text: &Text<'_>, last: usize, run: &mut Run) -> usize {
+    let mut end = last;
+    loop {
+        let (mut at, mut corrected, mut joined) = (end + 1, false, false);
+        while at < end + 8 {
+            corrected |= text.has(at, words::CORRECT);
+            joined |= text.one_of(at, &["on", "in"]);
+            let sign = text.sign(at, b',') || text.sign(at, b'.') || text.sign(at, b'-');
+            if !(sign || text.has(at, words::CORRECT | words::FILLER) || text.one_of(at, &["i", "on", "in", "the", "its", "it", "is", "that", "thats", "was", "not"])) {
+                break;
+            }
+            at += 1;
+        }
+        let more = joined && text.tokens[last].info.num != Num::Month && !dated(text, end);
+        let next = match date(text, at, run) {
+            Some((next, true)) if corrected || more => Some(next),
+            Some((next, false)) if corrected => Some(next),
+            _ if corrected => part(text, at, run, Asked::default()).map(|(next, _)| next),
+            _ => None,
+        };
+        match next.filter(|next| *next > end) {
+            Some(next) => end = next,
+            None => return end,
+        }
+    }
+}
+
+/// True where a month stands right before this token: the date has a day and a month already.
+fn dated(text: &Text<'_>, last: usize) -> bool {
+    (last.saturating_sub(6)..=last).any(|n| text.get(n).is_some_and(|t| t.info.num == Num::Month))
 }
 
 /// The last token of the date that begins here, and whether it is more than digits or a year.

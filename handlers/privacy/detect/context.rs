@@ -3,6 +3,7 @@
 //! In: tokens and the place of a number. Out: for each kind of cue how near the nearest one is, and whether only words
 //! such as "number is" stand between. Never fails; looks at a bounded number of tokens.
 
+use super::asked::Asked;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 
@@ -14,54 +15,6 @@ const AFTER: usize = 8;
 
 /// How far away a cue is taken to be that was in the question before.
 const IN_QUESTION: usize = 40;
-
-/// What the agent asked for just before.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Asked {
-    /// A number, an address or a date.
-    pub cue: Cue,
-    /// A name.
-    pub name: bool,
-}
-
-impl Asked {
-    /// What is asked for after this text of the agent, given what was asked before: small remarks change nothing.
-    pub fn after(self, text: &Text<'_>) -> Self {
-        let read = Self::read(text);
-        let other = ["how", "what", "when", "where", "which", "why", "who", "anything", "thanks", "thank"];
-        let remark = read.cue == Cue::None && !read.name && !(0..text.tokens.len()).any(|n| text.one_of(n, &other));
-        if remark { Self { name: false, ..self } } else { read }
-    }
-
-    /// True where a birth was asked for.
-    pub fn birth(self) -> bool {
-        self.cue == Cue::Birth
-    }
-
-    /// Reads a question or a request; nothing where the text is neither.
-    pub fn read(text: &Text<'_>) -> Self {
-        let mut asked = Self::default();
-        let count = text.tokens.len();
-        let request = ["your", "please", "need", "confirm", "provide", "what", "whats", "which", "may", "can", "could", "tell", "and"];
-        if !(0..count).any(|n| text.sign(n, b'?') || text.one_of(n, &request)) {
-            return asked;
-        }
-        // The last thing that is named is what is asked for.
-        for at in count.saturating_sub(60)..count {
-            match cue(text, at) {
-                Cue::None => {}
-                // "the number on the card" asks for the card's.
-                Cue::Number if asked.cue != Cue::None => {}
-                found => (asked.cue, asked.name) = (found, false),
-            }
-            let person = at > 0 && text.one_of(at - 1, &["your", "last", "first", "full", "middle", "the", "a", "family", "callers"]);
-            if text.has(at, words::NAME) && (person || text.one_of(at + 1, &["please", "on"])) || text.one_of(at, &["surname", "lastname", "firstname"]) {
-                asked.name = true;
-            }
-        }
-        asked
-    }
-}
 
 /// One kind of cue near a number.
 #[derive(Debug, Clone, Copy)]
@@ -83,13 +36,15 @@ pub(super) struct Context {
     pub unit: bool,
     /// "last four" stands between cue and number.
     pub last_digits: bool,
+    /// A thing's number is named as such: "order number", "tracking id".
+    pub named: bool,
 }
 
 impl Context {
     /// Reads around the tokens `first..=last`.
     pub fn read(&mut self, text: &Text<'_>, first: usize, last: usize, asked: Asked) {
         self.cues.clear();
-        self.last_digits = false;
+        (self.last_digits, self.named) = (false, false);
         self.bare = bare(text, first, last);
         self.unit = text.has(last + 1, words::UNIT) || (text.sign(last + 1, b'%') || text.sign(last + 1, b'$'));
         self.before(text, first);
@@ -99,6 +54,7 @@ impl Context {
         if self.cues.is_empty() && asked.cue != Cue::None && asked.cue != Cue::Mail {
             let direct = (0..first).rev().take(BEFORE).all(|n| passes(text, n));
             self.cues.push(Near { cue: asked.cue, distance: IN_QUESTION, direct });
+            self.named = asked.cue == Cue::Thing;
         }
     }
 
@@ -121,6 +77,7 @@ impl Context {
             if found != Cue::None && reaches && !self.cues.iter().any(|near| near.cue == found) {
                 self.cues.push(Near { cue: found, distance, direct: direct && !(place && found == Cue::Thing) });
             }
+            self.named |= found == Cue::Thing && (text.one_of(at + 1, &["number", "numbers", "no", "nr", "num", "id", "code"]) || text.sign(at + 1, b'#'));
             place |= text.one_of(at, &["at", "us", "him", "them", "back", "me"]);
             direct &= passes(text, at) || found != Cue::None;
         }
@@ -162,6 +119,11 @@ impl Context {
         let strongest = self.cues.iter().find(|near| near.cue != Cue::Number);
         strongest.is_some_and(|near| near.cue == Cue::Thing && near.direct)
     }
+
+    /// True where that is said plainly, and no card is spoken of.
+    pub fn plainly_of_a_thing(&self) -> bool {
+        self.of_a_thing() && self.named && !self.has(Cue::Card)
+    }
 }
 
 /// True for what may stand between a cue and its value.
@@ -184,7 +146,7 @@ fn bare(text: &Text<'_>, first: usize, last: usize) -> bool {
 }
 
 /// What the token announces; two words may announce more than each.
-fn cue(text: &Text<'_>, at: usize) -> Cue {
+pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
     let Some(token) = text.get(at).filter(|t| t.kind == Kind::Word) else { return Cue::None };
     let before = |list: &[&str]| at > 0 && text.one_of(at - 1, list);
     if text.one_of(at, &["code", "codes"]) {

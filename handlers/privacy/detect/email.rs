@@ -4,7 +4,7 @@
 //! to the mailbox if a dot, a dash or the like joins it, if it spells or counts, or if nothing speaks against it. Never
 //! fails; looks at a bounded number of tokens for each "at".
 
-use super::context::Asked;
+use super::asked::Asked;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use super::{Found, Label};

@@ -3,7 +3,7 @@
 //! In: tokens. Out: findings. A name is the words behind its announcement up to the first that is in no name; where the
 //! text has capitals they decide. Letters that spell a name belong to it. Never fails.
 
-use super::context::Asked;
+use super::asked::Asked;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use super::{Found, Label};
@@ -18,10 +18,10 @@ const UPPER: usize = 5;
 pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let shouted = !text.text.bytes().any(|b| b.is_ascii_lowercase());
     let mut at = 0;
-    let mut announced = asked.name;
+    let mut announced = asked.any_name();
     while at < text.tokens.len() {
         announced |= text.has(at, words::NAME);
-        let begin = announcement(text, at).or_else(|| (at == 0 && asked.name).then(|| answer(text, shouted)).flatten());
+        let begin = announcement(text, at).or_else(|| (at == 0 && asked.any_name()).then(|| answer(text, shouted)).flatten());
         let value = begin.and_then(|first| name(text, first, shouted)).or_else(|| said_of_oneself(text, at, shouted)).or_else(|| spells_itself(text, at));
         let value = value.map(|(first, last, score)| (first, spelled_after(text, last), score)).or_else(|| spelled(text, at, announced));
         match value {
@@ -88,6 +88,20 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     Some(skip_fillers(text, next))
 }
 
+/// A given name that stands alone in a text, or with one more word: its first and last token.
+pub(super) fn alone(text: &Text<'_>) -> Option<(usize, usize)> {
+    let small = |at: usize| text.has(at, words::FILLER) || text.get(at).is_some_and(|t| matches!(t.kind, Kind::Sign(_)));
+    let mut first = 0;
+    while small(first) || text.one_of(first, &["its", "yes", "yeah", "im", "sure"]) {
+        first += 1;
+    }
+    if !text.has(first, words::GIVEN) {
+        return None;
+    }
+    let (_, last, _) = name(text, first, !text.text.bytes().any(|b| b.is_ascii_lowercase()))?;
+    (last + 1..text.tokens.len()).all(small).then_some((first, last))
+}
+
 /// Where the name begins in an answer to the question for it.
 fn answer(text: &Text<'_>, shouted: bool) -> Option<usize> {
     let leads = [
@@ -113,14 +127,20 @@ fn answer(text: &Text<'_>, shouted: bool) -> Option<usize> {
         "im",
         "this",
         "certainly",
+        "and",
+        "then",
     ];
+    let remarks = ["hold", "hang", "alright", "perfect", "cool", "nice", "sweet", "lovely", "awesome", "wonderful", "understood", "agreed", "exactly", "cheers", "repeat", "pardon", "goodbye", "bye", "absolutely", "huh"];
     let mut at = 0;
     while text.one_of(at, &leads) || text.has(at, words::FILLER) || text.sign(at, b',') || text.sign(at, b'.') {
         at += 1;
     }
+    if text.one_of(at, &remarks) || text.has(at, words::CORRECT) {
+        return None;
+    }
     let (_, last, _) = name(text, at, shouted)?;
     let end = spelled_after(text, last);
-    let polite = ["thanks", "thank", "you", "please", "spelled", "with", "thats", "and", "that's"];
+    let polite = ["thanks", "thank", "you", "please", "okay", "ok", "spelled", "with", "thats", "and", "that's"];
     let over = text.get(end + 1).is_none_or(|t| t.kind == Kind::Sign(b'.') || t.kind == Kind::Sign(b',')) || text.one_of(end + 1, &polite);
     over.then_some(at)
 }

@@ -3,7 +3,8 @@
 //! In: runs and the words around them. Out: findings. The words decide first, then how many digits there are and how
 //! they were said; what is announced as an order or a flight stays. Never fails.
 
-use super::context::{Asked, Context};
+use super::asked::Asked;
+use super::context::Context;
 use super::numbers::{Run, Sep, Shape};
 use super::tokens::{Kind, Text};
 use super::words::Cue;

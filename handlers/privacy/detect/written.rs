@@ -111,7 +111,7 @@ fn card_form(digits: &[u8], groups: &[usize], signs: &[Sep], context: &Context) 
     let printed = matches!(groups, [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 1..=3]);
     let slashed = signs.contains(&Sep::Slash);
     if printed {
-        return (!of_a_thing || (luhn && issued)).then(|| sure(0.6));
+        return (!of_a_thing || (luhn && issued && !context.plainly_of_a_thing())).then(|| sure(0.6));
     }
     if of_a_thing {
         return None;

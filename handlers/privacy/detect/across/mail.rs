@@ -1,0 +1,107 @@
+//! Addresses that a caller says over several turns.
+//!
+//! In: texts. Out: spans, where the newest text and up to three before it hold an address when read as one. Never fails.
+
+use super::super::tokens::{Kind, Text};
+use super::super::words::{self, Cue, Num};
+use super::super::{Label, Role, Said, Span, email};
+use super::{add, asked_before};
+
+/// Most texts before the newest that hold parts of one address.
+const EARLIER: usize = 3;
+
+/// Most tokens of a part that only what was asked makes one.
+const ANSWER: usize = 5;
+
+/// True where a text ends with something that may be the beginning of an address.
+pub(super) fn open_end(read: &Text<'_>, spans: &[Span]) -> bool {
+    let Some(last) = read.tokens.last() else { return false };
+    if last.kind == Kind::Mask || spans.last().is_some_and(|s| s.end == last.end as usize && s.label != Label::EmailAddress) {
+        return false;
+    }
+    let from = read.tokens.len().saturating_sub(12);
+    (from..read.tokens.len()).any(|n| {
+        let info = read.tokens[n].info;
+        let at = info.flags & words::AT != 0 || read.sign(n, b'@');
+        info.sign != 0 || at || info.cue == Cue::Mail || read.letter(n).is_some_and(|l| !matches!(l, b'I' | b'A'))
+    })
+}
+
+/// Joins the newest caller's text with up to three before it, most first.
+pub(super) fn join(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) {
+    let own = Text::new(said[newest].text);
+    if !(own.hints.at || leads_on(said[newest].text) || may_end(&own)) {
+        return;
+    }
+    let mut parts = vec![newest];
+    for n in (from..newest).rev().filter(|n| said[*n].role == Role::Caller) {
+        let read = Text::new(said[n].text);
+        let answers = read.tokens.len() <= ANSWER && asked_before(said, spans, n).cue == Cue::Mail;
+        if open_end(&read, &spans[n]) || answers {
+            parts.insert(0, n);
+        }
+        let announces = read.tokens.iter().any(|t| t.info.cue == Cue::Mail);
+        if announces || parts.len() > EARLIER {
+            break;
+        }
+    }
+    for from in 0..parts.len().saturating_sub(1) {
+        if joined(said, &parts[from..], spans) {
+            return;
+        }
+    }
+}
+
+/// True for the end of a domain without its dot or its "at": "gmail dot com", "co dot uk".
+fn may_end(read: &Text<'_>) -> bool {
+    read.hints.dots || read.tokens.iter().any(|t| t.info.sign == b'.' || t.info.flags & words::PROVIDER != 0)
+}
+
+/// Reads the parts as one text; marks them where an address lies across all of them.
+fn joined(said: &[Said<'_>], parts: &[usize], spans: &mut [Vec<Span>]) -> bool {
+    let Some((first, rest)) = parts.split_first() else { return false };
+    let mut text = said[*first].text.trim_end_matches(['.', ',', '?', '!', ' ']).to_owned();
+    // Each part: its text, where it stands in the whole, and how much of its beginning was left out.
+    let mut places = vec![(*first, 0, text.len(), 0)];
+    for n in rest {
+        text.push(' ');
+        let whole = said[*n].text;
+        let begin = whole.len() - begins_address(whole).len();
+        places.push((*n, text.len(), text.len() + whole.len() - begin, begin));
+        text.push_str(&whole[begin..]);
+    }
+    let read = Text::new(&text);
+    let mut found = Vec::new();
+    email::find(&read, asked_before(said, spans, *first), &mut found);
+    for value in found {
+        let (Some(begin), Some(end)) = (read.get(value.first), read.get(value.last)) else { continue };
+        let (start, stop) = (begin.start as usize, end.end as usize);
+        if start >= places[0].2 || stop <= places.last().map_or(0, |p| p.1) {
+            continue;
+        }
+        for (n, from, to, begin) in &places {
+            let (a, b) = (start.max(*from), stop.min(*to));
+            if a < b {
+                add(&mut spans[*n], said[*n].text, a - from + begin, b - from + begin, value.label, value.score);
+            }
+        }
+        return true;
+    }
+    false
+}
+
+/// True where a text begins with the rest of an address.
+fn leads_on(text: &str) -> bool {
+    let read = Text::new(begins_address(text));
+    read.has(0, words::AT) || read.sign(0, b'@') || read.get(0).is_some_and(|t| t.info.sign != 0)
+}
+
+/// A text without the small talk at its beginning.
+fn begins_address(text: &str) -> &str {
+    let read = Text::new(text);
+    let small =
+        |n: usize| read.has(n, words::FILLER) || (read.has(n, words::WEAK) && read.get(n).is_some_and(|t| t.info.num == Num::None)) || read.sign(n, b',');
+    let first = (0..read.tokens.len()).find(|n| !small(*n)).unwrap_or(0);
+    read.get(first).map_or(text, |t| &text[t.start as usize..])
+}
+

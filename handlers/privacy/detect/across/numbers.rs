@@ -1,0 +1,189 @@
+//! Digits that a caller says over several turns.
+//!
+//! In: texts with their digits that are no value yet. Out: spans, where the newest text's first digits and the last ones
+//! of up to three texts before it are a value when read as one text. Never fails.
+
+use super::super::asked::Asked;
+use super::super::numbers::Run;
+use super::super::tokens::{Kind, Text};
+use super::super::context::cue;
+use super::super::words::{self, Cue};
+use super::super::{Label, Role, Said, Span, detect_asked};
+use super::{add, asked_before, holds_anything};
+
+/// Digits in a text that are no value by themselves.
+pub(super) struct Fragment {
+    pub start: usize,
+    pub end: usize,
+    pub digits: Vec<u8>,
+    /// It was taken for a whole value, but may be a part of a longer one.
+    pub soft: bool,
+    /// How many tokens stand before and behind it that are more than hesitation.
+    pub before: usize,
+    pub after: usize,
+    /// Something is announced before it: it is the first part of a value.
+    pub opens: bool,
+}
+
+/// Most tokens that are more than hesitation before or behind a part that is not the first.
+const BESIDE: usize = 4;
+
+/// Joins the newest caller's text with the ones before it.
+pub(super) fn join(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) {
+    let own = fragments(&Text::new(said[newest].text), &spans[newest]);
+    if own.is_empty() {
+        return;
+    }
+    let callers = (from..newest).filter(|n| said[*n].role == Role::Caller);
+    let mut texts: Vec<(usize, Vec<Fragment>)> = callers.map(|n| (n, fragments(&Text::new(said[n].text), &spans[n]))).collect();
+    texts.push((newest, own));
+    numbers(said, newest, &texts, spans);
+    continuation(said, newest, &texts, spans);
+}
+
+pub(super) fn fragments(text: &Text<'_>, spans: &[Span]) -> Vec<Fragment> {
+    let mut found = Vec::new();
+    let mut run = Run::default();
+    let mut at = 0;
+    while let Some(next) = run.next(text, at) {
+        at = next;
+        let (Some(first), Some(last)) = (text.get(run.first), text.get(run.last)) else { break };
+        let (start, end) = (first.start as usize, last.end as usize);
+        let taken = spans.iter().find(|s| s.start < end && start < s.end);
+        let soft = taken.is_some_and(|s| s.label == Label::PhoneNumber && (2..10).contains(&run.digits.len()) && !run.plus);
+        if (taken.is_some() && !soft) || run.amount || text.has(run.last + 1, words::UNIT) {
+            continue;
+        }
+        let words = |range: std::ops::Range<usize>| {
+            range.filter(|n| !text.has(*n, words::FILLER | words::WEAK) && text.get(*n).is_some_and(|t| t.kind == Kind::Word)).count()
+        };
+        let (before, after) = (words(0..run.first), words(run.last + 1..text.tokens.len()));
+        let opens = (run.first.saturating_sub(ANNOUNCED)..run.first).any(|n| !matches!(cue(text, n), Cue::None | Cue::Number));
+        found.push(Fragment { start, end, digits: run.digits.clone(), soft, before, after, opens });
+    }
+    found
+}
+
+/// How far before a part something may be announced, in tokens.
+const ANNOUNCED: usize = 10;
+
+/// Most texts before the newest that hold parts of one value.
+const EARLIER: usize = 3;
+
+/// Tries the newest text's first digits behind the last digits of one, two or three texts before it, most first. A part that
+/// something is announced for begins a value, so nothing is looked for before it.
+fn numbers(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>)], spans: &mut [Vec<Span>]) {
+    let Some((_, own)) = texts.last() else { return };
+    let Some(head) = own.first().filter(|f| f.before <= 2 * BESIDE && !f.opens) else { return };
+    let mut earlier: Vec<(usize, &Fragment)> = Vec::with_capacity(EARLIER);
+    for (n, fragments) in texts[..texts.len() - 1].iter().rev() {
+        let Some(tail) = fragments.last().filter(|f| f.after <= BESIDE) else { continue };
+        earlier.push((*n, tail));
+        if tail.opens || tail.before > BESIDE || earlier.len() == EARLIER {
+            break;
+        }
+    }
+    earlier.reverse();
+    let again = earlier.windows(2).any(|w| w[0].1.digits.ends_with(&w[1].1.digits));
+    for drop_echoes in [false, true].into_iter().take(1 + usize::from(again)) {
+        for from in 0..earlier.len() {
+            let mut parts: Vec<(usize, &Fragment)> = Vec::with_capacity(EARLIER + 1);
+            for (n, tail) in &earlier[from..] {
+                let repeated = drop_echoes && parts.last().is_some_and(|(_, before)| before.digits.ends_with(&tail.digits));
+                if !repeated {
+                    parts.push((*n, *tail));
+                }
+            }
+            parts.push((newest, head));
+            if joined(said, &parts, spans) {
+                return;
+            }
+        }
+    }
+}
+
+/// Reads the parts as one text; marks them where a value lies across all of them.
+fn joined(said: &[Said<'_>], parts: &[(usize, &Fragment)], spans: &mut [Vec<Span>]) -> bool {
+    let Some(((first, begin), (last, end))) = parts.first().zip(parts.last()) else { return false };
+    let mut text = said[*first].text[..begin.start].to_owned();
+    let mut places = Vec::with_capacity(parts.len());
+    for (n, fragment) in parts {
+        let start = text.len();
+        text.push_str(&said[*n].text[fragment.start..fragment.end]);
+        places.push((*n, start, text.len(), fragment));
+        text.push(' ');
+    }
+    text.push_str(said[*last].text[end.end..].trim_start());
+    let asked = asked_before(said, spans, *first);
+    let soft = parts.iter().any(|(_, f)| f.soft);
+    let total: usize = parts.iter().map(|(_, f)| f.digits.len()).sum();
+    if soft && !((10..=19).contains(&total) && parts.iter().all(|(_, f)| f.digits.len() >= 2 && f.before + f.after <= 10)) {
+        return false;
+    }
+    let loose = parts.iter().any(|(_, f)| f.digits.len() < 3 && parts.len() == 2);
+    for span in detect_asked(&text, asked) {
+        let across = places.first().is_some_and(|p| span.start < p.2) && places.last().is_some_and(|p| span.end > p.1);
+        // Short parts join only where something announced the value.
+        let whole = parts[..parts.len() - 1].iter().filter(|(_, f)| f.soft).map(|(_, f)| f.digits.len()).sum::<usize>() >= 10;
+        let too_long = soft && (total > 12 || whole) && span.label == Label::PhoneNumber || whole && span.score < 0.85;
+        if !across || too_long || (loose && span.score < 0.65) {
+            continue;
+        }
+        for (n, start, stop, fragment) in &places {
+            let from = fragment.start + span.start.saturating_sub(*start).min(stop - start);
+            let to = if span.end >= *stop { fragment.end } else { fragment.start + (span.end - start) };
+            let to = if n == last && span.end > *stop { said[*n].text.len().min(fragment.end + (span.end - stop)) } else { to };
+            add(&mut spans[*n], said[*n].text, from, to, span.label, span.score);
+        }
+        return true;
+    }
+    false
+}
+
+/// Digits alone in a turn behind a turn that ended with a value are the rest of it, unless something else was asked.
+fn continuation(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>)], spans: &mut [Vec<Span>]) {
+    let Some((_, own)) = texts.last() else { return };
+    let Some(before) = (0..newest).rev().find(|n| said[*n].role == Role::Caller && (said[*n].text.contains('[') || holds_anything(said[*n].text))) else {
+        return;
+    };
+    let [rest] = own.as_slice() else { return };
+    if rest.soft
+        || rest.before + rest.after > 3
+        || !(2..=8).contains(&rest.digits.len())
+        || spans[newest].iter().any(|s| s.start < rest.end && rest.start < s.end)
+    {
+        return;
+    }
+    let other = said[before + 1..newest].iter().any(|s| Asked::default().after(&Text::new(s.text)).cue != Cue::None || asks_else(s.text));
+    let Some((label, own_digits)) = ended_with(said[before].text, &spans[before]) else { return };
+    // A whole telephone number has no rest; what was masked before may have had one.
+    let whole = match label {
+        Label::PhoneNumber => own_digits.is_some_and(|n| n >= 10),
+        Label::CreditCard => own_digits.is_some_and(|n| n >= 16),
+        _ => true,
+    };
+    if !other && !whole {
+        add(&mut spans[newest], said[newest].text, rest.start, rest.end, label, 0.5);
+    }
+}
+
+/// True for a question that the rest of a number does not answer.
+fn asks_else(text: &str) -> bool {
+    let read = Text::new(text);
+    (0..read.tokens.len()).any(|n| read.one_of(n, &["how", "what", "when", "where", "which", "why"]))
+}
+
+/// The label of the value that a text ends with, and how many digits it has if it still stands there.
+fn ended_with(text: &str, spans: &[Span]) -> Option<(Label, Option<usize>)> {
+    if let Some(span) = spans.last().filter(|s| text[s.end..].split_whitespace().count() <= 3) {
+        let mut run = Run::default();
+        let value = Text::new(text.get(span.start..span.end)?);
+        run.next(&value, 0)?;
+        return Some((span.label, Some(run.digits.len())));
+    }
+    let (_, tail) = text.rsplit_once('[')?;
+    let (name, rest) = tail.split_once(']')?;
+    let label = Label::ALL.into_iter().find(|label| label.as_str() == name)?;
+    (rest.split_whitespace().count() <= 3).then_some((label, None))
+}
+

@@ -1,0 +1,134 @@
+//! What a conversation is waiting for: what the agent asked, what the caller announced and has not said yet, and what he
+//! said in part.
+//!
+//! In: texts in order, each with what was found in it. Out: what the next text answers. Small remarks and talk beside it
+//! change nothing; another question does. Never fails; looks at a bounded number of tokens.
+
+use super::context::cue;
+use super::tokens::{Kind, Text};
+use super::words::{self, Cue, Num};
+use super::{Label, Span};
+
+/// Most tokens of the end of a text in which it announces something.
+const ANNOUNCING: usize = 14;
+
+/// Most tokens of talk beside it.
+const ASIDE: usize = 16;
+
+/// What the next text may answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Asked {
+    /// A number, an address or a date.
+    pub cue: Cue,
+    /// A name.
+    pub name: bool,
+    /// A name or a date of birth that the caller's last words ended with: it may go on.
+    pub open: Option<Label>,
+}
+
+impl Asked {
+    /// After a text of the agent: small remarks change nothing.
+    pub fn after(self, text: &Text<'_>) -> Self {
+        let read = Self::read(text);
+        let has = |list: &[&str]| (0..text.tokens.len()).any(|n| text.one_of(n, list));
+        if read.cue != Cue::None || read.name || has(&["how", "what", "when", "where", "which", "why", "who", "anything"]) {
+            // "and the year?" goes on with what is open.
+            let goes_on = read.cue == Cue::None && !read.name && has(&["year", "month", "day", "rest"]);
+            return if goes_on { self } else { read };
+        }
+        if has(&["thanks", "thank"]) { Self { open: self.open.filter(|open| *open == Label::DateOfBirth), ..Self::default() } } else { self }
+    }
+
+    /// After a text of the caller in which these values were found.
+    pub fn heard(self, text: &Text<'_>, spans: &[Span]) -> Self {
+        if let Some(announced) = announced(text) {
+            return announced;
+        }
+        if let Some((label, last)) = last_value(text, spans) {
+            let ends = text.tokens.len() - last <= 4;
+            let open = Some(label).filter(|label| ends && matches!(label, Label::PersonName | Label::DateOfBirth));
+            return Self { open, name: self.name && label != Label::PersonName, ..self };
+        }
+        if text.tokens.len() <= ASIDE { self } else { Self { name: false, open: None, ..self } }
+    }
+
+    /// True where a birth was asked for, or said in part.
+    pub fn birth(self) -> bool {
+        self.cue == Cue::Birth || self.open == Some(Label::DateOfBirth)
+    }
+
+    /// True where a name was asked for, or said in part.
+    pub fn any_name(self) -> bool {
+        self.name || self.open == Some(Label::PersonName)
+    }
+
+    /// Reads a question or a request; nothing where the text is neither.
+    pub fn read(text: &Text<'_>) -> Self {
+        let mut asked = Self::default();
+        let count = text.tokens.len();
+        let request = ["your", "please", "need", "confirm", "provide", "what", "whats", "which", "may", "can", "could", "tell", "and", "spell", "say"];
+        if !(0..count).any(|n| text.sign(n, b'?') || text.one_of(n, &request)) {
+            return asked;
+        }
+        // The last thing that is named is what is asked for.
+        for at in count.saturating_sub(60)..count {
+            match cue(text, at) {
+                Cue::None => {}
+                // "the number on the card" asks for the card's.
+                Cue::Number if asked.cue != Cue::None => {}
+                found => (asked.cue, asked.name) = (found, false),
+            }
+            let person = at > 0 && text.one_of(at - 1, &["your", "last", "first", "full", "middle", "the", "a", "family", "callers", "second"]);
+            if text.has(at, words::NAME) && (person || text.one_of(at + 1, &["please", "on"])) || text.one_of(at, &["surname", "lastname", "firstname"]) {
+                asked.name = true;
+            }
+        }
+        asked
+    }
+}
+
+/// What a text announces without saying it: "my card number is", "my name is", "i was born on".
+fn announced(text: &Text<'_>) -> Option<Asked> {
+    let mut end = text.tokens.len();
+    let small = |n: usize| text.has(n, words::FILLER) || text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_)));
+    while end > 0 && small(end - 1) {
+        end -= 1;
+    }
+    let last = end.checked_sub(1)?;
+    let from = end.saturating_sub(ANNOUNCING);
+    let links = ["is", "are", "was", "its", "thats", "be", "in", "on", "the"];
+    let links = text.one_of(last, &links) || end < text.tokens.len() && text.sign(end, b':');
+    let held = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Digits | Kind::Mask) || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens));
+    for at in (from..end).rev() {
+        if held(at) {
+            return None;
+        }
+        let behind = end - at - 1;
+        if text.has(at, words::NAME) {
+            let given = at > 0 && text.one_of(at - 1, &["my", "first", "last", "full", "middle", "family", "given", "second"]);
+            let waits = text.word(last, "is") && behind <= 6 || behind == 0 && (text.said(at).len() > 5 || given && end <= 4);
+            return (given && waits || waits && behind == 1).then_some(Asked { name: true, ..Asked::default() });
+        }
+        match cue(text, at) {
+            Cue::None | Cue::Number | Cue::Thing => {}
+            found => {
+                let birth = found == Cue::Birth && text.word(at, "born") && behind <= 3;
+                let waits = links && behind <= 8 || behind == 0 && end <= 4;
+                return (birth || waits).then_some(Asked { cue: found, ..Asked::default() });
+            }
+        }
+        if !(text.has(at, words::NEUTRAL | words::STOP | words::FILLER | words::WEAK) || small(at) || text.letter(at).is_some()) {
+            return None;
+        }
+    }
+    None
+}
+
+/// The label of the last value in a text, found or masked before, and its last token.
+fn last_value(text: &Text<'_>, spans: &[Span]) -> Option<(Label, usize)> {
+    let masked = text.tokens.iter().enumerate().rev().find(|(_, t)| t.kind == Kind::Mask);
+    let masked = masked.and_then(|(n, t)| Some((Label::named(text.said(n).trim_matches(['[', ']']))?, n, t.end as usize)));
+    let found = spans.last().and_then(|span| Some((span.label, text.tokens.iter().rposition(|t| t.end as usize <= span.end)?, span.end)));
+    let (label, at, _) = found.into_iter().chain(masked).max_by_key(|(_, _, end)| *end)?;
+    Some((label, at))
+}
