@@ -4,7 +4,7 @@
 //! In: texts in order, each with what was found in it. Out: what the next text answers. Small remarks and talk beside it
 //! change nothing; another question does. Never fails; looks at a bounded number of tokens.
 
-use super::context::cue;
+use super::context::{announced_before, cue};
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use super::{Label, Span};
@@ -44,10 +44,27 @@ impl Asked {
         if let Some(announced) = announced(text) {
             return announced;
         }
-        if let Some((label, last)) = last_value(text, spans) {
+        let value = last_value(text, spans);
+        let begun = begun(text);
+        if let Some((cue, at)) = begun.filter(|(_, at)| value.is_none_or(|(_, last)| last <= *at || spans.last().is_some_and(|s| s.end > text.tokens[*at].start as usize)))
+        {
+            let open = (cue == Cue::Birth && text.tokens.len() - at <= 4).then_some(Label::DateOfBirth);
+            return Self { cue, name: false, open };
+        }
+        if let Some((label, last)) = value {
             let ends = text.tokens.len() - last <= 4;
             let open = Some(label).filter(|label| ends && matches!(label, Label::PersonName | Label::DateOfBirth));
-            return Self { open, name: self.name && label != Label::PersonName, ..self };
+            let cue = match label {
+                Label::PhoneNumber => Cue::Phone,
+                Label::CreditCard => Cue::Card,
+                Label::EmailAddress => Cue::Mail,
+                Label::UsSsn => Cue::Social,
+                Label::AccountNumber | Label::IbanCode => Cue::Account,
+                Label::Pin => Cue::Pin,
+                Label::DateOfBirth => Cue::Birth,
+                Label::IpAddress | Label::Url | Label::PersonName => self.cue,
+            };
+            return Self { cue, name: self.name && label != Label::PersonName, open };
         }
         if text.tokens.len() <= ASIDE { self } else { Self { name: false, open: None, ..self } }
     }
@@ -122,6 +139,17 @@ fn announced(text: &Text<'_>) -> Option<Asked> {
         }
     }
     None
+}
+
+/// What a text announces and begins to say: "my card number is four five three nine", "my email is anna dot".
+fn begun(text: &Text<'_>) -> Option<(Cue, usize)> {
+    let said = |t: &super::tokens::Token| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale | Num::Hundred | Num::Thousand);
+    let number = text.tokens.iter().rposition(said).and_then(|at| Some((announced_before(text, at)?, at)));
+    let mail = text.tokens.iter().rposition(|t| t.info.cue == Cue::Mail).filter(|at| (at + 1..at + 3).any(|n| text.one_of(n, &["is", "its", "address", "would"])));
+    let mail = mail.filter(|at| number.is_none_or(|(_, number)| *at < number));
+    // "born in november": a month is a date where a birth is spoken of.
+    let lone_month = |(cue, at): &(Cue, usize)| *cue == Cue::Birth || text.tokens[*at].info.num != Num::Month;
+    number.filter(lone_month).or_else(|| mail.map(|at| (Cue::Mail, at)))
 }
 
 /// The label of the last value in a text, found or masked before, and its last token.

@@ -4,7 +4,7 @@
 //! for, or is named right behind it. Never fails.
 
 use super::asked::Asked;
-use super::context::Context;
+use super::context::{Context, announced_before};
 use super::numbers::{Run, Sep, Shape};
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
@@ -42,7 +42,8 @@ fn answers(text: &Text<'_>) -> bool {
     let dates = |n: usize| text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale));
     let other = |n: usize| text.has(n, words::FILLER | words::CORRECT) || text.one_of(n, &small) || text.one_of(n, &polite);
     let sign = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_)));
-    text.tokens.len() <= 20 && (0..text.tokens.len()).all(|n| dates(n) || other(n) || sign(n))
+    let moment = |n: usize| text.one_of(n, &["second", "moment", "minute", "sec"]) && n > 0 && text.one_of(n - 1, &["one", "a", "just"]);
+    text.tokens.len() <= 20 && !(0..text.tokens.len()).any(moment) && (0..text.tokens.len()).all(|n| dates(n) || other(n) || sign(n))
 }
 
 /// A year, a month or a day alone, as the answer to what was asked or the rest of what was said.
@@ -84,6 +85,25 @@ fn goes_on(text: &Text<'_>, last: usize, run: &mut Run) -> usize {
             None => return end,
         }
     }
+}
+
+/// The parts of a date that a text ends with, and whether a birth is announced before them: first and last token.
+pub(super) fn tail(text: &Text<'_>) -> Option<(usize, usize, bool)> {
+    let small = |n: usize| text.has(n, words::FILLER) || text.one_of(n, &["thanks", "okay", "ok", "please", "you", "thank"]);
+    let sign = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'-' | b'/')));
+    let dates = |n: usize| {
+        text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale | Num::Repeat)) || text.one_of(n, &["st", "nd", "rd", "th"])
+    };
+    let last = (0..text.tokens.len()).rev().find(|n| !small(*n) && !sign(*n)).filter(|n| dates(*n))?;
+    let mut first = last;
+    let mut at = last;
+    while at > 0 && last - at < 12 && (dates(at - 1) || sign(at - 1) || text.one_of(at - 1, &["of", "the", "and", "uh", "um"])) {
+        at -= 1;
+        first = if dates(at) { at } else { first };
+    }
+    let announced = announced_before(text, first);
+    let alone = (0..first).all(|n| small(n) || sign(n) || text.has(n, words::WEAK | words::CORRECT) || text.one_of(n, &["of", "the", "in", "on", "born", "was"]));
+    (announced == Some(Cue::Birth) || announced.is_none() && alone).then_some((first, last, announced.is_some()))
 }
 
 /// True where a month stands right before this token: the date has a day and a month already.

@@ -145,6 +145,12 @@ fn bare(text: &Text<'_>, first: usize, last: usize) -> bool {
     before <= 12 && after <= 12 && (0..first).all(small) && (last + 1..text.tokens.len()).all(small)
 }
 
+/// What is announced last before this token, as far as such words reach; what is no more than "number" announces nothing.
+pub(super) fn announced_before(text: &Text<'_>, first: usize) -> Option<Cue> {
+    let before = (first.saturating_sub(BEFORE)..first).rev().take_while(|at| text.get(*at).is_some_and(|t| t.kind != Kind::Mask));
+    before.map(|at| cue(text, at)).find(|found| !matches!(found, Cue::None | Cue::Number))
+}
+
 /// What the token announces; two words may announce more than each.
 pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
     let Some(token) = text.get(at).filter(|t| t.kind == Kind::Word) else { return Cue::None };

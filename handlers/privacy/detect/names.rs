@@ -130,7 +130,7 @@ fn answer(text: &Text<'_>, shouted: bool) -> Option<usize> {
         "and",
         "then",
     ];
-    let remarks = ["hold", "hang", "alright", "perfect", "cool", "nice", "sweet", "lovely", "awesome", "wonderful", "understood", "agreed", "exactly", "cheers", "repeat", "pardon", "goodbye", "bye", "absolutely", "huh"];
+    let remarks = ["hold", "hang", "alright", "perfect", "cool", "nice", "sweet", "lovely", "awesome", "wonderful", "understood", "agreed", "exactly", "cheers", "repeat", "pardon", "goodbye", "bye", "absolutely", "huh", "rest", "listening", "next", "ready", "sounds", "noted", "good"];
     let mut at = 0;
     while text.one_of(at, &leads) || text.has(at, words::FILLER) || text.sign(at, b',') || text.sign(at, b'.') {
         at += 1;

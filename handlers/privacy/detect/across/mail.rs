@@ -10,9 +10,6 @@ use super::{add, asked_before};
 /// Most texts before the newest that hold parts of one address.
 const EARLIER: usize = 3;
 
-/// Most tokens of a part that only what was asked makes one.
-const ANSWER: usize = 5;
-
 /// True where a text ends with something that may be the beginning of an address.
 pub(super) fn open_end(read: &Text<'_>, spans: &[Span]) -> bool {
     let Some(last) = read.tokens.last() else { return false };
@@ -36,7 +33,7 @@ pub(super) fn join(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [V
     let mut parts = vec![newest];
     for n in (from..newest).rev().filter(|n| said[*n].role == Role::Caller) {
         let read = Text::new(said[n].text);
-        let answers = read.tokens.len() <= ANSWER && asked_before(said, spans, n).cue == Cue::Mail;
+        let answers = bare_part(&read) && asked_before(said, spans, n).cue == Cue::Mail;
         if open_end(&read, &spans[n]) || answers {
             parts.insert(0, n);
         }
@@ -52,6 +49,26 @@ pub(super) fn join(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [V
     }
 }
 
+/// True for one or a few words that may be part of an address where one was asked for.
+fn bare_part(read: &Text<'_>) -> bool {
+    let small = |n: usize| {
+        read.has(n, words::FILLER | words::WEAK) || read.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_))) || read.one_of(n, &ENDS)
+    };
+    let held: Vec<usize> = (0..read.tokens.len()).filter(|n| !small(*n)).collect();
+    (1..=3).contains(&held.len()) && held.iter().all(|n| !read.has(*n, words::STOP | words::CORRECT) && read.get(*n).is_some_and(|t| t.kind != Kind::Mask))
+}
+
+/// What may stand behind a part.
+const ENDS: [&str; 7] = ["thanks", "thank", "you", "okay", "ok", "please", "yes"];
+
+/// A text without the small talk at its end.
+fn ends_address(text: &str) -> &str {
+    let read = Text::new(text);
+    let small = |n: usize| read.one_of(n, &ENDS) || read.has(n, words::FILLER) || read.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'?' | b'!')));
+    let end = (0..read.tokens.len()).rev().find(|n| !small(*n)).map_or(0, |n| read.tokens[n].end as usize);
+    &text[..end]
+}
+
 /// True for the end of a domain without its dot or its "at": "gmail dot com", "co dot uk".
 fn may_end(read: &Text<'_>) -> bool {
     read.hints.dots || read.tokens.iter().any(|t| t.info.sign == b'.' || t.info.flags & words::PROVIDER != 0)
@@ -60,12 +77,12 @@ fn may_end(read: &Text<'_>) -> bool {
 /// Reads the parts as one text; marks them where an address lies across all of them.
 fn joined(said: &[Said<'_>], parts: &[usize], spans: &mut [Vec<Span>]) -> bool {
     let Some((first, rest)) = parts.split_first() else { return false };
-    let mut text = said[*first].text.trim_end_matches(['.', ',', '?', '!', ' ']).to_owned();
+    let mut text = ends_address(said[*first].text).to_owned();
     // Each part: its text, where it stands in the whole, and how much of its beginning was left out.
     let mut places = vec![(*first, 0, text.len(), 0)];
     for n in rest {
         text.push(' ');
-        let whole = said[*n].text;
+        let whole = ends_address(said[*n].text);
         let begin = whole.len() - begins_address(whole).len();
         places.push((*n, text.len(), text.len() + whole.len() - begin, begin));
         text.push_str(&whole[begin..]);

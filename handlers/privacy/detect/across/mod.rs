@@ -5,6 +5,7 @@
 //! them is a value if it would be one in a single turn. What the agent repeats of it is found too. Looks at a bounded number
 //! of texts. Never fails.
 
+mod dates;
 mod echo;
 mod mail;
 mod numbers;
@@ -13,10 +14,10 @@ use super::asked::Asked;
 use super::plain::Plain;
 use super::tokens::{Kind, Text};
 use super::words;
-use super::{Label, Role, Said, Span, detect_asked, names};
+use super::{Label, Role, Said, Span, birth, detect_asked, names};
 
 /// How many of the caller's texts that hold anything at all, the newest included, may hold parts of one value.
-pub const WINDOW: usize = 4;
+pub const WINDOW: usize = 6;
 
 /// How many of the caller's texts are looked through for them.
 const LOOKED_THROUGH: usize = 8;
@@ -123,7 +124,7 @@ pub fn may_continue(text: &str, spans: &[Span]) -> bool {
         return may_continue(&plain.text, &spans);
     }
     let read = Text::new(text);
-    numbers::fragments(&read, spans).iter().any(|f| f.digits.len() >= 2 || f.soft) || mail::open_end(&read, spans) || names::alone(&read).is_some()
+    numbers::fragments(&read, spans).iter().any(|f| f.digits.len() >= 2 || f.soft) || mail::open_end(&read, spans) || names::alone(&read).is_some() || birth::tail(&read).is_some()
 }
 
 /// Joins the newest caller's text with the ones before it.
@@ -131,6 +132,7 @@ fn join(said: &[Said<'_>], from: usize, spans: &mut [Vec<Span>]) {
     let Some(newest) = (from..said.len()).rev().find(|n| said[*n].role == Role::Caller) else { return };
     numbers::join(said, from, newest, spans);
     mail::join(said, from, newest, spans);
+    dates::join(said, from, newest, spans);
     first_name(said, from, newest, spans);
     echo::echoes(said, from, spans);
 }

@@ -6,10 +6,10 @@
 use super::super::asked::Asked;
 use super::super::numbers::Run;
 use super::super::tokens::{Kind, Text};
-use super::super::context::cue;
+use super::super::context::{announced_before, cue};
 use super::super::words::{self, Cue};
 use super::super::{Label, Role, Said, Span, detect_asked};
-use super::{add, asked_before, holds_anything};
+use super::{add, asked_before};
 
 /// Digits in a text that are no value by themselves.
 pub(super) struct Fragment {
@@ -58,14 +58,11 @@ pub(super) fn fragments(text: &Text<'_>, spans: &[Span]) -> Vec<Fragment> {
             range.filter(|n| !text.has(*n, words::FILLER | words::WEAK) && text.get(*n).is_some_and(|t| t.kind == Kind::Word)).count()
         };
         let (before, after) = (words(0..run.first), words(run.last + 1..text.tokens.len()));
-        let opens = (run.first.saturating_sub(ANNOUNCED)..run.first).any(|n| !matches!(cue(text, n), Cue::None | Cue::Number));
+        let opens = announced_before(text, run.first).is_some();
         found.push(Fragment { start, end, digits: run.digits.clone(), soft, before, after, opens });
     }
     found
 }
-
-/// How far before a part something may be announced, in tokens.
-const ANNOUNCED: usize = 10;
 
 /// Most texts before the newest that hold parts of one value.
 const EARLIER: usize = 3;
@@ -140,31 +137,65 @@ fn joined(said: &[Said<'_>], parts: &[(usize, &Fragment)], spans: &mut [Vec<Span
     false
 }
 
-/// Digits alone in a turn behind a turn that ended with a value are the rest of it, unless something else was asked.
+/// Digits alone in a turn, behind turns whose values may go on, are the rest of them, unless something else was asked.
 fn continuation(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>)], spans: &mut [Vec<Span>]) {
     let Some((_, own)) = texts.last() else { return };
-    let Some(before) = (0..newest).rev().find(|n| said[*n].role == Role::Caller && (said[*n].text.contains('[') || holds_anything(said[*n].text))) else {
-        return;
-    };
     let [rest] = own.as_slice() else { return };
-    if rest.soft
-        || rest.before + rest.after > 3
-        || !(2..=8).contains(&rest.digits.len())
-        || spans[newest].iter().any(|s| s.start < rest.end && rest.start < s.end)
-    {
+    let taken = spans[newest].iter().any(|s| s.start < rest.end && rest.start < s.end);
+    if rest.soft || rest.opens || rest.before + rest.after > 3 || !(2..=8).contains(&rest.digits.len()) || taken {
         return;
     }
-    let other = said[before + 1..newest].iter().any(|s| Asked::default().after(&Text::new(s.text)).cue != Cue::None || asks_else(s.text));
-    let Some((label, own_digits)) = ended_with(said[before].text, &spans[before]) else { return };
-    // A whole telephone number has no rest; what was masked before may have had one.
-    let whole = match label {
-        Label::PhoneNumber => own_digits.is_some_and(|n| n >= 10),
-        Label::CreditCard => own_digits.is_some_and(|n| n >= 16),
-        _ => true,
-    };
-    if !other && !whole {
+    let Some((before, label, digits)) = open_value(said, newest, spans) else { return };
+    let other = |s: &Said<'_>| s.role == Role::Agent && (Asked::default().after(&Text::new(s.text)).cue != Cue::None || asks_else(s.text));
+    // A whole value has no rest; of what was masked before nobody knows.
+    let whole = digits.is_some_and(|n| {
+        n + rest.digits.len()
+            > match label {
+                Label::PhoneNumber => 12,
+                Label::UsSsn => 9,
+                Label::CreditCard => 19,
+                Label::AccountNumber => 17,
+                _ => 0,
+            }
+            || n >= 16
+            || n >= 10 && label == Label::PhoneNumber
+    });
+    if !whole && !said[before + 1..newest].iter().any(other) {
         add(&mut spans[newest], said[newest].text, rest.start, rest.end, label, 0.5);
     }
+}
+
+/// The last value that the caller's texts ended with: where it ended, what it is, and how many digits it has if all of them
+/// still stand there.
+fn open_value(said: &[Said<'_>], newest: usize, spans: &[Vec<Span>]) -> Option<(usize, Label, Option<usize>)> {
+    let mut open: Option<(usize, Label, Option<usize>)> = None;
+    for n in (newest.saturating_sub(3 * EARLIER)..newest).rev().filter(|n| said[*n].role == Role::Caller) {
+        let Some((label, digits)) = ended_with(said[n].text, &spans[n]) else {
+            if open.is_some() || said[n].text.contains('[') || !spans[n].is_empty() {
+                break;
+            }
+            // Digits of another kind: the value is over.
+            if fragments(&Text::new(said[n].text), &spans[n]).iter().any(|f| f.digits.len() >= 2) {
+                break;
+            }
+            continue;
+        };
+        match &mut open {
+            None => open = Some((n, label, digits)),
+            Some((_, same, total)) if *same == label => *total = total.zip(digits).map(|(a, b)| a + b),
+            Some(_) => break,
+        }
+        if announces(said[n].text) {
+            break;
+        }
+    }
+    open
+}
+
+/// True where a text says what its value is.
+fn announces(text: &str) -> bool {
+    let read = Text::new(text);
+    (0..read.tokens.len()).any(|at| !matches!(cue(&read, at), Cue::None | Cue::Number))
 }
 
 /// True for a question that the rest of a number does not answer.
@@ -173,17 +204,17 @@ fn asks_else(text: &str) -> bool {
     (0..read.tokens.len()).any(|n| read.one_of(n, &["how", "what", "when", "where", "which", "why"]))
 }
 
-/// The label of the value that a text ends with, and how many digits it has if it still stands there.
+/// The label of the value of digits that a text ends with, and how many digits it has if it still stands there.
 fn ended_with(text: &str, spans: &[Span]) -> Option<(Label, Option<usize>)> {
+    let of_digits = |label: &Label| matches!(label, Label::PhoneNumber | Label::CreditCard | Label::UsSsn | Label::AccountNumber);
     if let Some(span) = spans.last().filter(|s| text[s.end..].split_whitespace().count() <= 3) {
         let mut run = Run::default();
         let value = Text::new(text.get(span.start..span.end)?);
         run.next(&value, 0)?;
-        return Some((span.label, Some(run.digits.len())));
+        return Some((span.label, Some(run.digits.len()))).filter(|(label, _)| of_digits(label));
     }
     let (_, tail) = text.rsplit_once('[')?;
     let (name, rest) = tail.split_once(']')?;
-    let label = Label::ALL.into_iter().find(|label| label.as_str() == name)?;
+    let label = Label::named(name).filter(of_digits)?;
     (rest.split_whitespace().count() <= 3).then_some((label, None))
 }
-
