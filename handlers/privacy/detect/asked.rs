@@ -45,7 +45,7 @@ impl Asked {
             return announced;
         }
         let value = last_value(text, spans);
-        let begun = begun(text);
+        let begun = begun(text).filter(|(cue, _)| *cue != Cue::Number || matches!(self.cue, Cue::Birth | Cue::Mail | Cue::None));
         if let Some((cue, at)) = begun.filter(|(_, at)| value.is_none_or(|(_, last)| last <= *at || spans.last().is_some_and(|s| s.end > text.tokens[*at].start as usize)))
         {
             let open = (cue == Cue::Birth && text.tokens.len() - at <= 4).then_some(Label::DateOfBirth);
@@ -144,7 +144,12 @@ fn announced(text: &Text<'_>) -> Option<Asked> {
 /// What a text announces and begins to say: "my card number is four five three nine", "my email is anna dot".
 fn begun(text: &Text<'_>) -> Option<(Cue, usize)> {
     let said = |t: &super::tokens::Token| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale | Num::Hundred | Num::Thousand);
-    let number = text.tokens.iter().rposition(said).and_then(|at| Some((announced_before(text, at)?, at)));
+    let last = text.tokens.iter().rposition(said);
+    let number = last.and_then(|at| Some((announced_before(text, at)?, at)));
+    let number = number.or_else(|| {
+        let at = last.filter(|at| text.tokens[*at].info.num != Num::Month)?;
+        (at.saturating_sub(ANNOUNCING)..at).any(|n| cue(text, n) == Cue::Number).then_some((Cue::Number, at))
+    });
     let mail = text.tokens.iter().rposition(|t| t.info.cue == Cue::Mail).filter(|at| (at + 1..at + 3).any(|n| text.one_of(n, &["is", "its", "address", "would"])));
     let mail = mail.filter(|at| number.is_none_or(|(_, number)| *at < number));
     // "born in november": a month is a date where a birth is spoken of.

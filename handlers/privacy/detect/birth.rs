@@ -18,13 +18,14 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let answers = asked.birth() && answers(text);
     let mut at = 0;
     while at < text.tokens.len() {
-        let Some((last, whole)) = date(text, at, &mut run).or_else(|| if answers { part(text, at, &mut run, asked) } else { None }) else {
+        let Some((last, whole)) = date(text, at, &mut run).or_else(|| if answers || (at > 1 && text.word(at - 1, "is") && text.one_of(at - 2, &["month", "day", "year"])) { part(text, at, &mut run, asked) } else { None }) else {
             at += 1;
             continue;
         };
         context.read(text, at, last, asked);
         let birth = context.cues.iter().find(|near| !matches!(near.cue, Cue::Number | Cue::Mail | Cue::Phone));
-        let accepted = answers || birth.is_some_and(|near| near.cue == Cue::Birth && (whole || near.direct || near.distance <= 3));
+        let named = at > 1 && text.word(at - 1, "is") && text.one_of(at - 2, &["month", "day", "year"]) && (text.hints.birth || asked.birth());
+        let accepted = answers || named || birth.is_some_and(|near| near.cue == Cue::Birth && (whole || near.direct || near.distance <= 3));
         if accepted {
             let last = goes_on(text, last, &mut run);
             found.push(Found { first: at, last, label: Label::DateOfBirth, score: if whole { 0.9 } else { 0.7 } });
@@ -42,20 +43,25 @@ fn answers(text: &Text<'_>) -> bool {
     let dates = |n: usize| text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale));
     let other = |n: usize| text.has(n, words::FILLER | words::CORRECT) || text.one_of(n, &small) || text.one_of(n, &polite);
     let sign = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_)));
-    let moment = |n: usize| text.one_of(n, &["second", "moment", "minute", "sec"]) && n > 0 && text.one_of(n - 1, &["one", "a", "just"]);
-    text.tokens.len() <= 20 && !(0..text.tokens.len()).any(moment) && (0..text.tokens.len()).all(|n| dates(n) || other(n) || sign(n))
+    text.tokens.len() <= 20 && !(0..text.tokens.len()).any(|n| moment(text, n)) && (0..text.tokens.len()).all(|n| dates(n) || other(n) || sign(n))
+}
+
+/// "one second"
+fn moment(text: &Text<'_>, at: usize) -> bool {
+    text.one_of(at, &["second", "moment", "minute", "sec"]) && at > 0 && text.one_of(at - 1, &["one", "a", "just"])
 }
 
 /// A year, a month or a day alone, as the answer to what was asked or the rest of what was said.
 fn part(text: &Text<'_>, at: usize, run: &mut Run, asked: Asked) -> Option<(usize, bool)> {
     let token = text.get(at)?;
     let lone = token.info.num == Num::Unit || token.kind == Kind::Digits && token.end - token.start == 1;
-    match token.info.num {
-        // A day beside a date that may be whole already is as likely a count.
-        _ if lone && asked.open.is_some() => None,
-        Num::Month => Some((at, false)),
-        _ => year(text, at, run).filter(|last| *last >= at).or_else(|| day(text, at, run).map(|end| end - 1)).map(|last| (last, false)),
+    if token.info.num == Num::Month {
+        return Some((at, false));
     }
+    let starts = token.kind == Kind::Digits || !matches!(token.info.num, Num::None | Num::Slip);
+    let whole = year(text, at, run).filter(|last| starts && *last >= at);
+    // A day beside a date that may be whole already is as likely a count.
+    whole.or_else(|| day(text, at, run).filter(|_| !(lone && asked.open.is_some())).map(|end| end - 1)).map(|last| (last, false))
 }
 
 /// The last token of a date that goes on behind this one, with more of it ("on the third of march") or with another instead
@@ -94,7 +100,7 @@ pub(super) fn tail(text: &Text<'_>) -> Option<(usize, usize, bool)> {
     let dates = |n: usize| {
         text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale | Num::Repeat)) || text.one_of(n, &["st", "nd", "rd", "th"])
     };
-    let last = (0..text.tokens.len()).rev().find(|n| !small(*n) && !sign(*n)).filter(|n| dates(*n))?;
+    let last = (0..text.tokens.len()).rev().find(|n| !small(*n) && !sign(*n)).filter(|n| dates(*n) && !moment(text, *n))?;
     let mut first = last;
     let mut at = last;
     while at > 0 && last - at < 12 && (dates(at - 1) || sign(at - 1) || text.one_of(at - 1, &["of", "the", "and", "uh", "um"])) {
@@ -117,10 +123,40 @@ fn date(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
     if token.info.num == Num::Month {
         return month_first(text, at, run).map(|last| (last, true));
     }
+    if let Some(last) = year_first(text, at, run) {
+        return Some((last, true));
+    }
     if let Some(last) = day(text, at, run).and_then(|end| day_first(text, end, run)) {
         return Some((last, true));
     }
     digits(text, at, run)
+}
+
+/// "nineteen eighty four on the third of march", "ninety eight august eleventh"
+fn year_first(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
+    let token = text.get(at)?;
+    let pairs = matches!(token.info.num, Num::Teen | Num::Tens) || token.info.num == Num::Unit && text.get(at + 1).is_some_and(|t| t.info.num == Num::Thousand);
+    if !(pairs || token.kind == Kind::Digits && matches!(token.end - token.start, 2 | 4)) {
+        return None;
+    }
+    let end = year(text, at, run)? + 1;
+    let next = skip(text, end + usize::from(text.sign(end, b',')), &["on", "the", "uh", "um"]);
+    let month = text.get(next)?.info.num == Num::Month;
+    // "the twentieth of march" has no year in front.
+    let joined = next > end || month;
+    if month { month_day(text, next, run) } else { day(text, next, run).filter(|_| joined).and_then(|end| day_month(text, end)) }
+}
+
+/// "march third": the last token.
+fn month_day(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
+    let next = skip(text, at + 1, &["the", "uh", "um"]);
+    day(text, next, run).map(|end| end - 1)
+}
+
+/// " of march" after a day: the last token.
+fn day_month(text: &Text<'_>, end: usize) -> Option<usize> {
+    let month = skip(text, end, &["of", "uh", "um"]);
+    (text.get(month)?.info.num == Num::Month).then_some(month)
 }
 
 /// "march third nineteen eighty four", "March 3rd, 1984", "march eighty four".
@@ -185,7 +221,14 @@ fn day(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
 /// The last token of the year that begins here or behind a comma.
 fn year(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
     let mut first = at + usize::from(text.sign(at, b',') || text.sign(at, b'-') || text.sign(at, b'/') || text.sign(at, b'\''));
-    first = skip(text, first, &["of", "in", "the", "year", "uh", "um", "and"]);
+    first = skip(text, first, &["of", "in", "the", "year", "uh", "um", "er", "erm", "and"]);
+    if text.word(first, "let") && text.word(first + 1, "me") && text.word(first + 2, "see") {
+        first += 3;
+    }
+    // "18-Sep-1967"
+    if text.get(first).is_some_and(|t| t.kind == Kind::Digits && t.glued && t.end - t.start == 4) && text.sign(first - 1, b'-') {
+        return (text.said(first).starts_with("19") || text.said(first).starts_with("20")).then_some(first);
+    }
     first += usize::from(text.get(first).is_some_and(|t| matches!(t.kind, Kind::Sign(b'\'' | 0))));
     run.next(text, first)?;
     if run.parts.first()?.first != first {

@@ -63,6 +63,8 @@ impl Context {
         let mut crossed = false;
         // "about my order at ...": where somebody is reached, not what the order's number is.
         let mut place = false;
+        // "one z two six six": a code that goes on, not another number.
+        let coded = first.checked_sub(1).and_then(|at| text.letter(at)).is_some_and(|letter| !matches!(letter, b'I' | b'A' | b'O'));
         for distance in 0..BEFORE {
             let Some(at) = first.checked_sub(distance + 1) else { break };
             let Some(token) = text.get(at) else { break };
@@ -73,13 +75,13 @@ impl Context {
             self.last_digits |= text.one_of(at, &["last", "final", "ends", "ending", "end"]);
             let found = cue(text, at);
             // What announces one number does not announce the next, except for telephone numbers.
-            let reaches = !crossed || matches!(found, Cue::Phone | Cue::Number);
+            let reaches = !crossed || matches!(found, Cue::Phone | Cue::Number) || (coded && found == Cue::Thing);
             if found != Cue::None && reaches && !self.cues.iter().any(|near| near.cue == found) {
                 self.cues.push(Near { cue: found, distance, direct: direct && !(place && found == Cue::Thing) });
             }
             self.named |= found == Cue::Thing && (text.one_of(at + 1, &["number", "numbers", "no", "nr", "num", "id", "code"]) || text.sign(at + 1, b'#'));
             place |= text.one_of(at, &["at", "us", "him", "them", "back", "me"]);
-            direct &= passes(text, at) || found != Cue::None;
+            direct &= passes(text, at) || found != Cue::None || coded && crossed;
         }
     }
 
@@ -183,7 +185,10 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
         Cue::None if text.one_of(at, &["with", "using"]) && before(&["pay", "paying", "paid"]) => Cue::Card,
         Cue::None if text.word(at, "charge") => Cue::Card,
         // "the three digits on the back", "back of the card"
-        Cue::None if text.word(at, "back") && (before(&["the"]) || text.word(at + 1, "of")) => Cue::Pin,
+        Cue::None if text.word(at, "back") && (before(&["the"]) || text.word(at + 1, "of")) => {
+            let thing = (at.saturating_sub(5)..at).any(|n| text.get(n).is_some_and(|t| t.info.cue == Cue::Thing));
+            if thing { Cue::None } else { Cue::Pin }
+        }
         Cue::None if text.word(at, "express") && before(&["american"]) => Cue::Card,
         Cue::None if text.word(at, "b") && before(&["o"]) && at > 1 && text.word(at - 2, "d") => Cue::Birth,
         Cue::None if text.word(at, "v") && before(&["v"]) && at > 1 && text.word(at - 2, "c") => Cue::Pin,

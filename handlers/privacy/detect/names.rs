@@ -70,7 +70,7 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     if at > 1 && text.word(at - 1, "the") && text.one_of(at - 2, &["under", "by"]) && text.word(at, "name") {
         return Some(skip_fillers(text, at + 1 + usize::from(text.word(at + 1, "of"))));
     }
-    let part = at > 0 && text.one_of(at - 1, &["last", "first", "middle", "family", "given", "maiden", "full"])
+    let part = at > 0 && text.one_of(at - 1, &["last", "first", "middle", "family", "given", "maiden", "full", "second", "husbands", "wifes", "sons", "daughters", "mothers", "fathers", "partners"])
         || text.one_of(at, &["surname", "lastname", "firstname"]);
     let mut next = skip_fillers(text, at + 1);
     // "name on the account is"
@@ -130,12 +130,11 @@ fn answer(text: &Text<'_>, shouted: bool) -> Option<usize> {
         "and",
         "then",
     ];
-    let remarks = ["hold", "hang", "alright", "perfect", "cool", "nice", "sweet", "lovely", "awesome", "wonderful", "understood", "agreed", "exactly", "cheers", "repeat", "pardon", "goodbye", "bye", "absolutely", "huh", "rest", "listening", "next", "ready", "sounds", "noted", "good"];
     let mut at = 0;
     while text.one_of(at, &leads) || text.has(at, words::FILLER) || text.sign(at, b',') || text.sign(at, b'.') {
         at += 1;
     }
-    if text.one_of(at, &remarks) || text.has(at, words::CORRECT) {
+    if text.has(at, words::REMARK | words::CORRECT) {
         return None;
     }
     let (_, last, _) = name(text, at, shouted)?;
@@ -154,19 +153,28 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
         () if text.one_of(at, &["call", "calls"]) && text.word(at + 1, "me") => at + 2,
         () if text.one_of(at, &["speaking", "talking"]) && text.one_of(at + 1, &["with", "to"]) => at + 2,
         () if at == 0 && text.has(at, words::GIVEN) => at,
+        () if (at == 0 || (0..at).all(|n| text.has(n, words::FILLER | words::WEAK) || text.sign(n, b',') || text.one_of(n, &["hi", "hello"]))) && at < 5 => {
+            return answers_the_phone(text, at, shouted);
+        }
         () => return None,
     };
     let begins = skip_fillers(text, begins);
     let (first, last, _) = name(text, begins, shouted)?;
     let given = text.has(first, words::GIVEN);
     let calls = text.one_of(last + 1, &["speaking", "calling", "here"]) || (text.sign(last + 1, b',') && text.one_of(last + 2, &["speaking", "calling"]));
+    let speaks = text.word(last + 1, "speaking") && (last > first || capital(text, first) && !shouted);
+    let introduced = text.one_of(at, &["speaking"]) && at > 0 && text.one_of(at - 1, &["youre", "are"]);
     let calls = calls || (text.word(last + 1, "is") && text.word(last + 2, "my") && text.has(last + 3, words::NAME));
     let from = text.one_of(last + 1, &["from", "and"]);
     let ends = text.get(last + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'!' | b'?')));
     let capitals = !shouted && capital(text, first) && first + 1 < last + 1 && last > first && capital(text, last);
     let greeted = text.word(at, "this")
         && (at == 0 || text.one_of(at - 1, &["hi", "hello", "hey", "yes", "yeah", "morning", "afternoon", "evening"]) || text.sign(at - 1, b','));
-    let sure = if begins == at || text.one_of(at, &["its"]) {
+    let sure = if speaks && text.one_of(at, &["its", "im", "this", "i"]) || introduced && ends {
+        true
+    } else if text.one_of(at, &["its"]) && !calls {
+        given && last > first && ends
+    } else if begins == at || text.one_of(at, &["its"]) {
         given && calls
     } else {
         (calls && (given || capital(text, first) || text.word(at, "this")))
@@ -174,6 +182,14 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
             || (capitals && (ends || from || greeted))
     };
     sure.then_some((first, last, 0.6))
+}
+
+/// "helen schneider speaking", how one answers the phone.
+fn answers_the_phone(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, usize, f32)> {
+    let (first, last, _) = name(text, at, shouted)?;
+    let over = |n: usize| text.get(n).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(n, &["how", "here", "and", "from", "good", "what"]);
+    let named = text.has(first, words::GIVEN) || last > first || capital(text, first) && !shouted;
+    (text.word(last + 1, "speaking") && over(last + 2) && named && text.letter(first).is_none()).then_some((first, last, 0.6))
 }
 
 /// True for a word that begins with a capital.
@@ -192,6 +208,11 @@ fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f
         last = Some(at);
         taken += 1;
         at += 1;
+        // "oliver um fitzgerald"
+        let hesitation = (at..at + 2).take_while(|n| text.has(*n, words::FILLER) && !text.word(*n, "like")).count();
+        if hesitation > 0 && belongs(text, at + hesitation, cased, false) && text.letter(at + hesitation).is_none() {
+            at += hesitation;
+        }
         // "Anne-Marie", "O'Neil" with its sign apart, "John F. Kennedy"
         if (text.sign(at, b'-') || text.sign(at, b'.') && text.letter(at - 1).is_some()) && text.get(at).is_some_and(|t| t.glued) {
             let joined = text.sign(at, b'-') && text.glued_after(at);

@@ -260,6 +260,8 @@ impl Run {
         // "fifty two thousand": an amount; "two thousand" may be a year, or the end of a number.
         let thousand = token.info.num == Num::Thousand;
         self.amount |= thousand && (shape == Shape::Pair || self.thousands > 0);
+        // "four thousand four hundred"
+        self.amount |= !thousand && self.thousands > 0 && self.parts.len() == 1;
         self.thousands += usize::from(thousand);
         let and = usize::from(text.word(at + 1, "and"));
         // "one hundred twenty three" is one number, "eight hundred five five five" is not.

@@ -39,7 +39,8 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let mut at = 0;
     while let Some(next) = run.next(text, at) {
         at = next;
-        if run.digits.len() < 3 || run.amount {
+        let testing = text.one_of(run.last + 1, &["testing"]);
+        if run.digits.len() < 3 || run.amount || testing {
             continue;
         }
         context.read(text, run.first, extension(text, run.last), asked);
@@ -154,8 +155,10 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
             Cue::Card if count.within(12, 19) || (12..=24).contains(&count.said) => {
                 Some((Label::CreditCard, if card::luhn(digits) { 0.99 } else { sure(near.direct) }))
             }
+            // The first or the next part of one.
+            Cue::Card if near.direct && count.said >= 8 && !context.has(Cue::Phone) && !context.last_digits => Some((Label::CreditCard, 0.6)),
             // "the phone number on my account"
-            Cue::Account if context.has(Cue::Phone) && count.within(10, 11) => None,
+            Cue::Account if context.has(Cue::Phone) && count.within(7, 15) => None,
             Cue::Account if !context.unit && (5..=18).contains(&count.said) && (near.direct || (near.distance <= 8 && count.said > 5)) => {
                 Some((Label::AccountNumber, sure(near.direct)))
             }
@@ -174,7 +177,7 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
 
 /// What a number is that is announced as no more than that.
 pub(super) fn some_number(digits: &[u8], count: Count, abroad: bool) -> Option<(Label, f32)> {
-    if (count.within(7, 12) && count.said <= LONGEST_CORRECTED) || (abroad && count.within(8, 17)) || said_twice(digits) {
+    if (count.within(7, 12) && (6..=LONGEST_CORRECTED).contains(&count.said)) || (abroad && count.within(8, 17)) || said_twice(digits) {
         return Some((Label::PhoneNumber, 0.65));
     }
     by_length(digits, count)

@@ -94,6 +94,8 @@ pub(super) const SPELL: u32 = 1 << 14;
 pub(super) const NAME: u32 = 1 << 15;
 /// A given name that is known as such.
 pub(super) const GIVEN: u32 = 1 << 16;
+/// Said to keep the talk going: no answer to a question.
+pub(super) const REMARK: u32 = 1 << 17;
 
 /// What is known of a word.
 #[derive(Debug, Clone, Copy, Default)]
@@ -165,7 +167,12 @@ const FLAGS: &[(u32, &str)] = &[
          read went going go sale price listed posted free open opens closes opened today tomorrow now again later",
     ),
     (AT, "at"),
-    (SPELL, "holder cardholder policyholder under spelled spelt spell spelling spells letters"),
+    (SPELL, "speaking holder cardholder policyholder under spelled spelt spell spelling spells letters"),
+    (
+        REMARK,
+        "hold hang alright perfect cool nice sweet lovely awesome wonderful understood agreed exactly cheers repeat pardon goodbye bye absolutely huh \
+         rest listening next part ready sounds noted good ahead moment minute barking sec",
+    ),
     (NAME, "name names surname lastname firstname nickname forename"),
 ];
 

@@ -55,7 +55,8 @@ fn bare_part(read: &Text<'_>) -> bool {
         read.has(n, words::FILLER | words::WEAK) || read.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_))) || read.one_of(n, &ENDS)
     };
     let held: Vec<usize> = (0..read.tokens.len()).filter(|n| !small(*n)).collect();
-    (1..=3).contains(&held.len()) && held.iter().all(|n| !read.has(*n, words::STOP | words::CORRECT) && read.get(*n).is_some_and(|t| t.kind != Kind::Mask))
+    let remark = (0..read.tokens.len()).any(|n| read.has(n, words::REMARK) || read.one_of(n, &["im"]));
+    !remark && (1..=3).contains(&held.len()) && held.iter().all(|n| !read.has(*n, words::STOP | words::CORRECT) && read.get(*n).is_some_and(|t| t.kind != Kind::Mask))
 }
 
 /// What may stand behind a part.

@@ -37,7 +37,9 @@ pub(super) fn join(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [V
     let callers = (from..newest).filter(|n| said[*n].role == Role::Caller);
     let mut texts: Vec<(usize, Vec<Fragment>)> = callers.map(|n| (n, fragments(&Text::new(said[n].text), &spans[n]))).collect();
     texts.push((newest, own));
-    numbers(said, newest, &texts, spans);
+    if !opened(said, newest, spans) {
+        numbers(said, newest, &texts, spans);
+    }
     continuation(said, newest, &texts, spans);
 }
 
@@ -54,10 +56,7 @@ pub(super) fn fragments(text: &Text<'_>, spans: &[Span]) -> Vec<Fragment> {
         if (taken.is_some() && !soft) || run.amount || text.has(run.last + 1, words::UNIT) {
             continue;
         }
-        let words = |range: std::ops::Range<usize>| {
-            range.filter(|n| !text.has(*n, words::FILLER | words::WEAK) && text.get(*n).is_some_and(|t| t.kind == Kind::Word)).count()
-        };
-        let (before, after) = (words(0..run.first), words(run.last + 1..text.tokens.len()));
+        let (before, after) = (words_in(text, 0..run.first), words_in(text, run.last + 1..text.tokens.len()));
         let opens = announced_before(text, run.first).is_some();
         found.push(Fragment { start, end, digits: run.digits.clone(), soft, before, after, opens });
     }
@@ -66,6 +65,93 @@ pub(super) fn fragments(text: &Text<'_>, spans: &[Span]) -> Vec<Fragment> {
 
 /// Most texts before the newest that hold parts of one value.
 const EARLIER: usize = 3;
+
+/// How many digits make a value of what was announced, part after part; none for what only a grammar can tell.
+fn sizes(cue: Cue) -> Option<(Label, std::ops::RangeInclusive<usize>)> {
+    match cue {
+        Cue::Card => Some((Label::CreditCard, 8..=21)),
+        Cue::Account => Some((Label::AccountNumber, 5..=18)),
+        Cue::Social => Some((Label::UsSsn, 5..=11)),
+        Cue::Phone => Some((Label::PhoneNumber, 7..=15)),
+        _ => None,
+    }
+}
+
+/// Marks the parts of a value from the text in which it was announced up to the newest, whatever each was taken for alone.
+fn opened(said: &[Said<'_>], newest: usize, spans: &mut [Vec<Span>]) -> bool {
+    let mut parts: Vec<(usize, Part)> = Vec::with_capacity(EARLIER + 1);
+    let mut cue = None;
+    for n in (newest.saturating_sub(4 * EARLIER)..=newest).rev().filter(|n| said[*n].role == Role::Caller) {
+        let read = Text::new(said[n].text);
+        let all = all_parts(&read);
+        let part = if n == newest { all.into_iter().next() } else { all.into_iter().next_back() };
+        let Some(part) = part.filter(|part| part.after <= BESIDE) else {
+            if n == newest {
+                return false;
+            }
+            continue;
+        };
+        let opens = part.cue;
+        if opens.is_none() && part.before > BESIDE || spans[n].iter().any(|s| s.start < part.end && part.start < s.end && !of_digits(s.label)) {
+            return false;
+        }
+        parts.push((n, part));
+        if opens.is_some() {
+            cue = opens;
+            break;
+        }
+        if parts.len() > EARLIER {
+            return false;
+        }
+    }
+    let Some((label, size)) = cue.and_then(sizes).filter(|_| parts.len() > 1) else { return false };
+    let total: usize = parts.iter().map(|(_, part)| part.digits).sum();
+    if !size.contains(&total) || (label == Label::PhoneNumber && parts.iter().skip(1).map(|(_, p)| p.digits).sum::<usize>() >= 10) {
+        return false;
+    }
+    for (n, part) in parts {
+        add(&mut spans[n], said[n].text, part.start, part.end, label, 0.7);
+    }
+    true
+}
+
+/// Digits in a text, and what is announced before them.
+struct Part {
+    start: usize,
+    end: usize,
+    digits: usize,
+    before: usize,
+    after: usize,
+    cue: Option<Cue>,
+}
+
+/// All digits in a text that count nothing.
+fn all_parts(text: &Text<'_>) -> Vec<Part> {
+    let mut found = Vec::new();
+    let mut run = Run::default();
+    let mut at = 0;
+    while let Some(next) = run.next(text, at) {
+        at = next;
+        let (Some(first), Some(last)) = (text.get(run.first), text.get(run.last)) else { break };
+        if run.amount || run.plus || text.has(run.last + 1, words::UNIT) {
+            continue;
+        }
+        let cue = announced_before(text, run.first);
+        let (start, end) = (first.start as usize, last.end as usize);
+        found.push(Part { start, end, digits: run.digits.len(), before: words_in(text, 0..run.first), after: words_in(text, run.last + 1..text.tokens.len()), cue });
+    }
+    found
+}
+
+/// How many of these tokens are words and more than hesitation.
+fn words_in(text: &Text<'_>, range: std::ops::Range<usize>) -> usize {
+    range.filter(|n| !text.has(*n, words::FILLER | words::WEAK) && text.get(*n).is_some_and(|t| t.kind == Kind::Word)).count()
+}
+
+/// True for a value that is said in digits.
+fn of_digits(label: Label) -> bool {
+    matches!(label, Label::PhoneNumber | Label::CreditCard | Label::UsSsn | Label::AccountNumber | Label::Pin)
+}
 
 /// Tries the newest text's first digits behind the last digits of one, two or three texts before it, most first. A part that
 /// something is announced for begins a value, so nothing is looked for before it.
@@ -206,15 +292,14 @@ fn asks_else(text: &str) -> bool {
 
 /// The label of the value of digits that a text ends with, and how many digits it has if it still stands there.
 fn ended_with(text: &str, spans: &[Span]) -> Option<(Label, Option<usize>)> {
-    let of_digits = |label: &Label| matches!(label, Label::PhoneNumber | Label::CreditCard | Label::UsSsn | Label::AccountNumber);
     if let Some(span) = spans.last().filter(|s| text[s.end..].split_whitespace().count() <= 3) {
         let mut run = Run::default();
         let value = Text::new(text.get(span.start..span.end)?);
         run.next(&value, 0)?;
-        return Some((span.label, Some(run.digits.len()))).filter(|(label, _)| of_digits(label));
+        return Some((span.label, Some(run.digits.len()))).filter(|(label, _)| of_digits(*label));
     }
     let (_, tail) = text.rsplit_once('[')?;
     let (name, rest) = tail.split_once(']')?;
-    let label = Label::named(name).filter(of_digits)?;
+    let label = Label::named(name).filter(|label| of_digits(*label))?;
     (rest.split_whitespace().count() <= 3).then_some((label, None))
 }
