@@ -61,7 +61,8 @@ fn part(text: &Text<'_>, at: usize, run: &mut Run, asked: Asked) -> Option<(usiz
     let starts = token.kind == Kind::Digits || !matches!(token.info.num, Num::None | Num::Slip);
     let whole = year(text, at, run).filter(|last| starts && *last >= at);
     // A day beside a date that may be whole already is as likely a count.
-    whole.or_else(|| day(text, at, run).filter(|_| !(lone && asked.open.is_some())).map(|end| end - 1)).map(|last| (last, false))
+    let day = day(text, at, run).filter(|_| !(lone && asked.open.is_some())).map(|end| end - 1);
+    whole.max(day).map(|last| (last, false))
 }
 
 /// The last token of a date that goes on behind this one, with more of it ("on the third of march") or with another instead
@@ -123,10 +124,8 @@ fn date(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
     if token.info.num == Num::Month {
         return month_first(text, at, run).map(|last| (last, true));
     }
-    if let Some(last) = year_first(text, at, run) {
-        return Some((last, true));
-    }
-    if let Some(last) = day(text, at, run).and_then(|end| day_first(text, end, run)) {
+    let days = day(text, at, run).and_then(|end| day_first(text, end, run));
+    if let Some(last) = days.max(year_first(text, at, run)) {
         return Some((last, true));
     }
     digits(text, at, run)

@@ -30,6 +30,7 @@ const BESIDE: usize = 4;
 
 /// Joins the newest caller's text with the ones before it.
 pub(super) fn join(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) {
+    let opened = opened(said, newest, spans);
     let own = fragments(&Text::new(said[newest].text), &spans[newest]);
     if own.is_empty() {
         return;
@@ -37,7 +38,7 @@ pub(super) fn join(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [V
     let callers = (from..newest).filter(|n| said[*n].role == Role::Caller);
     let mut texts: Vec<(usize, Vec<Fragment>)> = callers.map(|n| (n, fragments(&Text::new(said[n].text), &spans[n]))).collect();
     texts.push((newest, own));
-    if !opened(said, newest, spans) {
+    if !opened {
         numbers(said, newest, &texts, spans);
     }
     continuation(said, newest, &texts, spans);
@@ -85,14 +86,15 @@ fn opened(said: &[Said<'_>], newest: usize, spans: &mut [Vec<Span>]) -> bool {
         let read = Text::new(said[n].text);
         let all = all_parts(&read);
         let part = if n == newest { all.into_iter().next() } else { all.into_iter().next_back() };
-        let Some(part) = part.filter(|part| part.after <= BESIDE) else {
+        let beside = |part: &Part| if part.cue.is_some() { part.after } else { part.before + part.after };
+        let Some(part) = part.filter(|part| beside(part) < BESIDE && (part.digits > 1 || beside(part) == 0)) else {
             if n == newest {
                 return false;
             }
             continue;
         };
         let opens = part.cue;
-        if opens.is_none() && part.before > BESIDE || spans[n].iter().any(|s| s.start < part.end && part.start < s.end && !of_digits(s.label)) {
+        if spans[n].iter().any(|s| s.start < part.end && part.start < s.end && !of_digits(s.label)) {
             return false;
         }
         parts.push((n, part));
