@@ -27,22 +27,23 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// After a text of the agent: small remarks change nothing.
+    /// After a text of the agent: small remarks change nothing, nor does what only asks for the rest.
     pub fn after(self, text: &Text<'_>) -> Self {
-        let read = Self::read(text);
-        let has = |list: &[&str]| (0..text.tokens.len()).any(|n| text.one_of(n, list));
-        if read.cue != Cue::None || read.name || has(&["how", "what", "when", "where", "which", "why", "who", "anything"]) {
-            // "and the year?" goes on with what is open.
-            let goes_on = read.cue == Cue::None && !read.name && has(&["year", "month", "day", "rest"]);
-            return if goes_on { self } else { read };
+        if asks_other(text) {
+            return Self::read(text);
         }
-        if has(&["thanks", "thank"]) { Self { open: self.open.filter(|open| *open == Label::DateOfBirth), ..Self::default() } } else { self }
+        if (0..text.tokens.len()).any(|n| text.one_of(n, &["thanks", "thank"])) {
+            return Self { open: self.open.filter(|open| *open == Label::DateOfBirth), ..Self::default() };
+        }
+        self
     }
 
     /// After a text of the caller in which these values were found.
     pub fn heard(self, text: &Text<'_>, spans: &[Span]) -> Self {
         if let Some(announced) = announced(text) {
-            return announced;
+            // "the number is" says no more than was known.
+            let known = announced.cue == Cue::Number && matches!(self.cue, Cue::Phone | Cue::Card | Cue::Account | Cue::Social | Cue::Pin);
+            return if known { Self { name: false, open: None, ..self } } else { announced };
         }
         let value = last_value(text, spans);
         let begun = begun(text).filter(|(cue, _)| *cue != Cue::Number || matches!(self.cue, Cue::Birth | Cue::Mail | Cue::None));
@@ -99,9 +100,29 @@ impl Asked {
             if text.has(at, words::NAME) && (person || text.one_of(at + 1, &["please", "on"])) || text.one_of(at, &["surname", "lastname", "firstname"]) {
                 asked.name = true;
             }
+            // "who am i speaking with", "who is calling"
+            let who = |n: usize| text.one_of(n, &["who", "whos", "whom"]);
+            if text.one_of(at, &["speaking", "calling", "talking"]) && (at.saturating_sub(4)..at).any(who) {
+                (asked.cue, asked.name) = (Cue::None, true);
+            }
         }
         asked
     }
+}
+
+/// Most tokens of a request to go on.
+const REQUEST: usize = 12;
+
+/// True for a question of the agent that the rest of what was begun does not answer.
+pub(super) fn asks_other(text: &Text<'_>) -> bool {
+    let read = Asked::read(text);
+    let has = |list: &[&str]| (0..text.tokens.len()).any(|n| text.one_of(n, list));
+    let rest = ["next", "rest", "remaining", "part", "continue", "follows", "follow", "comes", "after", "half", "go", "goes", "year", "month", "day", "again", "then", "last", "digits"];
+    let named = read.name || !matches!(read.cue, Cue::None | Cue::Number | Cue::Thing) || (read.cue == Cue::Thing && !has(&["part"]));
+    if text.tokens.len() <= REQUEST && !named && has(&rest) {
+        return false;
+    }
+    named || read.cue != Cue::None || has(&["how", "what", "when", "where", "which", "why", "who", "anything"])
 }
 
 /// What a text announces without saying it: "my card number is", "my name is", "i was born on".
@@ -116,9 +137,13 @@ fn announced(text: &Text<'_>) -> Option<Asked> {
     let links = ["is", "are", "was", "its", "thats", "be", "in", "on", "the"];
     let links = text.one_of(last, &links) || end < text.tokens.len() && text.sign(end, b':');
     let held = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Digits | Kind::Mask) || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens));
+    let mut number = false;
     for at in (from..end).rev() {
         if held(at) {
             return None;
+        }
+        if text.word(at, "called") && at + 1 == end && at > 0 && text.one_of(at - 1, &["im", "am"]) {
+            return Some(Asked { name: true, ..Asked::default() });
         }
         let behind = end - at - 1;
         if text.has(at, words::NAME) {
@@ -127,7 +152,8 @@ fn announced(text: &Text<'_>) -> Option<Asked> {
             return (given && waits || waits && behind == 1).then_some(Asked { name: true, ..Asked::default() });
         }
         match cue(text, at) {
-            Cue::None | Cue::Number | Cue::Thing => {}
+            Cue::None | Cue::Thing => {}
+            Cue::Number => number |= links && behind <= 4,
             found => {
                 let birth = found == Cue::Birth && text.word(at, "born") && behind <= 3;
                 let waits = links && behind <= 8 || behind == 0 && end <= 4;
@@ -138,13 +164,13 @@ fn announced(text: &Text<'_>) -> Option<Asked> {
             return None;
         }
     }
-    None
+    number.then_some(Asked { cue: Cue::Number, ..Asked::default() })
 }
 
 /// What a text announces and begins to say: "my card number is four five three nine", "my email is anna dot".
 fn begun(text: &Text<'_>) -> Option<(Cue, usize)> {
     let said = |t: &super::tokens::Token| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale | Num::Hundred | Num::Thousand);
-    let last = text.tokens.iter().rposition(said);
+    let last = text.tokens.iter().rposition(said).filter(|at| !text.has(at + 1, words::UNIT));
     let number = last.and_then(|at| Some((announced_before(text, at)?, at)));
     let number = number.or_else(|| {
         let at = last.filter(|at| text.tokens[*at].info.num != Num::Month)?;

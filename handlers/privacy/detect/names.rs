@@ -57,6 +57,9 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     if text.one_of(at, &["holder", "cardholder", "policyholder"]) && text.one_of(at + 1, &["is", "was"]) {
         return Some(skip_fillers(text, at + 2));
     }
+    if text.word(at, "called") && at > 0 && text.one_of(at - 1, &["im", "am"]) {
+        return Some(skip_fillers(text, at + 1));
+    }
     if text.word(at, "under") && text.has(at + 1, words::GIVEN) {
         return Some(at + 1);
     }

@@ -167,11 +167,12 @@ const FLAGS: &[(u32, &str)] = &[
          read went going go sale price listed posted free open opens closes opened today tomorrow now again later",
     ),
     (AT, "at"),
-    (SPELL, "speaking holder cardholder policyholder under spelled spelt spell spelling spells letters"),
+    (SPELL, "speaking called holder cardholder policyholder under spelled spelt spell spelling spells letters"),
     (
         REMARK,
         "hold hang alright perfect cool nice sweet lovely awesome wonderful understood agreed exactly cheers repeat pardon goodbye bye absolutely huh \
-         rest listening next part ready sounds noted good ahead moment minute barking sec",
+         rest listening next part ready sounds noted good ahead moment minute barking sec \
+         continue half bear noise door",
     ),
     (NAME, "name names surname lastname firstname nickname forename"),
 ];

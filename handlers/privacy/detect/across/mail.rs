@@ -19,7 +19,8 @@ pub(super) fn open_end(read: &Text<'_>, spans: &[Span]) -> bool {
     let from = read.tokens.len().saturating_sub(12);
     (from..read.tokens.len()).any(|n| {
         let info = read.tokens[n].info;
-        let at = info.flags & words::AT != 0 || read.sign(n, b'@');
+        // "someone is at the door"
+        let at = (info.flags & words::AT != 0 || read.sign(n, b'@')) && (n + 1 == read.tokens.len() || n < 2 && read.tokens.len() <= 5);
         info.sign != 0 || at || info.cue == Cue::Mail || read.letter(n).is_some_and(|l| !matches!(l, b'I' | b'A'))
     })
 }
@@ -47,6 +48,13 @@ pub(super) fn join(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [V
             return;
         }
     }
+    // Only "at example dot com" tells that what was said before is the beginning of an address.
+    if parts.len() == 1 && leads_on(said[newest].text) {
+        let before = (from..newest).rev().filter(|n| said[*n].role == Role::Caller).find(|n| said_last(&Text::new(said[*n].text)));
+        if let Some(before) = before.filter(|n| spans[*n].is_empty()) {
+            joined(said, &[before, newest], spans);
+        }
+    }
 }
 
 /// True for one or a few words that may be part of an address where one was asked for.
@@ -57,6 +65,14 @@ fn bare_part(read: &Text<'_>) -> bool {
     let held: Vec<usize> = (0..read.tokens.len()).filter(|n| !small(*n)).collect();
     let remark = (0..read.tokens.len()).any(|n| read.has(n, words::REMARK) || read.one_of(n, &["im"]));
     !remark && (1..=3).contains(&held.len()) && held.iter().all(|n| !read.has(*n, words::STOP | words::CORRECT) && read.get(*n).is_some_and(|t| t.kind != Kind::Mask))
+}
+
+/// True where a text is a few words that may be a mailbox, or ends with them: "the address is anna smith".
+fn said_last(read: &Text<'_>) -> bool {
+    let links = |n: usize| read.one_of(n, &["is", "its", "to", "address"]);
+    let from = (0..read.tokens.len()).rev().find(|n| links(*n));
+    let tail = from.map_or(0, |n| read.tokens.get(n + 1).map_or(read.text.len(), |t| t.start as usize));
+    bare_part(&Text::new(&read.text[tail..]))
 }
 
 /// What may stand behind a part.

@@ -3,7 +3,7 @@
 //! In: texts with their digits that are no value yet. Out: spans, where the newest text's first digits and the last ones
 //! of up to three texts before it are a value when read as one text. Never fails.
 
-use super::super::asked::Asked;
+use super::super::asked::asks_other;
 use super::super::numbers::Run;
 use super::super::tokens::{Kind, Text};
 use super::super::context::{announced_before, cue};
@@ -103,10 +103,11 @@ fn opened(said: &[Said<'_>], newest: usize, spans: &mut [Vec<Span>]) -> bool {
             break;
         }
         if parts.len() > EARLIER {
-            return false;
+            break;
         }
     }
-    let Some((label, size)) = cue.and_then(sizes).filter(|_| parts.len() > 1) else { return false };
+    let asked = || parts.last().map(|(n, _)| asked_before(said, spans, *n).cue);
+    let Some((label, size)) = cue.or_else(asked).and_then(sizes).filter(|_| parts.len() > 1) else { return false };
     let total: usize = parts.iter().map(|(_, part)| part.digits).sum();
     if !size.contains(&total) || (label == Label::PhoneNumber && parts.iter().skip(1).map(|(_, p)| p.digits).sum::<usize>() >= 10) {
         return false;
@@ -139,6 +140,10 @@ fn all_parts(text: &Text<'_>) -> Vec<Part> {
             continue;
         }
         let cue = announced_before(text, run.first);
+        // "oh for heaven's sake"
+        if cue.is_none() && run.slips > 0 {
+            continue;
+        }
         let (start, end) = (first.start as usize, last.end as usize);
         found.push(Part { start, end, digits: run.digits.len(), before: words_in(text, 0..run.first), after: words_in(text, run.last + 1..text.tokens.len()), cue });
     }
@@ -162,7 +167,7 @@ fn numbers(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>)], s
     let Some(head) = own.first().filter(|f| f.before <= 2 * BESIDE && !f.opens) else { return };
     let mut earlier: Vec<(usize, &Fragment)> = Vec::with_capacity(EARLIER);
     for (n, fragments) in texts[..texts.len() - 1].iter().rev() {
-        let Some(tail) = fragments.last().filter(|f| f.after <= BESIDE) else { continue };
+        let Some(tail) = fragments.last().filter(|f| f.after <= BESIDE && (f.opens || f.digits.len() > 1 || f.before + f.after == 0)) else { continue };
         earlier.push((*n, tail));
         if tail.opens || tail.before > BESIDE || earlier.len() == EARLIER {
             break;
@@ -234,7 +239,7 @@ fn continuation(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>
         return;
     }
     let Some((before, label, digits)) = open_value(said, newest, spans) else { return };
-    let other = |s: &Said<'_>| s.role == Role::Agent && (Asked::default().after(&Text::new(s.text)).cue != Cue::None || asks_else(s.text));
+    let other = |s: &Said<'_>| s.role == Role::Agent && asks_other(&Text::new(s.text));
     // A whole value has no rest; of what was masked before nobody knows.
     let whole = digits.is_some_and(|n| {
         n + rest.digits.len()
@@ -259,7 +264,7 @@ fn open_value(said: &[Said<'_>], newest: usize, spans: &[Vec<Span>]) -> Option<(
     let mut open: Option<(usize, Label, Option<usize>)> = None;
     for n in (newest.saturating_sub(3 * EARLIER)..newest).rev().filter(|n| said[*n].role == Role::Caller) {
         let Some((label, digits)) = ended_with(said[n].text, &spans[n]) else {
-            if open.is_some() || said[n].text.contains('[') || !spans[n].is_empty() {
+            if open.is_some() || said[n].text.contains('[') || !spans[n].is_empty() || announces(said[n].text) {
                 break;
             }
             // Digits of another kind: the value is over.
@@ -284,12 +289,6 @@ fn open_value(said: &[Said<'_>], newest: usize, spans: &[Vec<Span>]) -> Option<(
 fn announces(text: &str) -> bool {
     let read = Text::new(text);
     (0..read.tokens.len()).any(|at| !matches!(cue(&read, at), Cue::None | Cue::Number))
-}
-
-/// True for a question that the rest of a number does not answer.
-fn asks_else(text: &str) -> bool {
-    let read = Text::new(text);
-    (0..read.tokens.len()).any(|n| read.one_of(n, &["how", "what", "when", "where", "which", "why"]))
 }
 
 /// The label of the value of digits that a text ends with, and how many digits it has if it still stands there.
