@@ -117,7 +117,7 @@ const REQUEST: usize = 12;
 pub(super) fn asks_other(text: &Text<'_>) -> bool {
     let read = Asked::read(text);
     let has = |list: &[&str]| (0..text.tokens.len()).any(|n| text.one_of(n, list));
-    let rest = ["next", "rest", "remaining", "part", "continue", "follows", "follow", "comes", "after", "half", "go", "goes", "year", "month", "day", "again", "then", "last", "digits"];
+    let rest = ["next", "rest", "remaining", "part", "continue", "follows", "follow", "comes", "after", "half", "go", "goes", "year", "month", "day", "again", "then", "last", "digits", "at", "dot"];
     let named = read.name || !matches!(read.cue, Cue::None | Cue::Number | Cue::Thing) || (read.cue == Cue::Thing && !has(&["part"]));
     if text.tokens.len() <= REQUEST && !named && has(&rest) {
         return false;
@@ -126,7 +126,7 @@ pub(super) fn asks_other(text: &Text<'_>) -> bool {
 }
 
 /// What a text announces without saying it: "my card number is", "my name is", "i was born on".
-fn announced(text: &Text<'_>) -> Option<Asked> {
+pub(super) fn announced(text: &Text<'_>) -> Option<Asked> {
     let mut end = text.tokens.len();
     let small = |n: usize| text.has(n, words::FILLER) || text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_)));
     while end > 0 && small(end - 1) {
@@ -136,7 +136,7 @@ fn announced(text: &Text<'_>) -> Option<Asked> {
     let from = end.saturating_sub(ANNOUNCING);
     let links = ["is", "are", "was", "its", "thats", "be", "in", "on", "the"];
     let links = text.one_of(last, &links) || end < text.tokens.len() && text.sign(end, b':');
-    let held = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Digits | Kind::Mask) || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens));
+    let held = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Digits | Kind::Mask) || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Ordinal | Num::Month));
     let mut number = false;
     for at in (from..end).rev() {
         if held(at) {
@@ -156,7 +156,8 @@ fn announced(text: &Text<'_>) -> Option<Asked> {
             Cue::Number => number |= links && behind <= 4,
             found => {
                 let birth = found == Cue::Birth && text.word(at, "born") && behind <= 3;
-                let waits = links && behind <= 8 || behind == 0 && end <= 4;
+                let lone = end <= 4 && behind <= 2 && (0..at).all(|n| small(n) || text.letter(n).is_some() || text.has(n, words::WEAK) || text.one_of(n, &["my", "the", "your"]));
+                let waits = links && behind <= 8 || lone;
                 return (birth || waits).then_some(Asked { cue: found, ..Asked::default() });
             }
         }

@@ -39,7 +39,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
 /// True for a text that holds nothing but a date, or parts of one.
 fn answers(text: &Text<'_>) -> bool {
     let small = ["in", "on", "of", "the", "born", "year", "month", "day", "and", "was", "i", "its", "thats", "it", "is", "my", "birthday", "birth"];
-    let polite = ["thanks", "thank", "you", "please", "sure", "yes", "yeah", "okay", "ok", "st", "nd", "rd", "th", "well", "then", "so"];
+    let polite = ["thanks", "thank", "you", "please", "sure", "yes", "yeah", "okay", "ok", "right", "great", "perfect", "correct", "st", "nd", "rd", "th", "well", "then", "so"];
     let dates = |n: usize| text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale));
     let other = |n: usize| text.has(n, words::FILLER | words::CORRECT) || text.one_of(n, &small) || text.one_of(n, &polite);
     let sign = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_)));
@@ -96,7 +96,7 @@ fn goes_on(text: &Text<'_>, last: usize, run: &mut Run) -> usize {
 
 /// The parts of a date that a text ends with, and whether a birth is announced before them: first and last token.
 pub(super) fn tail(text: &Text<'_>) -> Option<(usize, usize, bool)> {
-    let small = |n: usize| text.has(n, words::FILLER) || text.one_of(n, &["thanks", "okay", "ok", "please", "you", "thank"]);
+    let small = |n: usize| text.has(n, words::FILLER) || text.one_of(n, &["thanks", "okay", "ok", "please", "you", "thank", "right", "great"]);
     let sign = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'-' | b'/')));
     let dates = |n: usize| {
         text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale | Num::Repeat)) || text.one_of(n, &["st", "nd", "rd", "th"])

@@ -150,7 +150,9 @@ fn bare(text: &Text<'_>, first: usize, last: usize) -> bool {
 /// What is announced last before this token, as far as such words reach; what is no more than "number" announces nothing.
 pub(super) fn announced_before(text: &Text<'_>, first: usize) -> Option<Cue> {
     let before = (first.saturating_sub(BEFORE)..first).rev().take_while(|at| text.get(*at).is_some_and(|t| t.kind != Kind::Mask));
-    before.map(|at| cue(text, at)).find(|found| !matches!(found, Cue::None | Cue::Number))
+    // "call me at"
+    let reached = |at: usize, found: Cue| if found == Cue::Number && text.one_of(at + 1, &["me", "us", "him", "her", "them"]) { Cue::Phone } else { found };
+    before.map(|at| reached(at, cue(text, at))).find(|found| !matches!(found, Cue::None | Cue::Number))
 }
 
 /// What the token announces; two words may announce more than each.

@@ -98,6 +98,11 @@ pub(super) fn alone(text: &Text<'_>) -> Option<(usize, usize)> {
     while small(first) || text.one_of(first, &["its", "yes", "yeah", "im", "sure"]) {
         first += 1;
     }
+    // "spelled q u"
+    let begin = first + usize::from(text.one_of(first, &["spelled", "spelt", "thats"]));
+    if let Some(last) = letters(text, begin, 2).filter(|last| (last + 1..text.tokens.len()).all(small)) {
+        return Some((begin, last));
+    }
     if !text.has(first, words::GIVEN) {
         return None;
     }
@@ -142,7 +147,7 @@ fn answer(text: &Text<'_>, shouted: bool) -> Option<usize> {
     }
     let (_, last, _) = name(text, at, shouted)?;
     let end = spelled_after(text, last);
-    let polite = ["thanks", "thank", "you", "please", "okay", "ok", "spelled", "with", "thats", "and", "that's"];
+    let polite = ["thanks", "thank", "you", "please", "okay", "ok", "right", "great", "spelled", "with", "thats", "and", "that's"];
     let over = text.get(end + 1).is_none_or(|t| t.kind == Kind::Sign(b'.') || t.kind == Kind::Sign(b',')) || text.one_of(end + 1, &polite);
     over.then_some(at)
 }

@@ -17,10 +17,12 @@ pub(super) fn open_end(read: &Text<'_>, spans: &[Span]) -> bool {
         return false;
     }
     let from = read.tokens.len().saturating_sub(12);
+    let stops = |n: usize| read.has(n, words::STOP) && !read.has(n, words::AT | words::WEAK | words::FILLER) && !read.one_of(n, &ENDS);
+    let plain = from == 0 && !(0..read.tokens.len()).any(|n| stops(n) || read.has(n, words::REMARK));
     (from..read.tokens.len()).any(|n| {
         let info = read.tokens[n].info;
         // "someone is at the door"
-        let at = (info.flags & words::AT != 0 || read.sign(n, b'@')) && (n + 1 == read.tokens.len() || n < 2 && read.tokens.len() <= 5);
+        let at = (info.flags & words::AT != 0 || read.sign(n, b'@')) && (n + 1 == read.tokens.len() || plain);
         info.sign != 0 || at || info.cue == Cue::Mail || read.letter(n).is_some_and(|l| !matches!(l, b'I' | b'A'))
     })
 }

@@ -10,7 +10,7 @@ mod echo;
 mod mail;
 mod numbers;
 
-use super::asked::Asked;
+use super::asked::{Asked, announced, asks_other};
 use super::plain::Plain;
 use super::tokens::{Kind, Text};
 use super::words;
@@ -130,11 +130,21 @@ pub fn may_continue(text: &str, spans: &[Span]) -> bool {
 /// Joins the newest caller's text with the ones before it.
 fn join(said: &[Said<'_>], from: usize, spans: &mut [Vec<Span>]) {
     let Some(newest) = (from..said.len()).rev().find(|n| said[*n].role == Role::Caller) else { return };
-    numbers::join(said, from, newest, spans);
-    mail::join(said, from, newest, spans);
-    dates::join(said, from, newest, spans);
-    first_name(said, from, newest, spans);
+    let begun = begun(said, newest).max(from);
+    numbers::join(said, begun, newest, spans);
+    mail::join(said, begun, newest, spans);
+    dates::join(said, begun, newest, spans);
+    first_name(said, begun, newest, spans);
     echo::echoes(said, from, spans);
+}
+
+/// The first text after the last question or announcement before this one: what stands before it is part of something else.
+fn begun(said: &[Said<'_>], newest: usize) -> usize {
+    let other = |one: &Said<'_>| match one.role {
+        Role::Agent => asks_other(&Text::new(one.text)),
+        Role::Caller => announced(&Text::new(one.text)).is_some(),
+    };
+    said[..newest].iter().rposition(other).map_or(0, |n| n + 1)
 }
 
 /// A name that was said alone, of which only the last name that follows tells that it is one.

@@ -3,10 +3,9 @@
 //! In: texts with their digits that are no value yet. Out: spans, where the newest text's first digits and the last ones
 //! of up to three texts before it are a value when read as one text. Never fails.
 
-use super::super::asked::asks_other;
 use super::super::numbers::Run;
 use super::super::tokens::{Kind, Text};
-use super::super::context::{announced_before, cue};
+use super::super::context::{announced_before, cue as cue_of};
 use super::super::words::{self, Cue};
 use super::super::{Label, Role, Said, Span, detect_asked};
 use super::{add, asked_before};
@@ -30,7 +29,7 @@ const BESIDE: usize = 4;
 
 /// Joins the newest caller's text with the ones before it.
 pub(super) fn join(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) {
-    let opened = opened(said, newest, spans);
+    let opened = opened(said, from, newest, spans);
     let own = fragments(&Text::new(said[newest].text), &spans[newest]);
     if own.is_empty() {
         return;
@@ -41,7 +40,7 @@ pub(super) fn join(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [V
     if !opened {
         numbers(said, newest, &texts, spans);
     }
-    continuation(said, newest, &texts, spans);
+    continuation(said, from, newest, &texts, spans);
 }
 
 pub(super) fn fragments(text: &Text<'_>, spans: &[Span]) -> Vec<Fragment> {
@@ -59,6 +58,10 @@ pub(super) fn fragments(text: &Text<'_>, spans: &[Span]) -> Vec<Fragment> {
         }
         let (before, after) = (words_in(text, 0..run.first), words_in(text, run.last + 1..text.tokens.len()));
         let opens = announced_before(text, run.first).is_some();
+        // "oh for heaven's sake"
+        if !opens && run.slips > 0 && before + after > 0 {
+            continue;
+        }
         found.push(Fragment { start, end, digits: run.digits.clone(), soft, before, after, opens });
     }
     found
@@ -79,10 +82,10 @@ fn sizes(cue: Cue) -> Option<(Label, std::ops::RangeInclusive<usize>)> {
 }
 
 /// Marks the parts of a value from the text in which it was announced up to the newest, whatever each was taken for alone.
-fn opened(said: &[Said<'_>], newest: usize, spans: &mut [Vec<Span>]) -> bool {
+fn opened(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) -> bool {
     let mut parts: Vec<(usize, Part)> = Vec::with_capacity(EARLIER + 1);
     let mut cue = None;
-    for n in (newest.saturating_sub(4 * EARLIER)..=newest).rev().filter(|n| said[*n].role == Role::Caller) {
+    for n in (from..=newest).rev().filter(|n| said[*n].role == Role::Caller) {
         let read = Text::new(said[n].text);
         let all = all_parts(&read);
         let part = if n == newest { all.into_iter().next() } else { all.into_iter().next_back() };
@@ -93,7 +96,13 @@ fn opened(said: &[Said<'_>], newest: usize, spans: &mut [Vec<Span>]) -> bool {
             }
             continue;
         };
-        let opens = part.cue;
+        // "my number is", after a whole card: another number.
+        let numbered = || (0..read.tokens.len()).any(|at| cue_of(&read, at) == Cue::Number);
+        let opens = part.cue.or_else(|| {
+            let asked = asked_before(said, spans, n).cue;
+            let again = sizes(asked).is_some_and(|(label, _)| open_value(said, from, n, spans).is_some_and(|(_, open, _)| open == label));
+            numbered().then_some(if again { Cue::Phone } else { asked })
+        });
         if spans[n].iter().any(|s| s.start < part.end && part.start < s.end && !of_digits(s.label)) {
             return false;
         }
@@ -164,7 +173,7 @@ fn of_digits(label: Label) -> bool {
 /// something is announced for begins a value, so nothing is looked for before it.
 fn numbers(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>)], spans: &mut [Vec<Span>]) {
     let Some((_, own)) = texts.last() else { return };
-    let Some(head) = own.first().filter(|f| f.before <= 2 * BESIDE && !f.opens) else { return };
+    let Some(head) = own.first().filter(|f| f.before <= 2 * BESIDE && !f.opens && (f.digits.len() > 1 || f.before + f.after == 0)) else { return };
     let mut earlier: Vec<(usize, &Fragment)> = Vec::with_capacity(EARLIER);
     for (n, fragments) in texts[..texts.len() - 1].iter().rev() {
         let Some(tail) = fragments.last().filter(|f| f.after <= BESIDE && (f.opens || f.digits.len() > 1 || f.before + f.after == 0)) else { continue };
@@ -231,15 +240,14 @@ fn joined(said: &[Said<'_>], parts: &[(usize, &Fragment)], spans: &mut [Vec<Span
 }
 
 /// Digits alone in a turn, behind turns whose values may go on, are the rest of them, unless something else was asked.
-fn continuation(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>)], spans: &mut [Vec<Span>]) {
+fn continuation(said: &[Said<'_>], from: usize, newest: usize, texts: &[(usize, Vec<Fragment>)], spans: &mut [Vec<Span>]) {
     let Some((_, own)) = texts.last() else { return };
     let [rest] = own.as_slice() else { return };
     let taken = spans[newest].iter().any(|s| s.start < rest.end && rest.start < s.end);
     if rest.soft || rest.opens || rest.before + rest.after > 3 || !(2..=8).contains(&rest.digits.len()) || taken {
         return;
     }
-    let Some((before, label, digits)) = open_value(said, newest, spans) else { return };
-    let other = |s: &Said<'_>| s.role == Role::Agent && asks_other(&Text::new(s.text));
+    let Some((before, label, digits)) = open_value(said, from, newest, spans) else { return };
     // A whole value has no rest; of what was masked before nobody knows.
     let whole = digits.is_some_and(|n| {
         n + rest.digits.len()
@@ -253,18 +261,18 @@ fn continuation(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>
             || n >= 16
             || n >= 10 && label == Label::PhoneNumber
     });
-    if !whole && !said[before + 1..newest].iter().any(other) {
+    if !whole && before >= from {
         add(&mut spans[newest], said[newest].text, rest.start, rest.end, label, 0.5);
     }
 }
 
 /// The last value that the caller's texts ended with: where it ended, what it is, and how many digits it has if all of them
 /// still stand there.
-fn open_value(said: &[Said<'_>], newest: usize, spans: &[Vec<Span>]) -> Option<(usize, Label, Option<usize>)> {
+fn open_value(said: &[Said<'_>], from: usize, newest: usize, spans: &[Vec<Span>]) -> Option<(usize, Label, Option<usize>)> {
     let mut open: Option<(usize, Label, Option<usize>)> = None;
-    for n in (newest.saturating_sub(3 * EARLIER)..newest).rev().filter(|n| said[*n].role == Role::Caller) {
+    for n in (from..newest).rev().filter(|n| said[*n].role == Role::Caller) {
         let Some((label, digits)) = ended_with(said[n].text, &spans[n]) else {
-            if open.is_some() || said[n].text.contains('[') || !spans[n].is_empty() || announces(said[n].text) {
+            if open.is_some() || said[n].text.contains('[') || !spans[n].is_empty() {
                 break;
             }
             // Digits of another kind: the value is over.
@@ -288,7 +296,7 @@ fn open_value(said: &[Said<'_>], newest: usize, spans: &[Vec<Span>]) -> Option<(
 /// True where a text says what its value is.
 fn announces(text: &str) -> bool {
     let read = Text::new(text);
-    (0..read.tokens.len()).any(|at| !matches!(cue(&read, at), Cue::None | Cue::Number))
+    (0..read.tokens.len()).any(|at| !matches!(cue_of(&read, at), Cue::None | Cue::Number))
 }
 
 /// The label of the value of digits that a text ends with, and how many digits it has if it still stands there.
