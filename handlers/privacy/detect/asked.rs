@@ -47,7 +47,8 @@ impl Asked {
         }
         let value = last_value(text, spans);
         let begun = begun(text).filter(|(cue, _)| *cue != Cue::Number || matches!(self.cue, Cue::Birth | Cue::Mail | Cue::None));
-        if let Some((cue, at)) = begun.filter(|(_, at)| value.is_none_or(|(_, last)| last <= *at || spans.last().is_some_and(|s| s.end > text.tokens[*at].start as usize)))
+        if let Some((cue, at)) =
+            begun.filter(|(_, at)| value.is_none_or(|(_, last)| last <= *at || spans.last().is_some_and(|s| s.end > text.tokens[*at].start as usize)))
         {
             let open = (cue == Cue::Birth && text.tokens.len() - at <= 4).then_some(Label::DateOfBirth);
             return Self { cue, name: false, open };
@@ -106,6 +107,8 @@ impl Asked {
                 (asked.cue, asked.name) = (Cue::None, true);
             }
         }
+        // "how do you spell it"
+        asked.name |= asked.cue == Cue::None && (0..count).any(|n| text.one_of(n, &["spell", "spelled", "spelling"]));
         asked
     }
 }
@@ -117,7 +120,29 @@ const REQUEST: usize = 12;
 pub(super) fn asks_other(text: &Text<'_>) -> bool {
     let read = Asked::read(text);
     let has = |list: &[&str]| (0..text.tokens.len()).any(|n| text.one_of(n, list));
-    let rest = ["next", "rest", "remaining", "part", "continue", "follows", "follow", "comes", "after", "half", "go", "goes", "year", "month", "day", "again", "then", "last", "digits", "at", "dot"];
+    let rest = [
+        "next",
+        "rest",
+        "remaining",
+        "part",
+        "continue",
+        "follows",
+        "follow",
+        "comes",
+        "after",
+        "half",
+        "go",
+        "goes",
+        "year",
+        "month",
+        "day",
+        "again",
+        "then",
+        "last",
+        "digits",
+        "at",
+        "dot",
+    ];
     let named = read.name || !matches!(read.cue, Cue::None | Cue::Number | Cue::Thing) || (read.cue == Cue::Thing && !has(&["part"]));
     if text.tokens.len() <= REQUEST && !named && has(&rest) {
         return false;
@@ -136,7 +161,10 @@ pub(super) fn announced(text: &Text<'_>) -> Option<Asked> {
     let from = end.saturating_sub(ANNOUNCING);
     let links = ["is", "are", "was", "its", "thats", "be", "in", "on", "the"];
     let links = text.one_of(last, &links) || end < text.tokens.len() && text.sign(end, b':');
-    let held = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Digits | Kind::Mask) || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Ordinal | Num::Month));
+    let held = |n: usize| {
+        text.get(n)
+            .is_some_and(|t| matches!(t.kind, Kind::Digits | Kind::Mask) || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Ordinal | Num::Month))
+    };
     let mut number = false;
     for at in (from..end).rev() {
         if held(at) {
@@ -156,7 +184,9 @@ pub(super) fn announced(text: &Text<'_>) -> Option<Asked> {
             Cue::Number => number |= links && behind <= 4,
             found => {
                 let birth = found == Cue::Birth && text.word(at, "born") && behind <= 3;
-                let lone = end <= 4 && behind <= 2 && (0..at).all(|n| small(n) || text.letter(n).is_some() || text.has(n, words::WEAK) || text.one_of(n, &["my", "the", "your"]));
+                let lone = end <= 4
+                    && behind <= 2
+                    && (0..at).all(|n| small(n) || text.letter(n).is_some() || text.has(n, words::WEAK) || text.one_of(n, &["my", "the", "your"]));
                 let waits = links && behind <= 8 || lone;
                 return (birth || waits).then_some(Asked { cue: found, ..Asked::default() });
             }
@@ -177,7 +207,8 @@ fn begun(text: &Text<'_>) -> Option<(Cue, usize)> {
         let at = last.filter(|at| text.tokens[*at].info.num != Num::Month)?;
         (at.saturating_sub(ANNOUNCING)..at).any(|n| cue(text, n) == Cue::Number).then_some((Cue::Number, at))
     });
-    let mail = text.tokens.iter().rposition(|t| t.info.cue == Cue::Mail).filter(|at| (at + 1..at + 3).any(|n| text.one_of(n, &["is", "its", "address", "would"])));
+    let mail =
+        text.tokens.iter().rposition(|t| t.info.cue == Cue::Mail).filter(|at| (at + 1..at + 3).any(|n| text.one_of(n, &["is", "its", "address", "would"])));
     let mail = mail.filter(|at| number.is_none_or(|(_, number)| *at < number));
     // "born in november": a month is a date where a birth is spoken of.
     let lone_month = |(cue, at): &(Cue, usize)| *cue == Cue::Birth || text.tokens[*at].info.num != Num::Month;

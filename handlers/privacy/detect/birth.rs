@@ -18,7 +18,13 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let answers = asked.birth() && answers(text);
     let mut at = 0;
     while at < text.tokens.len() {
-        let Some((last, whole)) = date(text, at, &mut run).or_else(|| if answers || (at > 1 && text.word(at - 1, "is") && text.one_of(at - 2, &["month", "day", "year"])) { part(text, at, &mut run, asked) } else { None }) else {
+        let Some((last, whole)) = date(text, at, &mut run).or_else(|| {
+            if answers || (at > 1 && text.word(at - 1, "is") && text.one_of(at - 2, &["month", "day", "year"])) {
+                part(text, at, &mut run, asked)
+            } else {
+                None
+            }
+        }) else {
             at += 1;
             continue;
         };
@@ -39,7 +45,10 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
 /// True for a text that holds nothing but a date, or parts of one.
 fn answers(text: &Text<'_>) -> bool {
     let small = ["in", "on", "of", "the", "born", "year", "month", "day", "and", "was", "i", "its", "thats", "it", "is", "my", "birthday", "birth"];
-    let polite = ["thanks", "thank", "you", "please", "sure", "yes", "yeah", "okay", "ok", "right", "great", "perfect", "correct", "st", "nd", "rd", "th", "well", "then", "so"];
+    let polite = [
+        "thanks", "thank", "you", "please", "sure", "yes", "yeah", "okay", "ok", "right", "great", "perfect", "correct", "st", "nd", "rd", "th", "well",
+        "then", "so",
+    ];
     let dates = |n: usize| text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale));
     let other = |n: usize| text.has(n, words::FILLER | words::CORRECT) || text.one_of(n, &small) || text.one_of(n, &polite);
     let sign = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_)));
@@ -75,7 +84,10 @@ fn goes_on(text: &Text<'_>, last: usize, run: &mut Run) -> usize {
             corrected |= text.has(at, words::CORRECT);
             joined |= text.one_of(at, &["on", "in"]);
             let sign = text.sign(at, b',') || text.sign(at, b'.') || text.sign(at, b'-');
-            if !(sign || text.has(at, words::CORRECT | words::FILLER) || text.one_of(at, &["i", "on", "in", "the", "its", "it", "is", "that", "thats", "was", "not"])) {
+            if !(sign
+                || text.has(at, words::CORRECT | words::FILLER)
+                || text.one_of(at, &["i", "on", "in", "the", "its", "it", "is", "that", "thats", "was", "not"]))
+            {
                 break;
             }
             at += 1;
@@ -99,7 +111,8 @@ pub(super) fn tail(text: &Text<'_>) -> Option<(usize, usize, bool)> {
     let small = |n: usize| text.has(n, words::FILLER) || text.one_of(n, &["thanks", "okay", "ok", "please", "you", "thank", "right", "great"]);
     let sign = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'-' | b'/')));
     let dates = |n: usize| {
-        text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale | Num::Repeat)) || text.one_of(n, &["st", "nd", "rd", "th"])
+        text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale | Num::Repeat))
+            || text.one_of(n, &["st", "nd", "rd", "th"])
     };
     let last = (0..text.tokens.len()).rev().find(|n| !small(*n) && !sign(*n)).filter(|n| dates(*n) && !moment(text, *n))?;
     let mut first = last;
@@ -109,7 +122,8 @@ pub(super) fn tail(text: &Text<'_>) -> Option<(usize, usize, bool)> {
         first = if dates(at) { at } else { first };
     }
     let announced = announced_before(text, first);
-    let alone = (0..first).all(|n| small(n) || sign(n) || text.has(n, words::WEAK | words::CORRECT) || text.one_of(n, &["of", "the", "in", "on", "born", "was"]));
+    let alone =
+        (0..first).all(|n| small(n) || sign(n) || text.has(n, words::WEAK | words::CORRECT) || text.one_of(n, &["of", "the", "in", "on", "born", "was"]));
     (announced == Some(Cue::Birth) || announced.is_none() && alone).then_some((first, last, announced.is_some()))
 }
 

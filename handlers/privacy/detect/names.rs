@@ -63,7 +63,8 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     if text.word(at, "under") && text.has(at + 1, words::GIVEN) {
         return Some(at + 1);
     }
-    if !text.has(at, words::NAME) {
+    let things = ["company", "companys", "brand", "product", "street", "business", "store", "file", "user", "domain", "host", "school", "dog", "cat", "pet", "team", "network", "restaurant", "hotel", "model", "city", "plan", "item", "event", "song", "movie", "book", "app", "device", "folder"];
+    if !text.has(at, words::NAME) || at > 0 && text.one_of(at - 1, &things) {
         return None;
     }
     if text.has(at + 1, words::GIVEN) {
@@ -73,7 +74,27 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     if at > 1 && text.word(at - 1, "the") && text.one_of(at - 2, &["under", "by"]) && text.word(at, "name") {
         return Some(skip_fillers(text, at + 1 + usize::from(text.word(at + 1, "of"))));
     }
-    let part = at > 0 && text.one_of(at - 1, &["last", "first", "middle", "family", "given", "maiden", "full", "second", "husbands", "wifes", "sons", "daughters", "mothers", "fathers", "partners"])
+    let part = at > 0
+        && text.one_of(
+            at - 1,
+            &[
+                "last",
+                "first",
+                "middle",
+                "family",
+                "given",
+                "maiden",
+                "full",
+                "second",
+                "husbands",
+                "wifes",
+                "sons",
+                "daughters",
+                "mothers",
+                "fathers",
+                "partners",
+            ],
+        )
         || text.one_of(at, &["surname", "lastname", "firstname"]);
     let mut next = skip_fillers(text, at + 1);
     // "name on the account is"

@@ -164,7 +164,7 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
             }
             Cue::Pin if near.direct && count.within(3, 8) => Some((Label::Pin, 0.8)),
             Cue::Birth if near.direct && (4..=8).contains(&count.said) => Some((Label::DateOfBirth, 0.6)),
-            Cue::Phone if count.within(7, 15) => Some((Label::PhoneNumber, sure(near.direct))),
+            Cue::Phone if count.within(7, 15) && (count.said >= 7 || !context.unit) => Some((Label::PhoneNumber, sure(near.direct))),
             Cue::Phone if count.said > 15 && said_twice(digits) => Some((Label::PhoneNumber, 0.7)),
             _ => None,
         };

@@ -214,7 +214,8 @@ const CUES: &[(Cue, &str)] = &[
          promo coupon voucher guid uuid room gate seat bus train route product purchase incident bug issue release firmware revision batches \
          authorization conf confirmations job article catalogue catalog channel chapter page section paragraph patent ean asin \
          container plate docket session lottery tag asset hash commit checksum population timestamp epoch balance total \
-         sum amount price cost costs paid invoices tickets",
+         policy employee badge permit registration suite apartment apt building floor avenue highway exit terminal platform locker row lane dock \
+         pallet shelf warehouse aisle sum amount price cost costs paid invoices tickets",
     ),
 ];
 

@@ -8,8 +8,14 @@ use super::super::{Label, Role, Said, Span};
 use super::add;
 use super::numbers::fragments;
 
+/// Shortest value that is looked for word by word, in bytes.
+const WORDS: usize = 3;
+
 /// What the agent repeats of the caller's values.
 pub(super) fn echoes(said: &[Said<'_>], from: usize, spans: &mut [Vec<Span>]) {
+    if said[from..].iter().any(|one| one.role == Role::Agent) {
+        repeated(said, from, spans);
+    }
     let mut values: Vec<(Label, Vec<u8>)> = Vec::new();
     let mut pieces: Vec<(Label, Vec<u8>)> = Vec::new();
     for n in from..said.len() {
@@ -45,6 +51,30 @@ pub(super) fn echoes(said: &[Said<'_>], from: usize, spans: &mut [Vec<Span>]) {
             let source = values.iter().find(|(_, value)| value.windows(fragment.digits.len()).any(|w| w == fragment.digits));
             if let Some((label, _)) = source {
                 add(&mut spans[n], said[n].text, fragment.start, fragment.end, *label, 0.5);
+            }
+        }
+    }
+}
+
+/// What the agent repeats word by word.
+fn repeated(said: &[Said<'_>], from: usize, spans: &mut [Vec<Span>]) {
+    let callers = (from..said.len()).filter(|n| said[*n].role == Role::Caller);
+    let values: Vec<(String, Label)> = callers
+        .flat_map(|n| spans[n].iter().filter_map(move |span| Some((said[n].text.get(span.start..span.end)?.to_ascii_lowercase(), span.label))))
+        .filter(|(value, _)| value.len() >= WORDS)
+        .collect();
+    if values.is_empty() {
+        return;
+    }
+    for n in (from..said.len()).filter(|n| said[*n].role == Role::Agent) {
+        let text = said[n].text.to_ascii_lowercase();
+        for (value, label) in &values {
+            for (start, _) in text.match_indices(value.as_str()) {
+                let end = start + value.len();
+                let inside = text[..start].ends_with(char::is_alphanumeric) || text[end..].starts_with(char::is_alphanumeric);
+                if !inside {
+                    add(&mut spans[n], said[n].text, start, end, *label, 0.5);
+                }
             }
         }
     }

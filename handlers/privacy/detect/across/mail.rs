@@ -61,17 +61,17 @@ pub(super) fn join(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [V
 
 /// True for one or a few words that may be part of an address where one was asked for.
 fn bare_part(read: &Text<'_>) -> bool {
-    let small = |n: usize| {
-        read.has(n, words::FILLER | words::WEAK) || read.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_))) || read.one_of(n, &ENDS)
-    };
+    let small = |n: usize| read.has(n, words::FILLER | words::WEAK) || read.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_))) || read.one_of(n, &ENDS);
     let held: Vec<usize> = (0..read.tokens.len()).filter(|n| !small(*n)).collect();
     let remark = (0..read.tokens.len()).any(|n| read.has(n, words::REMARK) || read.one_of(n, &["im"]));
-    !remark && (1..=3).contains(&held.len()) && held.iter().all(|n| !read.has(*n, words::STOP | words::CORRECT) && read.get(*n).is_some_and(|t| t.kind != Kind::Mask))
+    !remark
+        && (1..=3).contains(&held.len())
+        && held.iter().all(|n| !read.has(*n, words::STOP | words::CORRECT) && read.get(*n).is_some_and(|t| t.kind != Kind::Mask))
 }
 
 /// True where a text is a few words that may be a mailbox, or ends with them: "the address is anna smith".
 fn said_last(read: &Text<'_>) -> bool {
-    let links = |n: usize| read.one_of(n, &["is", "its", "to", "address"]);
+    let links = |n: usize| read.one_of(n, &["its", "to", "address"]) || read.word(n, "is") && n > 0 && read.one_of(n - 1, &["address", "mail", "email", "it"]);
     let from = (0..read.tokens.len()).rev().find(|n| links(*n));
     let tail = from.map_or(0, |n| read.tokens.get(n + 1).map_or(read.text.len(), |t| t.start as usize));
     bare_part(&Text::new(&read.text[tail..]))
@@ -83,7 +83,8 @@ const ENDS: [&str; 7] = ["thanks", "thank", "you", "okay", "ok", "please", "yes"
 /// A text without the small talk at its end.
 fn ends_address(text: &str) -> &str {
     let read = Text::new(text);
-    let small = |n: usize| read.one_of(n, &ENDS) || read.has(n, words::FILLER) || read.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'?' | b'!')));
+    let small =
+        |n: usize| read.one_of(n, &ENDS) || read.has(n, words::FILLER) || read.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'?' | b'!')));
     let end = (0..read.tokens.len()).rev().find(|n| !small(*n)).map_or(0, |n| read.tokens[n].end as usize);
     &text[..end]
 }
@@ -140,4 +141,3 @@ fn begins_address(text: &str) -> &str {
     let first = (0..read.tokens.len()).find(|n| !small(*n)).unwrap_or(0);
     read.get(first).map_or(text, |t| &text[t.start as usize..])
 }
-

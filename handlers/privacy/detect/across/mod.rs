@@ -20,7 +20,7 @@ use super::{Label, Role, Said, Span, birth, detect_asked, names};
 pub const WINDOW: usize = 6;
 
 /// How many of the caller's texts are looked through for them.
-const LOOKED_THROUGH: usize = 8;
+const LOOKED_THROUGH: usize = 12;
 
 /// How many texts before one are read for what was asked.
 const ASKED_WITHIN: usize = 12;
@@ -124,7 +124,10 @@ pub fn may_continue(text: &str, spans: &[Span]) -> bool {
         return may_continue(&plain.text, &spans);
     }
     let read = Text::new(text);
-    numbers::fragments(&read, spans).iter().any(|f| f.digits.len() >= 2 || f.soft) || mail::open_end(&read, spans) || names::alone(&read).is_some() || birth::tail(&read).is_some()
+    numbers::fragments(&read, spans).iter().any(|f| f.digits.len() >= 2 || f.soft)
+        || mail::open_end(&read, spans)
+        || names::alone(&read).is_some()
+        || birth::tail(&read).is_some()
 }
 
 /// Joins the newest caller's text with the ones before it.

@@ -3,9 +3,9 @@
 //! In: texts with their digits that are no value yet. Out: spans, where the newest text's first digits and the last ones
 //! of up to three texts before it are a value when read as one text. Never fails.
 
+use super::super::context::{announced_before, cue as cue_of};
 use super::super::numbers::Run;
 use super::super::tokens::{Kind, Text};
-use super::super::context::{announced_before, cue as cue_of};
 use super::super::words::{self, Cue};
 use super::super::{Label, Role, Said, Span, detect_asked};
 use super::{add, asked_before};
@@ -154,7 +154,14 @@ fn all_parts(text: &Text<'_>) -> Vec<Part> {
             continue;
         }
         let (start, end) = (first.start as usize, last.end as usize);
-        found.push(Part { start, end, digits: run.digits.len(), before: words_in(text, 0..run.first), after: words_in(text, run.last + 1..text.tokens.len()), cue });
+        found.push(Part {
+            start,
+            end,
+            digits: run.digits.len(),
+            before: words_in(text, 0..run.first),
+            after: words_in(text, run.last + 1..text.tokens.len()),
+            cue,
+        });
     }
     found
 }
