@@ -80,6 +80,8 @@ pub(super) struct Run {
     pub taken_back: usize,
     /// Words of small talk inside.
     pub weak: usize,
+    /// Most words of any talk between two parts; none unless something is announced that is not whole without it.
+    pub asides: usize,
     /// How often "thousand" was said.
     thousands: usize,
     /// Parts that were heard as another word.
@@ -95,6 +97,11 @@ const GAP: usize = 9;
 const SMALL_TALK: usize = 5;
 
 impl Run {
+    /// Nothing yet; reads on over so many words of any talk.
+    pub fn with_asides(asides: usize) -> Self {
+        Self { asides, ..Self::default() }
+    }
+
     /// Finds the next run at or after a token; tells where to go on.
     pub fn next(&mut self, text: &Text<'_>, from: usize) -> Option<usize> {
         self.parts.clear();
@@ -154,7 +161,7 @@ impl Run {
     /// What stands between the parts, where the next one begins, and how much small talk that was.
     fn separator(&mut self, text: &Text<'_>, from: usize) -> Option<(usize, Sep, usize)> {
         let mut sep = Sep::Space;
-        let mut weak = 0;
+        let (mut weak, mut asides) = (0, 0);
         let mut at = from;
         while at < from + GAP {
             let token = text.get(at)?;
@@ -183,6 +190,10 @@ impl Run {
                 }
                 // "last four": tells which digits come, and is none of them.
                 Kind::Word if counts_nothing(text, at) || announces(text, at) => sep = sep_max(sep, Sep::Words),
+                Kind::Word if asides < self.asides && token.info.cue == Cue::None && !text.has(at, words::UNIT) => {
+                    asides += 1;
+                    sep = sep_max(sep, Sep::Words);
+                }
                 _ => return None,
             }
             at += 1;

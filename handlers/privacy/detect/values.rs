@@ -7,7 +7,7 @@ use super::asked::Asked;
 use super::context::Context;
 use super::numbers::{Run, Sep, Shape};
 use super::tokens::{Kind, Text};
-use super::words::Cue;
+use super::words::{self, Cue, Num};
 use super::{Found, Label, card, phone, written};
 
 /// How many digits there may be.
@@ -44,6 +44,10 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
             continue;
         }
         context.read(text, run.first, extension(text, run.last), asked);
+        if let Some(end) = with_asides(text, &mut run, &context) {
+            at = end;
+            context.read(text, run.first, extension(text, run.last), asked);
+        }
         let from = found.len();
         let is_written = run.parts.iter().all(|p| p.shape == Shape::Written) && run.parts.iter().any(|p| p.len > 2);
         if is_written {
@@ -56,6 +60,38 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
             at = at.max(value.last + 1);
         }
     }
+}
+
+/// Most words of talk inside a number that was announced and is not whole without what follows.
+const ASIDES: usize = 6;
+
+/// Reads on behind talk in the middle of a number ("four five three nine where are my glasses one four eight eight"), where
+/// the digits before it are too few for what was announced and those behind it make it whole; tells where it ends.
+fn with_asides(text: &Text<'_>, run: &mut Run, context: &Context) -> Option<usize> {
+    let direct = context.cues.iter().find(|near| near.direct && !matches!(near.cue, Cue::Mail))?;
+    let whole = match direct.cue {
+        Cue::Card => 12..=21,
+        Cue::Phone => 10..=13,
+        Cue::Number => 10..=19,
+        Cue::Social => 9..=10,
+        _ => return None,
+    };
+    // Twelve digits are a card already, sixteen that check are a better one.
+    let part = run.digits.len() < *whole.start() || (direct.cue == Cue::Card && run.digits.len() < 16);
+    let few = part && !context.last_digits && !context.unit && !context.of_a_thing();
+    let goes_on = || (run.last + 1..run.last + 3 + ASIDES).any(|n| text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip)));
+    if !few || !goes_on() {
+        return None;
+    }
+    let mut wide = Run::with_asides(ASIDES);
+    let end = wide.next(text, run.parts.first()?.first)?;
+    let better = run.digits.len() < *whole.start() || card::luhn(&wide.digits) && !card::luhn(&run.digits);
+    let better = better && (direct.cue != Cue::Number || wide.digits.len() <= 13 || card::issued(&wide.digits));
+    (better && whole.contains(&wide.digits.len()) && wide.digits.len() > run.digits.len() && !wide.amount && !text.has(wide.last + 1, words::UNIT)).then(|| {
+        wide.asides = 0;
+        *run = wide;
+        end
+    })
 }
 
 /// The last token of the extension that follows a telephone number, or the number's own.
