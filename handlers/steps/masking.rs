@@ -68,8 +68,7 @@ const MASKED_NUMBER: &str = "my card number is four five three nine one four eig
 /// Labels of numbers that are said in groups.
 const GROUPED: [Label; 3] = [Label::CreditCard, Label::PhoneNumber, Label::AccountNumber];
 /// What an agent says who waits for the rest of a number.
-const GO_ON: [&str; 13] =
-    ["rest", "last", "next", "remaining", "digit", "go on", "go ahead", "continue", "and then", "more", "part", "follow", "after that"];
+const GO_ON: [&str; 13] = ["rest", "last", "next", "remaining", "digit", "go on", "go ahead", "continue", "and then", "more", "part", "follow", "after that"];
 
 /// The end of a number whose beginning looked whole and was masked in the turn before. The digits are gone there, so others
 /// stand in for them. Where the agent has asked for something else meanwhile, it is no end.

@@ -18,19 +18,13 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let answers = asked.birth() && answers(text);
     let mut at = 0;
     while at < text.tokens.len() {
-        let Some((last, whole)) = date(text, at, &mut run).or_else(|| {
-            if answers || (at > 1 && text.word(at - 1, "is") && text.one_of(at - 2, &["month", "day", "year"])) {
-                part(text, at, &mut run, asked)
-            } else {
-                None
-            }
-        }) else {
+        let Some((last, whole)) = date(text, at, &mut run).or_else(|| if answers || named(text, at) { part(text, at, &mut run, asked) } else { None }) else {
             at += 1;
             continue;
         };
         context.read(text, at, last, asked);
         let birth = context.cues.iter().find(|near| !matches!(near.cue, Cue::Number | Cue::Mail | Cue::Phone));
-        let named = at > 1 && text.word(at - 1, "is") && text.one_of(at - 2, &["month", "day", "year"]) && (text.hints.birth || asked.birth());
+        let named = named(text, at) && (text.hints.birth || asked.birth());
         let accepted = answers || named || birth.is_some_and(|near| near.cue == Cue::Birth && (whole || near.direct || near.distance <= 3));
         if accepted {
             let last = goes_on(text, last, &mut run);
@@ -53,6 +47,12 @@ fn answers(text: &Text<'_>) -> bool {
     let other = |n: usize| text.has(n, words::FILLER | words::CORRECT) || text.one_of(n, &small) || text.one_of(n, &polite);
     let sign = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_)));
     text.tokens.len() <= 20 && !(0..text.tokens.len()).any(|n| moment(text, n)) && (0..text.tokens.len()).all(|n| dates(n) || other(n) || sign(n))
+}
+
+/// "month is april", "day seventh"
+fn named(text: &Text<'_>, at: usize) -> bool {
+    let before = at - usize::from(at > 1 && text.one_of(at - 1, &["is", "was"]));
+    before > 0 && text.one_of(before - 1, &["month", "day", "year"])
 }
 
 /// "one second"

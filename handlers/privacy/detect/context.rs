@@ -63,6 +63,7 @@ impl Context {
         let mut crossed = false;
         // "about my order at ...": where somebody is reached, not what the order's number is.
         let mut place = false;
+        let mut owned = false;
         // "one z two six six": a code that goes on, not another number.
         let coded = first.checked_sub(1).and_then(|at| text.letter(at)).is_some_and(|letter| !matches!(letter, b'I' | b'A' | b'O'));
         for distance in 0..BEFORE {
@@ -76,10 +77,13 @@ impl Context {
             let found = cue(text, at);
             // What announces one number does not announce the next, except for telephone numbers.
             let reaches = !crossed || matches!(found, Cue::Phone | Cue::Number) || (coded && found == Cue::Thing);
+            // "about my order, my number is": the number is not the order's.
+            owned |= found == Cue::Number && at > 0 && text.one_of(at - 1, &["my", "his", "her", "our"]);
             if found != Cue::None && reaches && !self.cues.iter().any(|near| near.cue == found) {
-                self.cues.push(Near { cue: found, distance, direct: direct && !(place && found == Cue::Thing) });
+                self.cues.push(Near { cue: found, distance, direct: direct && !((place || owned) && found == Cue::Thing) });
             }
-            self.named |= found == Cue::Thing && (text.one_of(at + 1, &["number", "numbers", "no", "nr", "num", "id", "code"]) || text.sign(at + 1, b'#'));
+            let tells = ["number", "numbers", "no", "nr", "num", "id", "code", "is", "was", "key"];
+            self.named |= found == Cue::Thing && (text.one_of(at, &["code", "codes"]) || text.one_of(at + 1, &tells) || text.sign(at + 1, b'#'));
             place |= text.one_of(at, &["at", "us", "him", "them", "back", "me"]);
             direct &= passes(text, at) || found != Cue::None || coded && crossed;
         }
@@ -172,6 +176,14 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
                 Cue::Thing
             }
             () if behind_value => Cue::Pin,
+            // "gift code", "redemption code": whatever it opens, it is a thing's.
+            () if at > 0
+                && text
+                    .get(at - 1)
+                    .is_some_and(|t| t.kind == Kind::Word && t.info.cue == Cue::None && t.info.flags & (words::STOP | words::NEUTRAL | words::WEAK) == 0) =>
+            {
+                Cue::Thing
+            }
             () => Cue::None,
         };
     }

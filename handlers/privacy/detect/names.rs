@@ -45,10 +45,14 @@ fn skip_fillers(text: &Text<'_>, mut at: usize) -> usize {
 /// The first token behind an announcement at this place: "name is", "last name", "mr", "call me".
 fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     if text.has(at, words::TITLE) {
+        // Doctor Pepper is a drink.
+        if text.one_of(at + 1, &["pepper", "coffee", "clean", "bean", "beer", "potato", "teams", "word", "office", "excel", "pac"]) {
+            return None;
+        }
         let next = at + 1 + usize::from(text.sign(at + 1, b'.'));
         return text.get(next).is_some_and(|t| t.kind == Kind::Word && t.end - t.start > 1).then_some(next);
     }
-    if text.one_of(at, &["names"]) && text.said(at).len() > 5
+    if text.one_of(at, &["names"]) && somebodys(text, at) && text.said(at).len() > 5
         || text.word(at, "names") && at > 0 && text.one_of(at - 1, &["my", "his", "her", "the", "last", "first", "full", "middle", "sons", "wifes"])
     {
         return Some(skip_fillers(text, at + 1));
@@ -63,8 +67,7 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     if text.word(at, "under") && text.has(at + 1, words::GIVEN) {
         return Some(at + 1);
     }
-    let things = ["company", "companys", "brand", "product", "street", "business", "store", "file", "user", "domain", "host", "school", "dog", "cat", "pet", "team", "network", "restaurant", "hotel", "model", "city", "plan", "item", "event", "song", "movie", "book", "app", "device", "folder"];
-    if !text.has(at, words::NAME) || at > 0 && text.one_of(at - 1, &things) {
+    if !text.has(at, words::NAME) || !somebodys(text, at) {
         return None;
     }
     if text.has(at + 1, words::GIVEN) {
@@ -129,6 +132,66 @@ pub(super) fn alone(text: &Text<'_>) -> Option<(usize, usize)> {
     }
     let (_, last, _) = name(text, first, !text.text.bytes().any(|b| b.is_ascii_lowercase()))?;
     (last + 1..text.tokens.len()).all(small).then_some((first, last))
+}
+
+/// True where a name is a person's: "my name", "his last name", "my husband's name", not "the hotel's name".
+fn somebodys(text: &Text<'_>, at: usize) -> bool {
+    const PEOPLE: [&str; 52] = [
+        "my",
+        "his",
+        "her",
+        "their",
+        "our",
+        "your",
+        "the",
+        "a",
+        "full",
+        "first",
+        "last",
+        "middle",
+        "family",
+        "given",
+        "maiden",
+        "legal",
+        "real",
+        "second",
+        "husbands",
+        "wifes",
+        "sons",
+        "daughters",
+        "mothers",
+        "fathers",
+        "partners",
+        "sisters",
+        "brothers",
+        "moms",
+        "dads",
+        "boss",
+        "customers",
+        "callers",
+        "clients",
+        "patients",
+        "guests",
+        "account",
+        "contact",
+        "cardholder",
+        "holders",
+        "customer",
+        "patient",
+        "guest",
+        "passenger",
+        "and",
+        "is",
+        "s",
+        "complete",
+        "preferred",
+        "caller",
+        "previous",
+        "birth",
+        "member",
+    ];
+    let Some(before) = at.checked_sub(1) else { return true };
+    text.get(before).is_some_and(|t| t.kind != Kind::Word) || text.has(before, words::FILLER | words::WEAK | words::NAME) || text.one_of(before, &PEOPLE)
 }
 
 /// Where the name begins in an answer to the question for it.
@@ -202,7 +265,8 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
     let sure = if speaks && text.one_of(at, &["its", "im", "this", "i"]) || introduced && ends {
         true
     } else if text.one_of(at, &["its"]) && !calls {
-        given && last > first && ends
+        let whole = at <= 1 && last + 2 >= text.tokens.len();
+        given && last > first && ends && (capitals || whole && last == first + 1)
     } else if begins == at || text.one_of(at, &["its"]) {
         given && calls
     } else {

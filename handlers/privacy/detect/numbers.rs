@@ -80,6 +80,8 @@ pub(super) struct Run {
     pub taken_back: usize,
     /// Words of small talk inside.
     pub weak: usize,
+    /// How often "point" was said: once makes a decimal.
+    points: usize,
     /// Most words of any talk between two parts; none unless something is announced that is not whole without it.
     pub asides: usize,
     /// How often "thousand" was said.
@@ -107,7 +109,7 @@ impl Run {
         self.parts.clear();
         self.digits.clear();
         (self.plus, self.paren, self.amount, self.taken_back, self.weak, self.slack) = (false, false, false, 0, 0, 0);
-        (self.slips, self.thousands) = (0, 0);
+        (self.slips, self.thousands, self.points) = (0, 0, 0);
         let mut at = from;
         loop {
             text.get(at)?;
@@ -149,6 +151,7 @@ impl Run {
             at = end;
         }
         self.last = self.parts.last().map_or(self.first, |p| p.last);
+        self.amount |= self.points == 1;
         self.amount |= text.get(self.last + 1).is_some_and(|t| t.info.num == Num::Scale);
         if self.paren && !(self.first..=self.last).any(|n| text.sign(n, b')')) {
             // "(425 555 0123)": the parenthesis is not the number's.
@@ -178,7 +181,10 @@ impl Run {
                 }
                 Kind::Sign(b'.' | b',') => sep = sep_max(sep, Sep::Comma),
                 Kind::Word if text.has(at, words::CORRECT) => sep = Sep::Correction,
-                Kind::Word if token.info.sign != 0 && token.info.sign != b'+' => sep = sep_max(sep, Sep::Words),
+                Kind::Word if token.info.sign != 0 && token.info.sign != b'+' => {
+                    self.points += usize::from(text.word(at, "point"));
+                    sep = sep_max(sep, Sep::Words);
+                }
                 // "my bad"
                 Kind::Word if text.word(at, "on") && at > 0 && text.word(at - 1, "hold") => {}
                 Kind::Word if text.word(at, "my") && text.has(at + 1, words::CORRECT) => sep = Sep::Correction,

@@ -79,7 +79,8 @@ fn with_asides(text: &Text<'_>, run: &mut Run, context: &Context) -> Option<usiz
     // Twelve digits are a card already, sixteen that check are a better one.
     let part = run.digits.len() < *whole.start() || (direct.cue == Cue::Card && run.digits.len() < 16);
     let few = part && !context.last_digits && !context.unit && !context.of_a_thing();
-    let goes_on = || (run.last + 1..run.last + 3 + ASIDES).any(|n| text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip)));
+    let goes_on =
+        || (run.last + 1..run.last + 3 + ASIDES).any(|n| text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip)));
     if !few || !goes_on() {
         return None;
     }

@@ -196,7 +196,7 @@ const STOPS: &str = "a about above account actually address after again all almo
     visit available located based work works working arrive arrived meet meeting found find see seen shop shopping buying bought buy ordered stay \
     staying live lives lived living looked page online logged signed registering check checking checked born married single retired spouse wife husband \
     son daughter mother father brother sister boss manager agent customer client caller isnt one probably certainly definitely clearly usually sometimes basically obviously simply somewhere apparently hopefully \
-    unfortunately currently";
+    unfortunately currently basis field required empty swapped";
 
 const CUES: &[(Cue, &str)] = &[
     (Cue::Phone, "phone phones telephone tel mobile cell cellphone cellular fax landline whatsapp sms dial callback hotline handset telefon ph"),
@@ -214,7 +214,7 @@ const CUES: &[(Cue, &str)] = &[
          promo coupon voucher guid uuid room gate seat bus train route product purchase incident bug issue release firmware revision batches \
          authorization conf confirmations job article catalogue catalog channel chapter page section paragraph patent ean asin \
          container plate docket session lottery tag asset hash commit checksum population timestamp epoch balance total \
-         policy employee badge permit registration suite apartment apt building floor avenue highway exit terminal platform locker row lane dock \
+         policy device activation license licence modem router warranty survey rma prescription rx raffle lotto odometer employee badge permit registration suite apartment apt building floor avenue highway exit terminal platform locker row lane dock \
          pallet shelf warehouse aisle sum amount price cost costs paid invoices tickets",
     ),
 ];
