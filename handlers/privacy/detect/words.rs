@@ -4,6 +4,7 @@
 //! language is; written values need no words. A word may carry several meanings; the detectors choose by its place.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
 /// What a word counts.
@@ -277,10 +278,33 @@ const GIVEN_NAMES: &str = "james john robert michael william david richard josep
     klaus jan sven lars erik ingrid giulia marco luca paolo anita sanjay amit sunil tom tim ben sam dan joe mike dave steve chris matt nick alex kate \
     jenny beth meg sue tony greg jeff jim bob bill ted fred harry leo max oscar felix victor simon martin philip phil keith craig derek dylan";
 
-static WORDS: LazyLock<HashMap<&'static str, Info>> = LazyLock::new(build);
+/// FNV-1a: the keys are our own, and every word of every text is looked up.
+struct Fnv(u64);
 
-fn build() -> HashMap<&'static str, Info> {
-    let mut words: HashMap<&'static str, Info> = HashMap::with_capacity(2048);
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+type Words = HashMap<&'static str, Info, BuildHasherDefault<Fnv>>;
+
+static WORDS: LazyLock<Words> = LazyLock::new(build);
+
+fn build() -> Words {
+    let mut words = Words::with_capacity_and_hasher(2048, BuildHasherDefault::default());
     for (flag, list) in FLAGS {
         list.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= flag);
     }

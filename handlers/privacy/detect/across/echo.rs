@@ -4,15 +4,15 @@
 
 use super::super::numbers::Run;
 use super::super::tokens::Text;
-use super::super::{Label, Role, Said, Span};
-use super::add;
+use super::super::{Label, Role, Span};
 use super::numbers::fragments;
+use super::{Turn, add};
 
 /// Shortest value that is looked for word by word, in bytes.
 const WORDS: usize = 3;
 
 /// What the agent repeats of the caller's values.
-pub(super) fn echoes(said: &[Said<'_>], from: usize, spans: &mut [Vec<Span>]) {
+pub(super) fn echoes(said: &[Turn<'_>], from: usize, spans: &mut [Vec<Span>]) {
     if said[from..].iter().any(|one| one.role == Role::Agent) {
         repeated(said, from, spans);
     }
@@ -41,7 +41,7 @@ pub(super) fn echoes(said: &[Said<'_>], from: usize, spans: &mut [Vec<Span>]) {
         return;
     }
     for n in from..said.len() {
-        let fragments = fragments(&Text::new(said[n].text), &spans[n]);
+        let fragments = fragments(&said[n].read, &spans[n]);
         for fragment in fragments.into_iter().filter(|f| !f.soft) {
             let least = if said[n].role == Role::Agent { 3 } else { 4 };
             let whole = fragment.before + fragment.after <= 3 && fragment.digits.len() >= 2 && said[n].role == Role::Agent;
@@ -57,7 +57,7 @@ pub(super) fn echoes(said: &[Said<'_>], from: usize, spans: &mut [Vec<Span>]) {
 }
 
 /// What the agent repeats word by word.
-fn repeated(said: &[Said<'_>], from: usize, spans: &mut [Vec<Span>]) {
+fn repeated(said: &[Turn<'_>], from: usize, spans: &mut [Vec<Span>]) {
     let callers = (from..said.len()).filter(|n| said[*n].role == Role::Caller);
     let values: Vec<(String, Label)> = callers
         .flat_map(|n| spans[n].iter().filter_map(move |span| Some((said[n].text.get(span.start..span.end)?.to_ascii_lowercase(), span.label))))

@@ -4,8 +4,8 @@
 
 use super::super::tokens::{Kind, Text};
 use super::super::words::{self, Cue, Num};
-use super::super::{Label, Role, Said, Span, email};
-use super::{add, asked_before};
+use super::super::{Label, Role, Span, email};
+use super::{Turn, add};
 
 /// Most texts before the newest that hold parts of one address.
 const EARLIER: usize = 3;
@@ -28,15 +28,15 @@ pub(super) fn open_end(read: &Text<'_>, spans: &[Span]) -> bool {
 }
 
 /// Joins the newest caller's text with up to three before it, most first.
-pub(super) fn join(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) {
+pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) {
     let own = Text::new(said[newest].text);
     if !(own.hints.at || leads_on(said[newest].text) || may_end(&own)) {
         return;
     }
     let mut parts = vec![newest];
     for n in (from..newest).rev().filter(|n| said[*n].role == Role::Caller) {
-        let read = Text::new(said[n].text);
-        let answers = bare_part(&read) && asked_before(said, spans, n).cue == Cue::Mail;
+        let read = &said[n].read;
+        let answers = bare_part(&read) && said[n].asked.cue == Cue::Mail;
         if open_end(&read, &spans[n]) || answers {
             parts.insert(0, n);
         }
@@ -52,7 +52,7 @@ pub(super) fn join(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [V
     }
     // Only "at example dot com" tells that what was said before is the beginning of an address.
     if parts.len() == 1 && leads_on(said[newest].text) {
-        let before = (from..newest).rev().filter(|n| said[*n].role == Role::Caller).find(|n| said_last(&Text::new(said[*n].text)));
+        let before = (from..newest).rev().filter(|n| said[*n].role == Role::Caller).find(|n| said_last(&said[*n].read));
         if let Some(before) = before.filter(|n| spans[*n].is_empty()) {
             joined(said, &[before, newest], spans);
         }
@@ -95,7 +95,7 @@ fn may_end(read: &Text<'_>) -> bool {
 }
 
 /// Reads the parts as one text; marks them where an address lies across all of them.
-fn joined(said: &[Said<'_>], parts: &[usize], spans: &mut [Vec<Span>]) -> bool {
+fn joined(said: &[Turn<'_>], parts: &[usize], spans: &mut [Vec<Span>]) -> bool {
     let Some((first, rest)) = parts.split_first() else { return false };
     let mut text = ends_address(said[*first].text).to_owned();
     // Each part: its text, where it stands in the whole, and how much of its beginning was left out.
@@ -109,7 +109,7 @@ fn joined(said: &[Said<'_>], parts: &[usize], spans: &mut [Vec<Span>]) -> bool {
     }
     let read = Text::new(&text);
     let mut found = Vec::new();
-    email::find(&read, asked_before(said, spans, *first), &mut found);
+    email::find(&read, said[*first].asked, &mut found);
     for value in found {
         let (Some(begin), Some(end)) = (read.get(value.first), read.get(value.last)) else { continue };
         let (start, stop) = (begin.start as usize, end.end as usize);

@@ -25,6 +25,21 @@ const LOOKED_THROUGH: usize = 12;
 /// How many texts before one are read for what was asked.
 const ASKED_WITHIN: usize = 12;
 
+/// One text of a conversation, read.
+struct Turn<'a> {
+    role: Role,
+    text: &'a str,
+    read: Text<'a>,
+    /// What was asked before it.
+    asked: Asked,
+}
+
+impl<'a> Turn<'a> {
+    fn new(said: &Said<'a>, asked: Asked) -> Self {
+        Self { role: said.role, text: said.text, read: Text::new(said.text), asked }
+    }
+}
+
 /// Finds the values in the last texts of a conversation, the last being the newest. The answer has the spans of each
 /// text, in order; texts before the window of [`WINDOW`] caller's texts have none.
 #[must_use]
@@ -32,24 +47,41 @@ pub fn detect_across(said: &[Said<'_>]) -> Vec<Vec<Span>> {
     in_plain(said, Vec::new(), |said, spans| {
         let from = window(said);
         let mut asked = Asked::default();
+        let mut turns: Vec<Turn<'_>> = Vec::with_capacity(said.len());
         for (n, one) in said.iter().enumerate() {
-            spans.push(if n < from { Vec::new() } else { alone(one, asked) });
+            let turn = Turn::new(one, asked);
+            spans.push(if n < from { Vec::new() } else { alone(&turn) });
             if n + ASKED_WITHIN >= from {
-                asked = follow(asked, one, &spans[n]);
+                asked = follow(&turn, &spans[n]);
             }
+            turns.push(turn);
         }
-        join(said, from, spans);
+        join(&turns, from, spans);
     })
 }
 
 /// As [`detect_across`], where the spans of all texts but the newest are known already; they may be added to. `spans`
 /// must have one entry less than there are texts, and gets the newest's.
 pub fn detect_newest(said: &[Said<'_>], spans: &mut Vec<Vec<Span>>) {
-    let Some(newest) = said.last().filter(|_| spans.len() + 1 == said.len()) else { return };
+    if spans.len() + 1 != said.len() {
+        return;
+    }
     *spans = in_plain(said, std::mem::take(spans), |said, spans| {
-        let newest = said.last().unwrap_or(newest);
-        spans.push(alone(newest, asked_before(said, spans, said.len() - 1)));
-        join(said, window(said), spans);
+        let from = window(said);
+        let first = from.min(said.len().saturating_sub(1 + ASKED_WITHIN));
+        let mut asked = Asked::default();
+        let mut turns: Vec<Turn<'_>> = Vec::with_capacity(said.len() - first);
+        let mut known = spans.split_off(first);
+        for one in &said[first..] {
+            let turn = Turn::new(one, asked);
+            if known.len() == turns.len() {
+                known.push(alone(&turn));
+            }
+            asked = follow(&turn, &known[turns.len()]);
+            turns.push(turn);
+        }
+        join(&turns, from - first, &mut known);
+        spans.append(&mut known);
     });
 }
 
@@ -86,26 +118,19 @@ fn window(said: &[Said<'_>]) -> usize {
 }
 
 /// What is in a text by itself.
-fn alone(one: &Said<'_>, asked: Asked) -> Vec<Span> {
-    match one.role {
-        Role::Caller => detect_asked(one.text, asked),
-        Role::Agent => detect_asked(one.text, Asked { name: false, open: None, ..asked }),
+fn alone(turn: &Turn<'_>) -> Vec<Span> {
+    match turn.role {
+        Role::Caller => detect_asked(turn.text, turn.asked),
+        Role::Agent => detect_asked(turn.text, Asked { name: false, open: None, ..turn.asked }),
     }
 }
 
-/// What is asked after one more text.
-fn follow(asked: Asked, one: &Said<'_>, spans: &[Span]) -> Asked {
-    let text = Text::new(one.text);
-    match one.role {
-        Role::Caller => asked.heard(&text, spans),
-        Role::Agent => asked.after(&text),
+/// What is asked after a text in which these values were found.
+fn follow(turn: &Turn<'_>, spans: &[Span]) -> Asked {
+    match turn.role {
+        Role::Caller => turn.asked.heard(&turn.read, spans),
+        Role::Agent => turn.asked.after(&turn.read),
     }
-}
-
-/// What was asked before a text.
-fn asked_before(said: &[Said<'_>], spans: &[Vec<Span>], at: usize) -> Asked {
-    let from = at.saturating_sub(ASKED_WITHIN);
-    said[from..at].iter().zip(&spans[from..]).fold(Asked::default(), |asked, (one, spans)| follow(asked, one, spans))
 }
 
 /// True where a text may hold a part of a value.
@@ -131,7 +156,7 @@ pub fn may_continue(text: &str, spans: &[Span]) -> bool {
 }
 
 /// Joins the newest caller's text with the ones before it.
-fn join(said: &[Said<'_>], from: usize, spans: &mut [Vec<Span>]) {
+fn join(said: &[Turn<'_>], from: usize, spans: &mut [Vec<Span>]) {
     let Some(newest) = (from..said.len()).rev().find(|n| said[*n].role == Role::Caller) else { return };
     let begun = begun(said, newest).max(from);
     numbers::join(said, begun, newest, spans);
@@ -142,24 +167,24 @@ fn join(said: &[Said<'_>], from: usize, spans: &mut [Vec<Span>]) {
 }
 
 /// The first text after the last question or announcement before this one: what stands before it is part of something else.
-fn begun(said: &[Said<'_>], newest: usize) -> usize {
-    let other = |one: &Said<'_>| match one.role {
-        Role::Agent => asks_other(&Text::new(one.text)),
-        Role::Caller => announced(&Text::new(one.text)).is_some(),
+fn begun(said: &[Turn<'_>], newest: usize) -> usize {
+    let other = |one: &Turn<'_>| match one.role {
+        Role::Agent => asks_other(&one.read),
+        Role::Caller => announced(&one.read).is_some(),
     };
     said[..newest].iter().rposition(other).map_or(0, |n| n + 1)
 }
 
 /// A name that was said alone, of which only the last name that follows tells that it is one.
-fn first_name(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) {
+fn first_name(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) {
     let follows = spans[newest].first().filter(|s| s.label == Label::PersonName && said[newest].text[..s.start].split_whitespace().count() <= 2);
     if follows.is_none() {
         return;
     }
     let before = (from..newest).rev().filter(|n| said[*n].role == Role::Caller && spans[*n].is_empty()).take(2);
     for n in before {
-        let read = Text::new(said[n].text);
-        if let Some((first, last)) = names::alone(&read).filter(|_| !read.tokens.iter().any(|t| t.kind == Kind::Mask || t.info.flags & words::NAME != 0)) {
+        let read = &said[n].read;
+        if let Some((first, last)) = names::alone(read).filter(|_| !read.tokens.iter().any(|t| t.kind == Kind::Mask || t.info.flags & words::NAME != 0)) {
             let (start, end) = (read.tokens[first].start as usize, read.tokens[last].end as usize);
             add(&mut spans[n], said[n].text, start, end, Label::PersonName, 0.6);
             return;

@@ -7,8 +7,8 @@ use super::super::context::{announced_before, cue as cue_of};
 use super::super::numbers::Run;
 use super::super::tokens::{Kind, Text};
 use super::super::words::{self, Cue};
-use super::super::{Label, Role, Said, Span, detect_asked};
-use super::{add, asked_before};
+use super::super::{Label, Role, Span, detect_asked};
+use super::{Turn, add};
 
 /// Digits in a text that are no value by themselves.
 pub(super) struct Fragment {
@@ -28,14 +28,14 @@ pub(super) struct Fragment {
 const BESIDE: usize = 4;
 
 /// Joins the newest caller's text with the ones before it.
-pub(super) fn join(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) {
+pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) {
     let opened = opened(said, from, newest, spans);
-    let own = fragments(&Text::new(said[newest].text), &spans[newest]);
+    let own = fragments(&said[newest].read, &spans[newest]);
     if own.is_empty() {
         return;
     }
     let callers = (from..newest).filter(|n| said[*n].role == Role::Caller);
-    let mut texts: Vec<(usize, Vec<Fragment>)> = callers.map(|n| (n, fragments(&Text::new(said[n].text), &spans[n]))).collect();
+    let mut texts: Vec<(usize, Vec<Fragment>)> = callers.map(|n| (n, fragments(&said[n].read, &spans[n]))).collect();
     texts.push((newest, own));
     if !opened {
         numbers(said, newest, &texts, spans);
@@ -82,11 +82,11 @@ fn sizes(cue: Cue) -> Option<(Label, std::ops::RangeInclusive<usize>)> {
 }
 
 /// Marks the parts of a value from the text in which it was announced up to the newest, whatever each was taken for alone.
-fn opened(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) -> bool {
+fn opened(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) -> bool {
     let mut parts: Vec<(usize, Part)> = Vec::with_capacity(EARLIER + 1);
     let mut cue = None;
     for n in (from..=newest).rev().filter(|n| said[*n].role == Role::Caller) {
-        let read = Text::new(said[n].text);
+        let read = &said[n].read;
         let all = all_parts(&read);
         let part = if n == newest { all.into_iter().next() } else { all.into_iter().next_back() };
         let beside = |part: &Part| if part.cue.is_some() { part.after } else { part.before + part.after };
@@ -99,7 +99,7 @@ fn opened(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]
         // "my number is", after a whole card: another number.
         let numbered = || (0..read.tokens.len()).any(|at| cue_of(&read, at) == Cue::Number);
         let opens = part.cue.or_else(|| {
-            let asked = asked_before(said, spans, n).cue;
+            let asked = said[n].asked.cue;
             let again = sizes(asked).is_some_and(|(label, _)| open_value(said, from, n, spans).is_some_and(|(_, open, _)| open == label));
             numbered().then_some(if again { Cue::Phone } else { asked })
         });
@@ -115,7 +115,7 @@ fn opened(said: &[Said<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]
             break;
         }
     }
-    let asked = || parts.last().map(|(n, _)| asked_before(said, spans, *n).cue);
+    let asked = || parts.last().map(|(n, _)| said[*n].asked.cue);
     let Some((label, size)) = cue.or_else(asked).and_then(sizes).filter(|_| parts.len() > 1) else { return false };
     let total: usize = parts.iter().map(|(_, part)| part.digits).sum();
     if !size.contains(&total) || (label == Label::PhoneNumber && parts.iter().skip(1).map(|(_, p)| p.digits).sum::<usize>() >= 10) {
@@ -178,7 +178,7 @@ fn of_digits(label: Label) -> bool {
 
 /// Tries the newest text's first digits behind the last digits of one, two or three texts before it, most first. A part that
 /// something is announced for begins a value, so nothing is looked for before it.
-fn numbers(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>)], spans: &mut [Vec<Span>]) {
+fn numbers(said: &[Turn<'_>], newest: usize, texts: &[(usize, Vec<Fragment>)], spans: &mut [Vec<Span>]) {
     let Some((_, own)) = texts.last() else { return };
     let Some(head) = own.first().filter(|f| f.before <= 2 * BESIDE && !f.opens && (f.digits.len() > 1 || f.before + f.after == 0)) else { return };
     let mut earlier: Vec<(usize, &Fragment)> = Vec::with_capacity(EARLIER);
@@ -209,7 +209,7 @@ fn numbers(said: &[Said<'_>], newest: usize, texts: &[(usize, Vec<Fragment>)], s
 }
 
 /// Reads the parts as one text; marks them where a value lies across all of them.
-fn joined(said: &[Said<'_>], parts: &[(usize, &Fragment)], spans: &mut [Vec<Span>]) -> bool {
+fn joined(said: &[Turn<'_>], parts: &[(usize, &Fragment)], spans: &mut [Vec<Span>]) -> bool {
     let Some(((first, begin), (last, end))) = parts.first().zip(parts.last()) else { return false };
     let mut text = said[*first].text[..begin.start].to_owned();
     let mut places = Vec::with_capacity(parts.len());
@@ -220,7 +220,7 @@ fn joined(said: &[Said<'_>], parts: &[(usize, &Fragment)], spans: &mut [Vec<Span
         text.push(' ');
     }
     text.push_str(said[*last].text[end.end..].trim_start());
-    let asked = asked_before(said, spans, *first);
+    let asked = said[*first].asked;
     let soft = parts.iter().any(|(_, f)| f.soft);
     let total: usize = parts.iter().map(|(_, f)| f.digits.len()).sum();
     if soft && !((10..=19).contains(&total) && parts.iter().all(|(_, f)| f.digits.len() >= 2 && f.before + f.after <= 10)) {
@@ -247,7 +247,7 @@ fn joined(said: &[Said<'_>], parts: &[(usize, &Fragment)], spans: &mut [Vec<Span
 }
 
 /// Digits alone in a turn, behind turns whose values may go on, are the rest of them, unless something else was asked.
-fn continuation(said: &[Said<'_>], from: usize, newest: usize, texts: &[(usize, Vec<Fragment>)], spans: &mut [Vec<Span>]) {
+fn continuation(said: &[Turn<'_>], from: usize, newest: usize, texts: &[(usize, Vec<Fragment>)], spans: &mut [Vec<Span>]) {
     let Some((_, own)) = texts.last() else { return };
     let [rest] = own.as_slice() else { return };
     let taken = spans[newest].iter().any(|s| s.start < rest.end && rest.start < s.end);
@@ -275,7 +275,7 @@ fn continuation(said: &[Said<'_>], from: usize, newest: usize, texts: &[(usize, 
 
 /// The last value that the caller's texts ended with: where it ended, what it is, and how many digits it has if all of them
 /// still stand there.
-fn open_value(said: &[Said<'_>], from: usize, newest: usize, spans: &[Vec<Span>]) -> Option<(usize, Label, Option<usize>)> {
+fn open_value(said: &[Turn<'_>], from: usize, newest: usize, spans: &[Vec<Span>]) -> Option<(usize, Label, Option<usize>)> {
     let mut open: Option<(usize, Label, Option<usize>)> = None;
     for n in (from..newest).rev().filter(|n| said[*n].role == Role::Caller) {
         let Some((label, digits)) = ended_with(said[n].text, &spans[n]) else {
@@ -283,7 +283,7 @@ fn open_value(said: &[Said<'_>], from: usize, newest: usize, spans: &[Vec<Span>]
                 break;
             }
             // Digits of another kind: the value is over.
-            if fragments(&Text::new(said[n].text), &spans[n]).iter().any(|f| f.digits.len() >= 2) {
+            if fragments(&said[n].read, &spans[n]).iter().any(|f| f.digits.len() >= 2) {
                 break;
             }
             continue;
