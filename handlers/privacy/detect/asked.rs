@@ -177,7 +177,7 @@ pub(super) fn announced(text: &Text<'_>) -> Option<Asked> {
         if text.has(at, words::NAME) {
             let given = at > 0 && text.one_of(at - 1, &["my", "first", "last", "full", "middle", "family", "given", "second"]);
             let waits = text.word(last, "is") && behind <= 6 || behind == 0 && (text.said(at).len() > 5 || given && end <= 4);
-            return (given && waits || waits && behind == 1).then_some(Asked { name: true, ..Asked::default() });
+            return (waits && (given || behind == 1)).then_some(Asked { name: true, ..Asked::default() });
         }
         match cue(text, at) {
             Cue::None | Cue::Thing => {}
