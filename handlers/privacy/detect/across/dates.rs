@@ -4,7 +4,6 @@
 //! are found from there. Never fails.
 
 use super::super::birth;
-use super::super::tokens::Text;
 use super::super::{Label, Role, Span};
 use super::{Turn, add};
 

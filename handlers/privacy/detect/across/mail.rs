@@ -36,8 +36,8 @@ pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [V
     let mut parts = vec![newest];
     for n in (from..newest).rev().filter(|n| said[*n].role == Role::Caller) {
         let read = &said[n].read;
-        let answers = bare_part(&read) && said[n].asked.cue == Cue::Mail;
-        if open_end(&read, &spans[n]) || answers {
+        let answers = bare_part(read) && said[n].asked.cue == Cue::Mail;
+        if open_end(read, &spans[n]) || answers {
             parts.insert(0, n);
         }
         let announces = read.tokens.iter().any(|t| t.info.cue == Cue::Mail);

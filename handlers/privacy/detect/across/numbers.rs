@@ -87,7 +87,7 @@ fn opened(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]
     let mut cue = None;
     for n in (from..=newest).rev().filter(|n| said[*n].role == Role::Caller) {
         let read = &said[n].read;
-        let all = all_parts(&read);
+        let all = all_parts(read);
         let part = if n == newest { all.into_iter().next() } else { all.into_iter().next_back() };
         let beside = |part: &Part| if part.cue.is_some() { part.after } else { part.before + part.after };
         let Some(part) = part.filter(|part| beside(part) < BESIDE && (part.digits > 1 || beside(part) == 0)) else {
@@ -97,7 +97,7 @@ fn opened(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]
             continue;
         };
         // "my number is", after a whole card: another number.
-        let numbered = || (0..read.tokens.len()).any(|at| cue_of(&read, at) == Cue::Number);
+        let numbered = || (0..read.tokens.len()).any(|at| cue_of(read, at) == Cue::Number);
         let opens = part.cue.or_else(|| {
             let asked = said[n].asked.cue;
             let again = sizes(asked).is_some_and(|(label, _)| open_value(said, from, n, spans).is_some_and(|(_, open, _)| open == label));
