@@ -51,7 +51,7 @@ pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [V
         }
     }
     // Only "at example dot com" tells that what was said before is the beginning of an address.
-    if parts.len() == 1 && leads_on(said[newest].text) {
+    if leads_on(said[newest].text) {
         let before = (from..newest).rev().filter(|n| said[*n].role == Role::Caller).find(|n| said_last(&said[*n].read));
         if let Some(before) = before.filter(|n| spans[*n].is_empty()) {
             joined(said, &[before, newest], spans);
