@@ -46,7 +46,7 @@ fn skip_fillers(text: &Text<'_>, mut at: usize) -> usize {
 fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     if text.has(at, words::TITLE) {
         // Doctor Pepper is a drink.
-        if text.one_of(at + 1, &["pepper", "coffee", "clean", "bean", "beer", "potato", "teams", "word", "office", "excel", "pac"]) {
+        if text.one_of(at + 1, &["pepper", "coffee", "clean", "bean", "beer", "potato", "teams", "word", "office", "excel", "pac", "scholls", "martens", "robot", "phil", "fields"]) {
             return None;
         }
         let next = at + 1 + usize::from(text.sign(at + 1, b'.'));
@@ -321,7 +321,9 @@ fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f
         last -= 1;
     }
     let alone = last == first && text.get(first).is_some_and(|t| t.end - t.start < 2);
-    (!alone).then_some((first, last, 0.75))
+    let street = ["street", "boulevard", "avenue", "drive", "road", "lane", "way", "highway", "blvd", "hospital", "school", "park", "square", "station"];
+    let place = text.one_of(last, &street) || text.one_of(last + 1, &street);
+    (!alone && !place).then_some((first, last, 0.75))
 }
 
 /// True where a word belongs to a name.

@@ -197,7 +197,11 @@ const STOPS: &str = "a about above account actually address after again all almo
     visit available located based work works working arrive arrived meet meeting found find see seen shop shopping buying bought buy ordered stay \
     staying live lives lived living looked page online logged signed registering check checking checked born married single retired spouse wife husband \
     son daughter mother father brother sister boss manager agent customer client caller isnt one probably certainly definitely clearly usually sometimes basically obviously simply somewhere apparently hopefully \
-    unfortunately currently basis field required empty swapped";
+    unfortunately currently basis field required empty swapped \
+    hyphenated cut pronounced backwards outdated gone blank legally mentioned engraved appearing truncated optional mandatory deceased \
+    responsible broken leather dead appointment appears hidden shown displayed visible shortened abbreviated capitalized legal similar longer \
+    shorter hard easier simple different duplicated mixed switched removed deleted updated added entered stored saved attached crossed flagged \
+    banned public private unavailable valid invalid verified unverified typed printed stamped comes goes matches";
 
 const CUES: &[(Cue, &str)] = &[
     (Cue::Phone, "phone phones telephone tel mobile cell cellphone cellular fax landline whatsapp sms dial callback hotline handset telefon ph"),
