@@ -23,7 +23,8 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
         announced |= text.has(at, words::NAME);
         let begin = announcement(text, at).or_else(|| (at == 0 && asked.any_name()).then(|| answer(text, shouted)).flatten());
         let value = begin.and_then(|first| name(text, first, shouted)).or_else(|| said_of_oneself(text, at, shouted)).or_else(|| spells_itself(text, at));
-        let value = value.map(|(first, last, score)| (first, spelled_after(text, last), score)).or_else(|| spelled(text, at, announced));
+        let value =
+            value.map(|(first, last, score)| (first, instead(text, spelled_after(text, last), shouted), score)).or_else(|| spelled(text, at, announced));
         match value {
             Some((first, last, score)) => {
                 found.push(Found { first, last, label: Label::PersonName, score });
@@ -46,7 +47,13 @@ fn skip_fillers(text: &Text<'_>, mut at: usize) -> usize {
 fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     if text.has(at, words::TITLE) {
         // Doctor Pepper is a drink.
-        if text.one_of(at + 1, &["pepper", "coffee", "clean", "bean", "beer", "potato", "teams", "word", "office", "excel", "pac", "scholls", "martens", "robot", "phil", "fields"]) {
+        if text.one_of(
+            at + 1,
+            &[
+                "pepper", "coffee", "clean", "bean", "beer", "potato", "teams", "word", "office", "excel", "pac", "scholls", "martens", "robot", "phil",
+                "fields",
+            ],
+        ) {
             return None;
         }
         let next = at + 1 + usize::from(text.sign(at + 1, b'.'));
@@ -100,6 +107,14 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
         )
         || text.one_of(at, &["surname", "lastname", "firstname"]);
     let mut next = skip_fillers(text, at + 1);
+    // "in the name of miller"
+    if text.word(next, "of") && at > 1 && text.word(at - 1, "the") && text.word(at - 2, "in") {
+        return Some(skip_fillers(text, next + 1));
+    }
+    // "my name anna miller"
+    if at > 0 && text.word(at - 1, "my") && next == at + 1 && next + 2 == text.tokens.len() && !text.one_of(next, &["is", "was", "s"]) {
+        return Some(next);
+    }
     // "name on the account is"
     let whose = text.one_of(next, &["on", "for", "associated"]);
     if whose {
@@ -254,7 +269,8 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
     let (first, last, _) = name(text, begins, shouted)?;
     let given = text.has(first, words::GIVEN);
     let calls = text.one_of(last + 1, &["speaking", "calling", "here"]) || (text.sign(last + 1, b',') && text.one_of(last + 2, &["speaking", "calling"]));
-    let speaks = text.word(last + 1, "speaking") && (last > first || capital(text, first) && !shouted);
+    let called = text.word(last + 1, "calling") && text.one_of(at, &["im"]) && last == first + 1;
+    let speaks = called || text.word(last + 1, "speaking") && (last > first || capital(text, first) && !shouted);
     let introduced = text.one_of(at, &["speaking"]) && at > 0 && text.one_of(at - 1, &["youre", "are"]);
     let calls = calls || (text.word(last + 1, "is") && text.word(last + 2, "my") && text.has(last + 3, words::NAME));
     let from = text.one_of(last + 1, &["from", "and"]);
@@ -282,7 +298,11 @@ fn answers_the_phone(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize
     let (first, last, _) = name(text, at, shouted)?;
     let over = |n: usize| text.get(n).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(n, &["how", "here", "and", "from", "good", "what"]);
     let named = text.has(first, words::GIVEN) || last > first || capital(text, first) && !shouted;
-    (text.word(last + 1, "speaking") && over(last + 2) && named && text.letter(first).is_none()).then_some((first, last, 0.6))
+    let speaks = text.word(last + 1, "speaking") && over(last + 2) && named;
+    let here = text.word(last + 1, "here") && over(last + 2) && !shouted && last > first && capital(text, first) && capital(text, last);
+    // "tanaka is my last name"
+    let mine = text.word(last + 1, "is") && text.one_of(last + 2, &["my", "the"]) && (last + 3..last + 5).any(|n| text.has(n, words::NAME));
+    ((speaks || here || mine) && text.letter(first).is_none()).then_some((first, last, 0.6))
 }
 
 /// True for a word that begins with a capital.
@@ -299,7 +319,7 @@ fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f
     let mut taken = 0;
     while taken < most && belongs(text, at, cased, taken == 0) {
         last = Some(at);
-        taken += 1;
+        taken += usize::from(!text.has(at, words::PARTICLE));
         at += 1;
         // "oliver um fitzgerald"
         let hesitation = (at..at + 2).take_while(|n| text.has(*n, words::FILLER) && !text.word(*n, "like")).count();
@@ -350,6 +370,18 @@ fn belongs(text: &Text<'_>, at: usize, cased: bool, begins: bool) -> bool {
     info.flags & (words::STOP | words::FILLER | words::NAME | words::SPELL) == 0 && !counts && !announces && info.sign == 0
 }
 
+/// The last token of the name that is said instead of the one that ends here: "kwame no sorry kwesi tanaka".
+fn instead(text: &Text<'_>, last: usize, shouted: bool) -> usize {
+    let mut at = last + 1;
+    while text.has(at, words::CORRECT | words::FILLER) || text.sign(at, b',') || text.one_of(at, &["i", "its"]) {
+        at += 1;
+    }
+    let corrected = (last + 1..at).any(|n| text.has(n, words::CORRECT));
+    let ends = |end: usize| text.get(end + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(end + 1, &["and", "please", "thanks", "okay"]);
+    let other = if corrected { name(text, at, shouted) } else { None };
+    other.map(|(_, end, _)| end).filter(|end| ends(*end)).unwrap_or(last)
+}
+
 /// The last token of the letters that spell what ends here, or its own last token.
 fn spelled_after(text: &Text<'_>, last: usize) -> usize {
     let mut at = last + 1;
@@ -366,6 +398,9 @@ fn spelled_after(text: &Text<'_>, last: usize) -> usize {
 fn spells_itself(text: &Text<'_>, at: usize) -> Option<(usize, usize, f32)> {
     let said = text.get(at).filter(|t| t.kind == Kind::Word && t.end - t.start > 2).map(|_| text.said(at))?;
     let mut next = at + 1;
+    while next < at + 4 && (text.one_of(next, &["thats", "spelled", "spelt", "is", "its", "so"]) || text.has(next, words::FILLER) || text.sign(next, b',')) {
+        next += 1;
+    }
     let mut spelled = 0;
     for letter in said.bytes() {
         next += usize::from(text.sign(next, b'-') || text.sign(next, b',') || text.sign(next, b'.'));

@@ -144,7 +144,7 @@ impl<'a> Text<'a> {
                 hints.numbers += u32::from(!matches!(info.num, Num::None | Num::Slip | Num::Scale));
                 hints.at |= info.flags & words::AT != 0;
                 hints.dots |= info.sign == b'.';
-                hints.names |= info.flags & (words::NAME | words::TITLE | words::SPELL) != 0 || info.flags & words::GIVEN != 0;
+                hints.names |= info.flags & (words::NAME | words::TITLE | words::SPELL | words::INTRO) != 0 || info.flags & words::GIVEN != 0;
                 hints.birth |= info.cue == Cue::Birth;
                 hints.letters += u32::from(end - start == 1 || info.flags & words::NATO != 0);
             }

@@ -95,6 +95,8 @@ pub(super) const SPELL: u32 = 1 << 14;
 pub(super) const NAME: u32 = 1 << 15;
 /// A given name that is known as such.
 pub(super) const GIVEN: u32 = 1 << 16;
+/// Stands near a name that nothing else announces.
+pub(super) const INTRO: u32 = 1 << 18;
 /// Said to keep the talk going: no answer to a question.
 pub(super) const REMARK: u32 = 1 << 17;
 
@@ -158,7 +160,7 @@ const FLAGS: &[(u32, &str)] = &[
         "gmail googlemail yahoo hotmail outlook icloud aol protonmail proton gmx msn live ymail comcast verizon fastmail zoho mac tutanota \
          rocketmail sbcglobal bellsouth btinternet orange free wanadoo",
     ),
-    (TITLE, "mr mrs ms dr mister missus"),
+    (TITLE, "mr mrs ms dr mister missus professor"),
     (PARTICLE, "de van der den von la le del della di da dos bin ibn al el mac mc st san ter ten du"),
     (
         PLACE,
@@ -175,6 +177,7 @@ const FLAGS: &[(u32, &str)] = &[
          rest listening next part ready sounds noted good ahead moment minute barking sec \
          continue half bear noise door",
     ),
+    (INTRO, "calling here reached calls"),
     (NAME, "name names surname lastname firstname nickname forename"),
 ];
 
