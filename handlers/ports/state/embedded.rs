@@ -1,6 +1,6 @@
 //! The state port on one SQLite file, for development, tests and the demo.
 //!
-//! The same keys and TTLs as in Redis, kept in a few tables by `table`; each method is one transaction, so several
+//! The same keys and TTLs as in Redis, kept in a few tables by `table`; each write is one transaction, so several
 //! processes may share the file. Expiry is judged by the clock on every read and write; what has expired is removed
 //! in small batches by whoever writes next. Fails with `Unavailable` where the file cannot be read or written (after
 //! 5 s of waiting for another process), and with `Internal` where what it holds cannot be read.

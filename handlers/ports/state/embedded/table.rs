@@ -151,7 +151,10 @@ impl<'a> Table<'a> {
 
     /// Gives an existing key this life; nothing where it is absent.
     pub(super) fn touch(&self, key: &str, life: Life) -> Result<()> {
-        if self.exists(key)? { self.open(key, life).map(drop) } else { Ok(()) }
+        self.look(key);
+        let (millis, keep) = parts(life);
+        let sql = "UPDATE state_keys SET expires_at = max(?2, CASE WHEN ?3 THEN expires_at ELSE 0 END) WHERE key = ?1 AND expires_at > ?4";
+        self.run(sql, params![key, self.now.plus_millis(millis).millis(), keep, self.now.millis()]).map(drop)
     }
 
     pub(super) fn remove(&self, key: &str) -> Result<()> {
