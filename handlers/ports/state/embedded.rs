@@ -73,19 +73,14 @@ impl EmbeddedState {
         self
     }
 
-    /// Notes a transaction under the first key that it touched. Which one that is, only the transaction itself can tell: room
+    /// Notes a transaction under the keys that it touched. Which they are, only the transaction itself can tell: room
     /// is made for something personal.
     async fn audited<T>(&self, action: &'static str, watch: &Watch, work: impl Future<Output = Result<T>>) -> Result<T> {
         let room = self.audit.room(true).await?;
         let began = Instant::now();
         let result = work.await;
         let seen = std::mem::take(&mut *watch.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut note = Note::new(action).store("embedded").count(seen.looks).result(&result).took(began.elapsed());
-        if let Some(key) = seen.first {
-            let (data_type, component, _) = self.rules.keys.kind(&key);
-            note = note.key(data_type, component, key);
-        }
-        room.note(note);
+        room.note(Note::new(action).store("embedded").keys(seen.keys).count(seen.looks).result(&result).took(began.elapsed()));
         result
     }
 
