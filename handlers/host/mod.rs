@@ -11,4 +11,3 @@ pub mod manifest;
 pub mod route;
 pub mod router;
 pub mod server;
-pub mod trace;
