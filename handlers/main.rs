@@ -13,6 +13,7 @@ mod bench;
 mod breach;
 mod erase;
 mod keys;
+mod load;
 mod local;
 mod migrate;
 mod out;
@@ -20,6 +21,10 @@ mod parked;
 mod pii;
 mod serve;
 mod transcript;
+
+/// Turns make many small and short-lived values on several threads, which this allocator serves in half the time of the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Back end of a phone voice agent on Azure Communication Services.
 #[derive(Parser)]
@@ -41,6 +46,8 @@ enum Command {
     Demo(local::DemoArguments),
     /// Take over calls from the legacy layouts in Redis
     Migrate(rtvoice::ops::migrate::MigrateArgs),
+    /// Play many calls against a running handler or host, and verify that none of their turns is lost
+    Load(rtvoice::ops::load::LoadArgs),
     /// Measure what things cost
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -77,6 +84,7 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => local::dev(&arguments),
         Command::Demo(arguments) => local::demo(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),
+        Command::Load(arguments) => load::run(&arguments),
         Command::Bench(command) => bench::run(&command),
         Command::Parked(arguments) => parked::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),

@@ -6,8 +6,9 @@
 //! earlier ones. With the state store away the turn runs without context and is answered once the queue has it.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -70,6 +71,11 @@ impl Turn {
         body.finish()?;
         Ok(Self { call, id, text, language, confidence, patch, speak })
     }
+}
+
+/// What is wrong with the body of a turn on this call, if anything; nothing is done.
+pub fn check(call: &str, body: &[u8]) -> Result<()> {
+    Turn::parse(call, Object::parse(body)?).map(drop)
 }
 
 /// What is answered.
@@ -275,14 +281,14 @@ fn send(app: &App, turn: &Turn, seq: u64, entry: Entry, revisions: Vec<(u64, Ent
     }
     let (done, sent) = tokio::sync::oneshot::channel();
     let (app_, message) = (app.clone(), outbox::turn(&turn.call, Some(seq), 0, entry));
-    app.spawn(crate::host::trace::scope(crate::host::trace::current(), async move {
+    app.spawn(async move {
         let result = outbox::send(&app_, &message, None).await;
         if let Err(e) = &result {
             tracing::warn!(error = e.chain(), "the turn stays in the outbox");
         }
         // The receiver is gone where the invocation passed its deadline: the relay settles then.
         let _ = done.send(result.is_ok());
-    }));
+    });
     sent
 }
 
@@ -323,7 +329,23 @@ async fn answer(app: &App, turn: &Turn, outcome: Outcome, stages: &mut StageTime
         }
         stages.speech_ms = Some(millis(began));
     }
-    Ok(json_response(StatusCode::OK, &body))
+    let mut response = json_response(StatusCode::OK, &body);
+    if let Ok(timing) = HeaderValue::from_str(&server_timing(stages)) {
+        response.headers_mut().insert("server-timing", timing);
+    }
+    Ok(response)
+}
+
+/// The stages that the turn went through, as a `Server-Timing` header has them (W3C Server Timing): milliseconds.
+fn server_timing(stages: &StageTimes) -> String {
+    let mut entries = format!("load;dur={:.3}", stages.load_ms);
+    for (name, millis) in [("reply", stages.reply_ms), ("commit", stages.commit_ms)].into_iter().filter(|(_, millis)| *millis > 0.0) {
+        let _ = write!(entries, ", {name};dur={millis:.3}");
+    }
+    if let Some(millis) = stages.speech_ms {
+        let _ = write!(entries, ", speech;dur={millis:.3}");
+    }
+    entries
 }
 
 /// Where the spoken reply is; or why there is none. A voice that is away leaves the text.

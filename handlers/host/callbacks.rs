@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::model::acs::{AcsEvent, events};
+use crate::ports::running;
 use crate::steps::events::{shown_type, take};
 use crate::steps::parking;
 
@@ -36,8 +37,8 @@ pub async fn take_or_park(app: &App, body: &Value) -> Result<()> {
 async fn take_each(app: &App, events: &[AcsEvent]) -> Result<()> {
     let mut failed: Option<Error> = None;
     for event in events {
-        let traceparent = event.traceparent.clone().or_else(super::trace::current);
-        if let Err(e) = super::trace::scope(traceparent, take(app, event)).await {
+        let traceparent = event.traceparent.clone().or_else(running::traceparent);
+        if let Err(e) = running::traced(traceparent.as_deref(), take(app, event)).await {
             tracing::warn!(event_type = shown_type(event), error = e.chain(), "event must be delivered again");
             failed.get_or_insert(e);
         }

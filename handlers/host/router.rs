@@ -194,7 +194,7 @@ async fn invoke<T: Send + 'static>(
     );
     let deadline = function.deadline;
     let running = Running::new(function.name, traceparent.as_deref(), &invocation);
-    let guarded = running::scope(running, super::trace::scope(traceparent, tokio::time::timeout(deadline, work)));
+    let guarded = running::scope(running, tokio::time::timeout(deadline, work));
     let result = match tokio::spawn(guarded.instrument(span.clone())).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Error::deadline("the function", deadline)),

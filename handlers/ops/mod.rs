@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod keys;
+pub mod load;
 pub mod migrate;
 pub mod parked;
 pub mod pii;

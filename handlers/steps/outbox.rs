@@ -10,6 +10,7 @@ use crate::model::stages::StageTimes;
 use crate::model::time::Timestamp;
 use crate::model::transcript::{EndedMessage, TranscriptMessage, TurnMessage};
 use crate::ports::queue::Message;
+use crate::ports::running;
 use crate::ports::state::keys::lane;
 use crate::ports::state::{OutboxEntry, Pending};
 use crate::privacy::envelope::Place;
@@ -99,7 +100,7 @@ pub async fn send(app: &App, message: &TranscriptMessage, not_before: Option<Tim
             session_id: format!("lane-{}", lane(call, app.config.queue_lanes)),
             correlation_id: call.to_string(),
             label: message.kind().to_owned(),
-            traceparent: crate::host::trace::current(),
+            traceparent: running::traceparent(),
             not_before,
             body,
         })

@@ -149,6 +149,11 @@ impl Handler {
         }
     }
 
+    /// What it was started with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The port while it runs and answers.
     pub fn port(&self) -> Option<u16> {
         self.running.lock().expect("unpoisoned").as_ref().filter(|r| r.ready).map(|r| r.port)

@@ -8,6 +8,7 @@ mod deadlines;
 mod instances;
 mod killed;
 mod leaks;
+mod load;
 mod log;
 mod permutations;
 mod poison;

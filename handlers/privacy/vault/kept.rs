@@ -42,7 +42,8 @@ where
         if let Some(value) = self.fresh.get(key).await {
             return Ok(value);
         }
-        self.fresh.try_get_with_by_ref(key, self.load(key, &load)).await.map_err(|e| share(&e))
+        // Boxed: a load holds the loads of the keys above it, and every turn would carry room for all of them.
+        Box::pin(self.fresh.try_get_with_by_ref(key, self.load(key, &load))).await.map_err(|e| share(&e))
     }
 
     /// The value that is kept where it is `usable`, else the one that `make` gives. One makes at a time.
@@ -54,7 +55,7 @@ where
             Some(kept) if usable(kept.value()) => Ok(Op::Nop),
             _ => self.load(key, &make).await.map(Op::Put),
         });
-        match made.await? {
+        match Box::pin(made).await? {
             CompResult::Inserted(entry) | CompResult::ReplacedWith(entry) | CompResult::Unchanged(entry) => Ok(entry.into_value()),
             CompResult::Removed(_) | CompResult::StillNone(_) => Err(Error::internal("a key that was made is not there")),
         }
@@ -97,7 +98,7 @@ where
     /// The value as its source has it now; nothing stands in where that is away.
     pub(super) async fn renew<F: Future<Output = Result<V>>>(&self, key: &K, load: impl Fn() -> F) -> Result<V> {
         self.fresh.invalidate(key).await;
-        let value = self.fresh.try_get_with_by_ref(key, load()).await.map_err(|e| share(&e))?;
+        let value = Box::pin(self.fresh.try_get_with_by_ref(key, load())).await.map_err(|e| share(&e))?;
         self.last.insert(key.clone(), value.clone()).await;
         Ok(value)
     }

@@ -1,0 +1,237 @@
+//! `rtvoice load`: calls against a running handler or host, and whether the record holds what was answered.
+//!
+//! In: how many calls, how fast, of what kind. Out: a [`report::Report`] with times, counts and what the record lacks. In the open
+//! loop (`--rate`) calls begin when they are due, whatever became of the others, and set-up is timed from that moment: a system
+//! that stands still cannot hide it. In the closed loop a fixed number of callers calls again and again; such figures tell
+//! throughput, and understate waiting. Bounded by calls and by time.
+
+mod gauge;
+mod outbox;
+mod page;
+mod plan;
+mod player;
+mod report;
+mod verify;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+pub use gauge::{Counts, Gauge, Second, Stage, Times};
+pub use plan::{Delivery, Mix, PlannedCall, PlannedTurn};
+pub use player::{Answered, Played, Player, Target};
+pub use report::Report;
+pub use verify::Verified;
+
+use crate::app::App;
+use crate::config::Secret;
+use crate::error::{Error, Kind, Result};
+use crate::ports::clock::{Clock as _, SystemClock};
+use crate::ports::http;
+
+/// Most calls that are open at once in the open loop.
+const MOST_OPEN: usize = 20_000;
+
+/// Calls against a running handler or host, and whether the record holds what was answered.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    after_help = "The documents that the settings name must be those of the target. Exit codes: 0 every answered turn is in the record once and in order,\n\
+                        1 one is missing, doubled or foreign, or nothing was answered, 2 wrong usage or setting."
+)]
+pub struct LoadArgs {
+    /// Where the handler or the host listens
+    #[arg(long, default_value = "http://127.0.0.1:7071", value_name = "URL")]
+    pub target: String,
+    /// Calls in all
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub calls: u64,
+    /// Turns of a call
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=2000))]
+    pub turns: u32,
+    /// Open loop: calls that begin each second
+    #[arg(long, conflicts_with = "concurrency", value_parser = rate)]
+    pub rate: Option<f64>,
+    /// Closed loop: callers that call again and again
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub concurrency: u32,
+    /// Milliseconds between an answer and the next turn
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=600_000))]
+    pub think_ms: u64,
+    /// Share of turns after which no new phrase is asked for
+    #[arg(long, default_value_t = 0.9, value_parser = share)]
+    pub repeated: f64,
+    /// Share of events and turns that are delivered twice
+    #[arg(long, default_value_t = 0.1, value_parser = share)]
+    pub duplicated: f64,
+    /// Share of calls whose events come in another order
+    #[arg(long, default_value_t = 0.1, value_parser = share)]
+    pub reordered: f64,
+    /// Do not fetch the audio of replies
+    #[arg(long)]
+    pub no_audio: bool,
+    /// Draws the calls; the same number draws the same ones
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Begin no call after this many seconds
+    #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub seconds: u64,
+    /// Seconds in which a request is tried again, and in which the archives must be there after the end
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub patience: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Write a page with charts
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Write what was sent and answered, for --verify
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Send nothing: compare the record with what an earlier run saved
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["calls", "turns", "rate", "concurrency", "save", "html"])]
+    pub verify: Option<PathBuf>,
+}
+
+fn share(text: &str) -> std::result::Result<f64, String> {
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| "must be a number from 0 to 1".to_owned())
+}
+
+fn rate(text: &str) -> std::result::Result<f64, String> {
+    text.parse().ok().filter(|rate| *rate > 0.0 && *rate <= 10_000.0).ok_or_else(|| "must be a number above 0, at most 10000".to_owned())
+}
+
+/// What a run leaves for a later comparison.
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved {
+    calls: Vec<Played>,
+}
+
+/// Shows how far a run is: the line of a second.
+pub type Progress = dyn Fn(&str) + Send + Sync;
+
+/// Runs the load, or compares alone. `key` is the function key, where the host asks for one.
+pub async fn run(app: &App, arguments: &LoadArgs, key: Option<Secret>, progress: &Progress) -> Result<Report> {
+    if let Some(file) = &arguments.verify {
+        let saved = saved(file)?;
+        let gauge = Gauge::new()?;
+        let verified = verify::calls(app, &saved.calls).await?;
+        return Ok(Report::new(&gauge, &saved.calls, verified));
+    }
+    let gauge = Arc::new(Gauge::new()?);
+    let target = Arc::new(target(arguments, key)?);
+    let played = watched(app, &gauge, progress, drive(app, arguments, &target, &gauge)).await?;
+    if let Some(file) = &arguments.save {
+        let saved = Saved { calls: played.clone() };
+        write(file, &serde_json::to_string(&saved).map_err(Error::internal)?)?;
+    }
+    progress("comparing with the record");
+    let verified = verify::calls(app, &played).await?;
+    let report = Report::new(&gauge, &played, verified);
+    if let Some(file) = &arguments.html {
+        write(file, &page::html(&report, arguments))?;
+    }
+    Ok(report)
+}
+
+/// Where the calls go. A load meets nobody by accident: the target must be this machine.
+fn target(arguments: &LoadArgs, key: Option<Secret>) -> Result<Target> {
+    let url =
+        reqwest::Url::parse(&arguments.target).map_err(|e| Error::input("--target", format!("must be an address such as http://127.0.0.1:7071 ({e})")))?;
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if !here {
+        return Err(Error::input("--target", "must be on this machine, for example http://127.0.0.1:7071 or the local end of a tunnel"));
+    }
+    Ok(Target {
+        client: http::loopback_client()?,
+        url: url.as_str().trim_end_matches('/').to_owned(),
+        key,
+        patience: Duration::from_secs(arguments.patience),
+        think: Duration::from_millis(arguments.think_ms),
+        audio: !arguments.no_audio,
+    })
+}
+
+fn saved(file: &Path) -> Result<Saved> {
+    let wrong = |reason: String| Error::input("--verify", format!("must be a file that --save wrote ({reason})"));
+    let text = std::fs::read_to_string(file).map_err(|e| wrong(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    std::fs::write(file, text).map_err(|e| Error::new(Kind::Setting, format!("{} cannot be written", file.display())).because(e))
+}
+
+/// Runs `work`, ending a second of the gauge each second and telling it.
+async fn watched<T>(app: &App, gauge: &Gauge, progress: &Progress, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    ticks.tick().await;
+    let mut waiting = None;
+    loop {
+        tokio::select! {
+            result = &mut work => {
+                gauge.tick();
+                return result;
+            }
+            _ = ticks.tick() => {
+                let (second, counts) = (gauge.tick(), gauge.counts());
+                if gauge.elapsed().as_secs().is_multiple_of(2) {
+                    waiting = outbox::depth(app).await;
+                }
+                progress(&report::line(&second, &counts, gauge, waiting));
+            }
+        }
+    }
+}
+
+/// Plays all calls; what was answered, and which archives were waited for.
+async fn drive(app: &App, arguments: &LoadArgs, target: &Arc<Target>, gauge: &Arc<Gauge>) -> Result<Vec<Played>> {
+    let mix = Mix { turns: arguments.turns, repeated: arguments.repeated, duplicated: arguments.duplicated, reordered: arguments.reordered };
+    let run = SystemClock.new_id()[..8].to_owned();
+    let began = Instant::now();
+    let last = began + Duration::from_secs(arguments.seconds);
+    let open = Arc::new(Semaphore::new(if arguments.rate.is_some() { MOST_OPEN } else { arguments.concurrency as usize }));
+    let (done, mut ended) = mpsc::unbounded_channel();
+    let mut waiting = JoinSet::new();
+    let patience = target.patience;
+    for number in 0..arguments.calls {
+        let due = arguments.rate.map_or(began, |rate| began + Duration::from_secs_f64(number as f64 / rate));
+        sleep_until(due).await;
+        if open.available_permits() == 0 && arguments.rate.is_some() {
+            gauge.count(|counts| counts.late += 1);
+        }
+        let permit = Arc::clone(&open).acquire_owned().await.map_err(Error::internal)?;
+        if Instant::now() >= last {
+            break;
+        }
+        // In the closed loop a call is due when its caller is free.
+        let due = if arguments.rate.is_some() { due } else { Instant::now() };
+        let player = Player { target: Arc::clone(target), gauge: Arc::clone(gauge), call: format!("load-{run}-{number}") };
+        let (plan, done) = (PlannedCall::draw(mix, arguments.seed, number), done.clone());
+        let (app, gauge) = (app.clone(), Arc::clone(gauge));
+        waiting.spawn(async move {
+            let played = player.play(plan, due).await;
+            drop(permit);
+            verify::wait(&app, &played, &gauge, Instant::now() + patience).await;
+            // The receiver lives until all calls are through.
+            let _ = done.send(played);
+        });
+        while waiting.try_join_next().is_some() {}
+    }
+    drop(done);
+    let mut played = Vec::new();
+    while let Some(call) = ended.recv().await {
+        played.push(call);
+    }
+    while let Some(call) = waiting.join_next().await {
+        call.map_err(Error::internal)?;
+    }
+    Ok(played)
+}

@@ -1,0 +1,247 @@
+//! One call as its media worker and ACS play it: events and turns, delivered at least once, tried again until they are answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::gauge::{Gauge, Stage};
+use super::plan::{Delivery, PlannedCall, PlannedTurn};
+use crate::config::Secret;
+use crate::ports::clock::{Clock as _, SystemClock};
+use crate::ports::http::retry_after;
+
+/// Longest that one request may take.
+const REQUEST: Duration = Duration::from_secs(15);
+/// Pauses between tries.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// Where the calls go.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its client.
+    pub client: reqwest::Client,
+    /// `http://host:port`, without a slash at its end.
+    pub url: String,
+    /// The function key, where the host asks for one.
+    pub key: Option<Secret>,
+    /// How long anything is tried.
+    pub patience: Duration,
+    /// Between an answer and the next turn.
+    pub think: Duration,
+    /// Whether the audio of each reply is fetched, as ACS does.
+    pub audio: bool,
+}
+
+/// One turn that was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// Its id.
+    pub turn: String,
+    /// Its number; none where it was answered without the state store.
+    pub seq: Option<u64>,
+}
+
+/// What is known of a call that was played.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Played {
+    /// The call.
+    pub call: String,
+    /// Ids of all turns that were sent.
+    pub sent: Vec<String>,
+    /// Turns that were answered.
+    pub answered: Vec<Answered>,
+    /// What cannot be, in words.
+    pub problems: Vec<String>,
+    /// Whether the end was acknowledged.
+    pub ended: bool,
+}
+
+/// An answer; or none after all tries.
+struct Answer {
+    status: StatusCode,
+    body: Value,
+    timing: Vec<(Stage, Duration)>,
+}
+
+/// The caller's side of one call.
+pub struct Player {
+    /// Where it goes.
+    pub target: Arc<Target>,
+    /// Where it is measured.
+    pub gauge: Arc<Gauge>,
+    /// The call.
+    pub call: String,
+}
+
+impl Player {
+    /// Plays a call that was due at `due`.
+    pub async fn play(&self, plan: PlannedCall, due: Instant) -> Played {
+        let mut played = Played { call: self.call.clone(), ..Played::default() };
+        self.gauge.count(|counts| counts.calls += 1);
+        if !plan.reordered {
+            self.connect(plan.connected, due).await;
+        }
+        for (place, turn) in plan.turns.iter().enumerate() {
+            if place > 0 {
+                sleep(self.target.think).await;
+            }
+            played.sent.push(turn.id.clone());
+            self.turn(turn, &mut played).await;
+            if place == 0 {
+                if plan.reordered {
+                    self.connect(plan.connected, due).await;
+                }
+                self.event("ParticipantsUpdated", "participants", participants(&plan.caller), Delivery::Once).await;
+            }
+        }
+        let began = Instant::now();
+        played.ended = self.event("CallDisconnected", "disconnected", json!({}), plan.disconnected).await;
+        if played.ended {
+            self.gauge.took(Stage::End, began.elapsed());
+            self.gauge.count(|counts| counts.ended += 1);
+        }
+        if plan.reordered {
+            // It must revive nothing.
+            self.event("CallConnected", "connected-late", json!({}), Delivery::Once).await;
+        }
+        played
+    }
+
+    async fn connect(&self, delivery: Delivery, due: Instant) {
+        if self.event("CallConnected", "connected", json!({}), delivery).await {
+            self.gauge.took(Stage::Setup, due.elapsed());
+        }
+    }
+
+    /// An event as Call Automation posts it to the callback URI; whether it was acknowledged.
+    async fn event(&self, name: &str, id: &str, more: Value, delivery: Delivery) -> bool {
+        let mut data = json!({ "callConnectionId": self.call, "serverCallId": "load-server-call", "correlationId": "load-correlation" });
+        if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {
+            data.extend(more);
+        }
+        let at = SystemClock.now().to_string();
+        let event = json!([{ "specversion": "1.0", "id": format!("{}-{id}", self.call), "source": "calling/callConnections/load", "type": format!("Microsoft.Communication.{name}"), "time": at, "data": data }]);
+        let send = || self.request(Method::POST, "/api/calls/events", Some(&event));
+        let answer = match delivery {
+            Delivery::Once => send().await,
+            Delivery::Together => tokio::join!(send(), send()).0,
+            Delivery::Again => {
+                let first = send().await;
+                send().await;
+                first
+            }
+        };
+        answer.is_some_and(|answer| answer.status.is_success())
+    }
+
+    async fn turn(&self, turn: &PlannedTurn, played: &mut Played) {
+        self.gauge.count(|counts| counts.turns += 1);
+        let body = json!({ "turnId": turn.id, "text": turn.text, "language": "en-US" });
+        let path = format!("/api/calls/{}/turns", self.call);
+        let send = || self.request(Method::POST, &path, Some(&body));
+        let began = Instant::now();
+        let (answer, together) = match turn.delivery {
+            Delivery::Together => tokio::join!(send(), send()),
+            Delivery::Once | Delivery::Again => (send().await, None),
+        };
+        self.gauge.took(Stage::Turn, began.elapsed());
+        let again = if turn.delivery == Delivery::Again { send().await } else { together };
+        let Some(answer) = answer.filter(|answer| answer.status == StatusCode::OK) else { return };
+        for (stage, time) in &answer.timing {
+            self.gauge.took(*stage, *time);
+        }
+        let number = |answer: &Answer| answer.body["seq"].as_u64();
+        if let Some(again) = again.filter(|again| again.status == StatusCode::OK)
+            && let (Some(first), Some(second)) = (number(&answer), number(&again))
+            && (first != second || answer.body["reply"] != again.body["reply"])
+        {
+            played.problems.push(format!("turn {} was answered twice, and not the same", turn.id));
+        }
+        let degraded = answer.body["degraded"] == true;
+        self.gauge.count(|counts| {
+            counts.answered += 1;
+            counts.degraded += u64::from(degraded);
+        });
+        played.answered.push(Answered { turn: turn.id.clone(), seq: number(&answer) });
+        self.listen(&answer).await;
+        if let Some(phrase) = &turn.phrase {
+            let began = Instant::now();
+            if self.request(Method::POST, "/api/tts", Some(&json!({ "text": phrase }))).await.is_some() {
+                self.gauge.took(Stage::Phrase, began.elapsed());
+            }
+        }
+    }
+
+    /// Fetches the audio of a reply.
+    async fn listen(&self, answer: &Answer) {
+        let Some(url) = answer.body.pointer("/speech/url").and_then(Value::as_str).filter(|_| self.target.audio) else { return };
+        let began = Instant::now();
+        if self.request(Method::GET, url, None).await.is_some() {
+            self.gauge.took(Stage::Audio, began.elapsed());
+        }
+    }
+
+    /// Sends a request until it is answered for good. None where that does not happen in time; each failure is counted.
+    async fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Option<Answer> {
+        let until = Instant::now() + self.target.patience;
+        let mut pause = PAUSES.0;
+        loop {
+            let wait = match self.once(method.clone(), path, body).await {
+                Ok((answer, _)) if answer.status.is_success() => return Some(answer),
+                Ok((answer, wait)) => {
+                    self.gauge.count(|counts| counts.errors += 1);
+                    if !(answer.status.is_server_error() || answer.status == StatusCode::TOO_MANY_REQUESTS) {
+                        return Some(answer);
+                    }
+                    wait
+                }
+                Err(_) => {
+                    self.gauge.count(|counts| counts.errors += 1);
+                    None
+                }
+            };
+            let wait = wait.unwrap_or(pause);
+            if Instant::now() + wait >= until {
+                return None;
+            }
+            sleep(wait).await;
+            pause = (pause * 2).min(PAUSES.1);
+        }
+    }
+
+    async fn once(&self, method: Method, path: &str, body: Option<&Value>) -> reqwest::Result<(Answer, Option<Duration>)> {
+        let mut request = self.target.client.request(method, format!("{}{path}", self.target.url)).timeout(REQUEST);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        if let Some(key) = &self.target.key {
+            request = request.header("x-functions-key", key.expose());
+        }
+        let response = request.send().await?;
+        let (status, wait) = (response.status(), retry_after(response.headers(), PAUSES.1));
+        let timing = response.headers().get("server-timing").and_then(|value| value.to_str().ok()).map(timing).unwrap_or_default();
+        let bytes = response.bytes().await?;
+        // Audio is no JSON, and nobody looks at it.
+        Ok((Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), timing }, wait))
+    }
+}
+
+/// What a `Server-Timing` header says of the stages of a turn.
+fn timing(header: &str) -> Vec<(Stage, Duration)> {
+    let entry = |entry: &str| {
+        let (name, duration) = entry.trim().split_once(";dur=")?;
+        let millis = duration.parse::<f64>().ok().filter(|millis| millis.is_finite() && *millis >= 0.0)?;
+        Some((Stage::of_handler(name)?, Duration::from_secs_f64(millis / 1000.0)))
+    };
+    header.split(',').filter_map(entry).collect()
+}
+
+fn participants(caller: &str) -> Value {
+    let identifier = json!({ "rawId": format!("4:{caller}"), "kind": "phoneNumber", "phoneNumber": { "value": caller } });
+    json!({ "sequenceNumber": 1, "participants": [{ "identifier": identifier, "isMuted": false, "isOnHold": false }] })
+}
