@@ -91,7 +91,7 @@ fn verification_exits_1_on_a_finding_and_opens_an_incident() {
     assert_eq!((&sound["findings"], &sound["streams"]), (&json!([]), &json!(3)));
     let file = rusqlite::Connection::open(place.0.path().join("rtvoice.db")).unwrap();
     let sql = "UPDATE documents SET body = replace(body, '\"count\":1', '\"count\":2') WHERE container = 'audit' AND partition = (
-        SELECT min(partition) FROM documents WHERE container = 'audit' AND id = '00000000000000000001')";
+        SELECT min(partition) FROM documents WHERE container = 'audit' AND id = '00000000000000000001' AND body LIKE '%breach.open%')";
     assert!(file.execute(sql, []).unwrap() > 0);
     drop(file);
     let output = place.run(&["audit", "verify", "--json"]);
