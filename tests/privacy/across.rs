@@ -193,3 +193,11 @@ fn talk_between_parts_is_no_part() {
         &["my phone is [PHONE_NUMBER]", "oh for heaven's sake", "there are 3 people ahead of me", "[PHONE_NUMBER]"],
     );
 }
+
+#[test]
+fn a_question_between_does_not_hide_the_rest() {
+    let got = masked(&["my phone number is four two five five five five", "a: Where is your order from, and what is its number?", "oh one eight seven"]);
+    assert_eq!(got[2], "[PHONE_NUMBER]");
+    let got = masked(&["my phone number is four two five five five five", "a: And how many people will come?", "four of us"]);
+    assert_eq!(got[2], "four of us");
+}

@@ -118,6 +118,23 @@ const REQUEST: usize = 12;
 
 /// True for a question of the agent that the rest of what was begun does not answer.
 pub(super) fn asks_other(text: &Text<'_>) -> bool {
+    match read_other(text) {
+        None => false,
+        Some(read) => {
+            let words = ["how", "what", "when", "where", "which", "why", "who", "anything"];
+            read.name || read.cue != Cue::None || (0..text.tokens.len()).any(|n| text.one_of(n, &words))
+        }
+    }
+}
+
+/// True for one that asks for something else of the caller's own. An order's number is none: what was begun and fits may as
+/// well go on, and it is the worse mistake to leave it.
+pub(super) fn names_other(text: &Text<'_>) -> bool {
+    read_other(text).is_some_and(|read| read.name || !matches!(read.cue, Cue::None | Cue::Number | Cue::Thing))
+}
+
+/// What is asked for; nothing where it is no more than the rest of what was begun.
+fn read_other(text: &Text<'_>) -> Option<Asked> {
     let read = Asked::read(text);
     let has = |list: &[&str]| (0..text.tokens.len()).any(|n| text.one_of(n, list));
     let rest = [
@@ -144,10 +161,7 @@ pub(super) fn asks_other(text: &Text<'_>) -> bool {
         "dot",
     ];
     let named = read.name || !matches!(read.cue, Cue::None | Cue::Number | Cue::Thing) || (read.cue == Cue::Thing && !has(&["part"]));
-    if text.tokens.len() <= REQUEST && !named && has(&rest) {
-        return false;
-    }
-    named || read.cue != Cue::None || has(&["how", "what", "when", "where", "which", "why", "who", "anything"])
+    (text.tokens.len() > REQUEST || named || !has(&rest)).then_some(read)
 }
 
 /// What a text announces without saying it: "my card number is", "my name is", "i was born on".

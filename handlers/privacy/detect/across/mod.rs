@@ -10,7 +10,7 @@ mod echo;
 mod mail;
 mod numbers;
 
-use super::asked::{Asked, announced, asks_other};
+use super::asked::{Asked, announced, asks_other, names_other};
 use super::plain::Plain;
 use super::tokens::{Kind, Text};
 use super::words;
@@ -158,18 +158,18 @@ pub fn may_continue(text: &str, spans: &[Span]) -> bool {
 /// Joins the newest caller's text with the ones before it.
 fn join(said: &[Turn<'_>], from: usize, spans: &mut [Vec<Span>]) {
     let Some(newest) = (from..said.len()).rev().find(|n| said[*n].role == Role::Caller) else { return };
-    let begun = begun(said, newest).max(from);
-    numbers::join(said, begun, newest, spans);
-    mail::join(said, begun, newest, spans);
-    dates::join(said, begun, newest, spans);
-    first_name(said, begun, newest, spans);
+    let (named, asked) = (begun(said, newest, names_other).max(from), begun(said, newest, asks_other).max(from));
+    numbers::join(said, (named, asked), newest, spans);
+    mail::join(said, named, newest, spans);
+    dates::join(said, named, newest, spans);
+    first_name(said, asked, newest, spans);
     echo::echoes(said, from, spans);
 }
 
 /// The first text after the last question or announcement before this one: what stands before it is part of something else.
-fn begun(said: &[Turn<'_>], newest: usize) -> usize {
+fn begun(said: &[Turn<'_>], newest: usize, asks: fn(&Text<'_>) -> bool) -> usize {
     let other = |one: &Turn<'_>| match one.role {
-        Role::Agent => asks_other(&one.read),
+        Role::Agent => asks(&one.read),
         Role::Caller => announced(&one.read).is_some(),
     };
     said[..newest].iter().rposition(other).map_or(0, |n| n + 1)

@@ -27,8 +27,15 @@ pub(super) struct Fragment {
 /// Most tokens that are more than hesitation before or behind a part that is not the first.
 const BESIDE: usize = 4;
 
+/// From so many digits on a part answers no question that does not name it.
+const MANY: usize = 3;
+
 /// Joins the newest caller's text with the ones before it.
-pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) {
+/// What stands before the first place of `from` is part of something else; behind the second nothing was asked at all, so
+/// that few digits count as well.
+pub(super) fn join(said: &[Turn<'_>], from: (usize, usize), newest: usize, spans: &mut [Vec<Span>]) {
+    let many = all_parts(&said[newest].read).first().is_some_and(|part| part.digits >= MANY);
+    let (from, unasked) = (if many { from.0 } else { from.1 }, from.1);
     let opened = opened(said, from, newest, spans);
     let own = fragments(&said[newest].read, &spans[newest]);
     if own.is_empty() {
@@ -40,7 +47,7 @@ pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [V
     if !opened {
         numbers(said, newest, &texts, spans);
     }
-    continuation(said, from, newest, &texts, spans);
+    continuation(said, unasked, newest, &texts, spans);
 }
 
 pub(super) fn fragments(text: &Text<'_>, spans: &[Span]) -> Vec<Fragment> {
