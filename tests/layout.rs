@@ -157,7 +157,16 @@ const VENDORS: &[(&str, &[&str])] = &[
     ("aws_lc_rs", &["handlers/privacy/"]),
     ("azure_identity", &["handlers/ports/identity.rs"]),
     ("azure_core", &["handlers/ports/identity.rs", "handlers/ports/documents/cosmos.rs"]),
-    ("rusqlite", &["handlers/ports/embedded.rs", "handlers/ports/documents/embedded.rs", "handlers/ports/queue/embedded", "handlers/ports/state/embedded"]),
+    (
+        "rusqlite",
+        &[
+            "handlers/ports/embedded.rs",
+            "handlers/ports/embedded/",
+            "handlers/ports/documents/embedded.rs",
+            "handlers/ports/queue/embedded",
+            "handlers/ports/state/embedded",
+        ],
+    ),
     (
         "reqwest",
         &[

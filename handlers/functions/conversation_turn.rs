@@ -160,19 +160,21 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
 
 /// Loads the conversation. A call that nobody has heard of is registered first, and looked for in the legacy layouts.
 async fn load(app: &App, turn: &Turn) -> Result<Loaded> {
-    // Whose call it is must be noted before anything of them is kept: beside the load it costs no round trip of its own.
-    let (loaded, noted) = tokio::join!(app.state.load(&turn.call, &turn.id), note_user(app, turn));
-    noted?;
-    let loaded = loaded?;
+    // Whose call it is must be noted before anything of them is kept: beside the load it costs no round trip of its own. The
+    // token is made first, so that both go out at once.
+    let loaded = match turn.patch.user() {
+        None => app.state.load(&turn.call, &turn.id).await?,
+        Some(user) => {
+            let token = app.vault.user_token(&user).await?;
+            let (noted, loaded) = tokio::join!(app.state.note_call(&token, &turn.call), app.state.load(&turn.call, &turn.id));
+            noted?;
+            loaded?
+        }
+    };
     if loaded.session.is_some() || loaded.archived {
         return Ok(loaded);
     }
     if events::open_provisionally(app, &turn.call, app.clock.now()).await? { app.state.load(&turn.call, &turn.id).await } else { Ok(loaded) }
-}
-
-async fn note_user(app: &App, turn: &Turn) -> Result<()> {
-    let Some(user) = turn.patch.user() else { return Ok(()) };
-    app.state.note_call(&app.vault.user_token(&user).await?, &turn.call).await
 }
 
 /// What the caller said, masked; with privacy off as it is.

@@ -1,5 +1,6 @@
 //! An incident on the stores of production: the scope query names whose data was asked for in the window, and no one else.
 
+use rtvoice::model::ids::CallId;
 use rtvoice::ports::clock::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
@@ -24,6 +25,12 @@ async fn the_scope_names_whose_keys_were_read_in_redis() {
     let stack = Stack::start().await;
     let send = async |path: &str, body: &Value| stack.handler.send("POST", path, Some(body)).await.expect("an answer");
     let before = said(&stack, "+14255550101").await;
+    // What follows an answer must be over before the window opens.
+    let settled = async || {
+        let call = CallId::parse(before.id.as_str()).expect("a call id");
+        (stack.handler.app().state.outbox(&call).await.ok()?.is_empty()).then_some(())
+    };
+    eventually("its turn is settled", || stack.handler.output(), settled).await;
     let from = SystemClock.now();
     let within = said(&stack, "+14255550102").await;
     let to = SystemClock.now();

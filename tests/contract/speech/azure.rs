@@ -84,7 +84,7 @@ async fn each_fault_leads_to_one_retry_and_then_to_its_error() {
         (Fault::TruncatedWav, Kind::Internal),
         (Fault::OtherRate, Kind::Internal),
         (Fault::Silent, Kind::Internal),
-        (Fault::Huge(16 * 1024 * 1024), Kind::Internal),
+        (Fault::Huge(9 * 1024 * 1024), Kind::Internal),
     ];
     let (service, voice) = start();
     for (fault, kind) in faults {
