@@ -3,6 +3,7 @@
 pub mod documents;
 mod documents_cosmos;
 mod documents_expiry;
+mod embedded_file;
 mod http;
 mod queue;
 mod replies;
