@@ -1,7 +1,7 @@
 # What a developer and CI run. `make check` and `make test` together are the whole of CI (see .ci/run).
 CARGO ?= cargo
 
-.PHONY: build check test demo clean
+.PHONY: build check test bench demo clean
 
 # The release binary stands at the app root: host.json and `func azure functionapp publish` expect it there.
 build:
@@ -20,6 +20,10 @@ test: redis-server
 .PHONY: redis-server
 redis-server:
 	@command -v redis-server >/dev/null 2>&1 || sh .ci/install-redis
+
+# Needs the Redis of the settings (REDIS_HOST), best one of its own on a quiet machine.
+bench:
+	$(CARGO) run --release -- bench paths --save benches/results.json
 
 demo:
 	$(CARGO) run --release -- demo

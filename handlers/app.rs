@@ -91,6 +91,11 @@ impl App {
 
     /// The same with another clock.
     pub fn with_clock(config: Config, clock: Arc<dyn Clock>) -> Result<Self> {
+        Self::observed(config, clock, |documents| documents)
+    }
+
+    /// The same with something between it and its documents, for measurements.
+    pub fn observed(config: Config, clock: Arc<dyn Clock>, between: impl FnOnce(Arc<dyn Documents>) -> Arc<dyn Documents>) -> Result<Self> {
         let http = config.ca_file.as_deref().map_or_else(http::client, http::client_trusting)?;
         let identity = || Identity::new(http.clone(), config.guarded || config.managed_identity, config.azure_client_id.clone());
         let embedded = if config.uses_embedded() { Some(Embedded::open(&config.embedded_path)?) } else { None };
@@ -103,7 +108,7 @@ impl App {
             }
             None => Arc::new(EmbeddedDocuments::open(embedded()?, Arc::clone(&clock))?),
         };
-        let documents: Arc<dyn Documents> = Arc::new(Retained::new(documents, config.retention, Arc::clone(&clock)));
+        let documents: Arc<dyn Documents> = Arc::new(Retained::new(between(documents), config.retention, Arc::clone(&clock)));
         let vault = Arc::new(if config.privacy {
             let root: Arc<dyn KeyWrapper> = match &config.root_key {
                 RootKey::Vault { url, key } => Arc::new(Guarded::new("Key Vault", KeyVault::new(url, key, http.clone(), identity()?))),

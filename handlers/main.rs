@@ -19,6 +19,7 @@ mod migrate;
 mod out;
 mod parked;
 mod pii;
+mod plan;
 mod serve;
 mod transcript;
 
@@ -51,6 +52,8 @@ enum Command {
     /// Measure what things cost
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// What a number of concurrent calls needs, and what it costs
+    Plan(rtvoice::ops::plan::PlanArgs),
     /// Verify the audit log
     Audit(audit::Arguments),
     /// Carry a personal data breach through its states
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
         Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),
         Command::Bench(command) => bench::run(&command),
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Parked(arguments) => parked::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Breach(arguments) => breach::run(arguments),

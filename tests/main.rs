@@ -14,3 +14,4 @@ mod phrase;
 mod privacy;
 mod properties;
 mod settings;
+mod simulation;

@@ -6,4 +6,5 @@ pub mod load;
 pub mod migrate;
 pub mod parked;
 pub mod pii;
+pub mod plan;
 pub mod scan;

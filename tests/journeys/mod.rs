@@ -11,6 +11,7 @@ mod leaks;
 mod load;
 mod log;
 mod permutations;
+mod plan;
 mod poison;
 mod redis_modes;
 mod rotated;

@@ -24,6 +24,7 @@ use crate::privacy::envelope;
 mod archiving;
 mod auditing;
 mod auth;
+mod bare;
 mod caches;
 mod calls;
 mod health;
@@ -36,6 +37,7 @@ mod persons;
 mod sending;
 mod workers;
 
+pub use bare::{BareRedis, ServerFigures, Template};
 pub use link::install_tls13;
 
 /// Redis as the state store.

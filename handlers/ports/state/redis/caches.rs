@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use redis::{InfoDict, Value, cmd, pipe};
+use redis::{InfoDict, Pipeline, Value, cmd, pipe};
 use tokio::time::Instant;
 
 use super::auditing::Operation;
@@ -48,6 +48,21 @@ impl AsyncAzureRedisManager {
         Ok(share)
     }
 
+    /// What asks for a phrase and claims it.
+    fn phrase_commands(&self, hash: &str, claim: &str) -> Pipeline {
+        let key = self.keys.audio(hash);
+        let mut ask = pipe();
+        // One byte more than the claim, so that a longer token is not taken for the caller's.
+        ask.cmd("GETRANGE").arg(&key).arg(0).arg(claim.len());
+        ask.cmd("SET").arg(&key).arg(claim).arg("NX").arg("PX").arg(CLAIM_MILLIS);
+        ask
+    }
+
+    /// The same for measurements, with a claim that is nobody's.
+    pub(super) fn look_for_phrase(&self, hash: &str) -> Pipeline {
+        self.phrase_commands(hash, concat!("claim:", "00000000000000000000000000000000"))
+    }
+
     /// One section of INFO, of every node.
     pub(super) async fn info(&self, section: &str) -> Result<Vec<InfoDict>> {
         let mut command = cmd("INFO");
@@ -80,12 +95,8 @@ fn share_of(info: &InfoDict) -> f64 {
 #[async_trait]
 impl Caches for AsyncAzureRedisManager {
     async fn phrase(&self, hash: &str, token: &str) -> Result<Spoken> {
-        let key = self.keys.audio(hash);
         let claim = format!("{CLAIM}{token}");
-        let mut ask = pipe();
-        // One byte more than the claim, so that a longer token is not taken for the caller's.
-        ask.cmd("GETRANGE").arg(&key).arg(0).arg(claim.len());
-        ask.cmd("SET").arg(&key).arg(&claim).arg("NX").arg("PX").arg(CLAIM_MILLIS);
+        let ask = self.phrase_commands(hash, &claim);
         let [head, claimed]: [Value; 2] = exact(self.pipeline(&ask).await?)?;
         let head: Vec<u8> = read(head)?;
         // The caller's own claim stands there where the pipeline was sent a second time over a new connection.

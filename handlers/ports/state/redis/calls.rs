@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use redis::{Pipeline, Value, pipe};
 
+use super::auditing::Invocation;
 use super::{AsyncAzureRedisManager, content, entry, fields, millis, packed, parts, read};
 use crate::error::{Error, Result};
 use crate::model::call::{Applied, CallChange, Effect, Outcome, Session};
@@ -13,6 +14,23 @@ use crate::ports::clock::{Clock as _, SystemClock};
 use crate::ports::state::keys::{CallKey, TtlPolicy};
 use crate::ports::state::{Calls, Known, StageTimes, Survey};
 
+/// What every commit says.
+pub(super) struct Commit<'a> {
+    pub(super) call: &'a CallId,
+    pub(super) turn: &'a str,
+    pub(super) now: Timestamp,
+    /// The turn's frame without its number.
+    pub(super) content: &'a [u8],
+    /// `keep`, `set` or `remove`, and the user.
+    pub(super) user: (&'a str, &'a str),
+    /// The call's wrapped key, or empty.
+    pub(super) wrap: &'a str,
+    /// How many pairs of the context follow.
+    pub(super) sets: usize,
+    /// How many revisions follow them.
+    pub(super) revisions: usize,
+}
+
 impl AsyncAzureRedisManager {
     /// The entry at one place of the history.
     async fn entry_at(&self, call: &CallId, seq: u64) -> Result<Option<(u64, Entry)>> {
@@ -20,6 +38,38 @@ impl AsyncAzureRedisManager {
         look.cmd("LINDEX").arg(self.key(call, CallKey::History)).arg(seq.saturating_sub(1));
         let [frame]: [Value; 1] = exact(self.pipeline(&look).await?)?;
         read::<Option<Vec<u8>>>(frame)?.map(|frame| entry(&frame)).transpose()
+    }
+
+    /// What a turn loads with.
+    pub(super) fn load_commands(&self, call: &CallId, turn: &TurnId) -> Pipeline {
+        let mut look = pipe();
+        look.hgetall(self.key(call, CallKey::Session))
+            .exists(self.key(call, CallKey::Summary))
+            .hgetall(self.key(call, CallKey::Context))
+            .lrange(self.key(call, CallKey::History), -self.history_window, -1)
+            .hget(self.key(call, CallKey::Turns), turn.as_str())
+            .hgetall(self.key(call, CallKey::Auth));
+        look
+    }
+
+    /// The commit script up to where its pairs, revisions and deletions begin.
+    pub(super) fn commit_script(&self, commit: &Commit<'_>) -> Invocation<'_> {
+        let mut invocation = self.turn_keys(&self.scripts.commit, commit.call);
+        invocation.arg(commit.turn).arg(commit.now.millis()).arg(commit.content);
+        for policy in [TtlPolicy::SessionHistory, TtlPolicy::ConversationContext, TtlPolicy::Outbox] {
+            invocation.arg(self.ttl(policy));
+        }
+        invocation.arg(commit.user.0).arg(commit.user.1);
+        invocation.arg(CONTEXT_KEYS).arg(CONTEXT_BYTES).arg(commit.wrap).arg(commit.sets).arg(commit.revisions);
+        invocation
+    }
+
+    /// The settle script; `times` are the field of the stage times and what it holds, or empty.
+    pub(super) fn settle_script(&self, call: &CallId, field: &str, rev: u32, times: &(String, String)) -> Invocation<'_> {
+        let mut invocation = self.scripts.settle.prepare_invoke();
+        invocation.key(self.key(call, CallKey::Outbox)).key(self.key(call, CallKey::Turns)).arg(field).arg(rev);
+        invocation.arg(&times.0).arg(&times.1);
+        invocation
     }
 
     fn look_at(&self, call: &CallId) -> Pipeline {
@@ -121,13 +171,7 @@ impl Calls for AsyncAzureRedisManager {
     }
 
     async fn load(&self, call: &CallId, turn: &TurnId) -> Result<Loaded> {
-        let mut look = pipe();
-        look.hgetall(self.key(call, CallKey::Session))
-            .exists(self.key(call, CallKey::Summary))
-            .hgetall(self.key(call, CallKey::Context))
-            .lrange(self.key(call, CallKey::History), -self.history_window, -1)
-            .hget(self.key(call, CallKey::Turns), turn.as_str())
-            .hgetall(self.key(call, CallKey::Auth));
+        let look = self.load_commands(call, turn);
         let [session, archived, context, history, saved, auth]: [Value; 6] = exact(self.pipeline(&look).await?)?;
         let mut window = Window::default();
         for frame in read::<Vec<Vec<u8>>>(history)? {
@@ -153,17 +197,21 @@ impl Calls for AsyncAzureRedisManager {
     }
 
     async fn commit(&self, turn: &TurnCommit) -> Result<Committed> {
-        let mut invocation = self.turn_keys(&self.scripts.commit, &turn.call);
-        invocation.arg(&turn.entry.turn_id).arg(turn.now.millis()).arg(content(&turn.entry)?);
-        for policy in [TtlPolicy::SessionHistory, TtlPolicy::ConversationContext, TtlPolicy::Outbox] {
-            invocation.arg(self.ttl(policy));
-        }
-        match &turn.user {
-            UserChange::Set(user) => invocation.arg("set").arg(user),
-            UserChange::Remove => invocation.arg("remove").arg(""),
-            UserChange::Keep => invocation.arg("keep").arg(""),
+        let user = match &turn.user {
+            UserChange::Set(user) => ("set", user.as_str()),
+            UserChange::Remove => ("remove", ""),
+            UserChange::Keep => ("keep", ""),
         };
-        invocation.arg(CONTEXT_KEYS).arg(CONTEXT_BYTES).arg(turn.key.as_deref().unwrap_or("")).arg(turn.patch.set.len()).arg(turn.revisions.len());
+        let mut invocation = self.commit_script(&Commit {
+            call: &turn.call,
+            turn: &turn.entry.turn_id,
+            now: turn.now,
+            content: &content(&turn.entry)?,
+            user,
+            wrap: turn.key.as_deref().unwrap_or(""),
+            sets: turn.patch.set.len(),
+            revisions: turn.revisions.len(),
+        });
         for (key, value) in &turn.patch.set {
             invocation.arg(key).arg(&packed(value)[..]);
         }
@@ -190,12 +238,8 @@ impl Calls for AsyncAzureRedisManager {
     }
 
     async fn settle(&self, call: &CallId, field: &str, rev: u32, stages: Option<(&TurnId, StageTimes)>) -> Result<()> {
-        let mut invocation = self.scripts.settle.prepare_invoke();
-        invocation.key(self.key(call, CallKey::Outbox)).key(self.key(call, CallKey::Turns)).arg(field).arg(rev);
-        match stages {
-            Some((turn, times)) => invocation.arg(format!(":{turn}")).arg(stage_text(times)),
-            None => invocation.arg("").arg(""),
-        };
+        let times = stages.map(|(turn, times)| (format!(":{turn}"), stage_text(times))).unwrap_or_default();
+        let invocation = self.settle_script(call, field, rev, &times);
         self.script(&invocation).await.map(drop)
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use futures::future::{BoxFuture, FutureExt as _, Shared};
 use futures::stream::{self, Stream};
-use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
+use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::{
@@ -126,6 +126,14 @@ impl Link {
         }
     }
 
+    /// A connection without deadline, retry or circuit breaker, for measurements. Errors: `Setting` for a cluster.
+    pub(super) async fn bare(&self) -> Result<MultiplexedConnection> {
+        match &self.target {
+            Target::Single { client, .. } => client.get_multiplexed_async_connection().await.map_err(failure),
+            Target::Cluster { .. } => Err(Error::new(Kind::Setting, "REDIS_CLUSTER must be false for measurements, for example REDIS_CLUSTER=false")),
+        }
+    }
+
     /// Runs an operation, once more where the connection broke under it: all of ours may be sent twice.
     pub(super) async fn idempotent<T, F, W>(&self, operation: F) -> Result<T>
     where
@@ -202,7 +210,7 @@ fn is_refusing(e: &RedisError) -> bool {
 }
 
 /// What a Redis failure means for us. The server's words stay in the log.
-fn failure(e: RedisError) -> Error {
+pub(super) fn failure(e: RedisError) -> Error {
     if e.is_timeout() {
         return Error::deadline("Redis", DEADLINE).because(e);
     }

@@ -16,6 +16,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
+use super::{SAID, own_folder, refuse_production};
 use crate::app::App;
 use crate::config::{Config, RootKey};
 use crate::error::{Error, Kind, Result};
@@ -26,22 +27,10 @@ use crate::model::ids::CallId;
 const BLOCK: usize = 40;
 /// Blocks of each arm before anything is counted: scripts, keys and phrases are known then.
 const WARM: usize = 1;
-/// What callers say, one after the other: a quarter of it is personal.
-const SAID: [&str; 8] = [
-    "Good morning, I would like to know where my order is",
-    "my phone number is four two five five five five oh one eight seven",
-    "It should have come on Tuesday, or on Wednesday at the latest",
-    "No, nobody has called me about it so far",
-    "What are your opening hours on the weekend?",
-    "You can write to quill.farthing@example.org",
-    "And can I change the appointment to next Monday?",
-    "All right then, thank you very much for your help",
-];
-
 /// Measure what privacy costs
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Exit codes: 0 measured, 1 failed, 2 wrong usage or setting.")]
-pub struct BenchArgs {
+pub struct PrivacyArgs {
     /// Turns with privacy on, and as many with it off
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(40..=1_000_000))]
     pub turns: u32,
@@ -79,10 +68,8 @@ pub struct Measured {
 }
 
 /// Measures; the text to print.
-pub async fn run(config: &Config, args: &BenchArgs) -> Result<String> {
-    if config.guarded {
-        return Err(Error::new(Kind::Setting, "PRIVACY must not be off in prod, in staging and in Azure: measure elsewhere"));
-    }
+pub async fn run(config: &Config, args: &PrivacyArgs) -> Result<String> {
+    refuse_production(config)?;
     let folder = own_folder(config)?;
     let measured = measure(config, &folder, args.turns as usize).await;
     std::fs::remove_dir_all(&folder).map_err(Error::internal)?;
@@ -100,13 +87,6 @@ pub async fn run(config: &Config, args: &BenchArgs) -> Result<String> {
         measured.p50_ratio,
         measured.p95_ratio
     ))
-}
-
-/// A folder of its own beside the embedded file.
-fn own_folder(config: &Config) -> Result<std::path::PathBuf> {
-    let folder = config.embedded_path.with_file_name(format!("bench-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).map_err(|e| Error::new(Kind::Setting, "EMBEDDED_PATH must be in a folder that can be written").because(e))?;
-    Ok(folder)
 }
 
 async fn measure(config: &Config, folder: &std::path::Path, turns: usize) -> Result<Measured> {
