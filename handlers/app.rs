@@ -125,7 +125,7 @@ impl App {
             None => Arc::new(EmbeddedState::open(embedded()?, &config, Arc::clone(&clock))?.audited_by(audit.clone())),
         };
         let ciphers = Ciphers::new(Arc::clone(&vault));
-        let state: Arc<dyn State> = Arc::new(SealedState::new(state, ciphers.clone(), &config));
+        let state: Arc<dyn State> = Arc::new(SealedState::new(state, ciphers.clone(), &config).audited_by(audit.clone()));
         let (queue, embedded_queue): (Arc<dyn Queue>, _) = match &config.service_bus {
             Some(bus) => {
                 let identity = if bus.key.is_none() { Some(identity()?) } else { None };
@@ -210,6 +210,7 @@ fn audit_log(config: &Config, documents: &Arc<dyn Documents>, vault: &Arc<Vault>
         keys: Arc::clone(vault) as _,
         clock: Arc::clone(clock),
         sample: config.audit_sample,
+        days: config.retention.audit,
         queue: None,
     })
 }

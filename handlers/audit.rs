@@ -37,8 +37,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Err(code) => return code,
     };
     super::command(config, "error", verify, |(verified, incident)| {
-        print(&verified, incident.as_deref(), json);
-        if verified.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        let code = if verified.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        super::out::say(&text(&verified, incident.as_deref(), json), code)
     })
 }
 
@@ -50,31 +50,25 @@ async fn verify(app: App) -> Result<(Verified, Option<String>)> {
     if !verified.findings.is_empty() {
         let facts = format!("rtvoice audit verify: {} findings", verified.findings.len());
         incident = breach::reported(&app, SecurityEvent::AuditBreak, &facts).await.unwrap_or_else(|e: Error| {
-            eprintln!("rtvoice: the incident could not be opened: {}", e.chain());
+            super::out::warn(&format!("rtvoice: the incident could not be opened: {}", e.chain()));
             None
         });
     }
     Ok((verified, incident))
 }
 
-fn print(verified: &Verified, incident: Option<&str>, json: bool) {
+fn text(verified: &Verified, incident: Option<&str>, json: bool) -> String {
     if json {
         let mut body = json!(verified);
         body["incident"] = json!(incident);
-        println!("{body}");
-        return;
+        return body.to_string();
     }
-    for finding in &verified.findings {
-        println!("{finding}");
-    }
-    println!("{} streams with {} entries: {} findings", verified.streams, verified.entries, verified.findings.len());
+    let mut lines: Vec<String> = verified.findings.iter().map(ToString::to_string).collect();
+    lines.push(format!("{} streams with {} entries: {} findings", verified.streams, verified.entries, verified.findings.len()));
     if verified.expired > 0 {
-        println!("{} streams are at the end of their retention and were not checked", verified.expired);
+        lines.push(format!("{} streams are at the end of their retention and were not checked", verified.expired));
     }
-    if let Some(head) = &verified.head {
-        println!("newest head {head}");
-    }
-    if let Some(incident) = incident {
-        println!("incident {incident}");
-    }
+    lines.extend(verified.head.iter().map(|head| format!("newest head {head}")));
+    lines.extend(incident.map(|incident| format!("incident {incident}")));
+    lines.join("\n")
 }

@@ -20,10 +20,7 @@ pub(crate) fn run(command: &BenchCommand) -> ExitCode {
     };
     super::log_to("error", super::LogTarget::Stderr);
     match super::runtime().and_then(|runtime| runtime.block_on(bench::run(&config, arguments))) {
-        Ok(text) => {
-            println!("{text}");
-            ExitCode::SUCCESS
-        }
+        Ok(text) => super::out::say(&text, ExitCode::SUCCESS),
         Err(e) => super::failed(&e),
     }
 }

@@ -95,11 +95,11 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         "error",
         async |app| carry(&app, arguments.command).await,
         |outcome| {
-            match outcome {
-                Outcome::Json(value) => println!("{value:#}"),
-                Outcome::Text(text) => print!("{text}"),
-            }
-            ExitCode::SUCCESS
+            let text = match outcome {
+                Outcome::Json(value) => format!("{value:#}"),
+                Outcome::Text(text) => text,
+            };
+            super::out::say(&text, ExitCode::SUCCESS)
         },
     )
 }

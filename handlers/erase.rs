@@ -38,15 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    super::command(
-        config,
-        "error",
-        async |app| erase(&app, arguments).await,
-        |done| {
-            println!("{done}");
-            ExitCode::SUCCESS
-        },
-    )
+    super::command(config, "error", async |app| erase(&app, arguments).await, |done| super::out::say(&done.to_string(), ExitCode::SUCCESS))
 }
 
 async fn erase(app: &App, arguments: &Arguments) -> Result<Value> {

@@ -23,15 +23,12 @@ pub(crate) fn run(arguments: &KeysArgs) -> ExitCode {
             failed => failed,
         };
         if let Err(e) = noted {
-            eprintln!("rtvoice: what was done is not in the audit log: {}", e.chain());
+            super::out::warn(&format!("rtvoice: what was done is not in the audit log: {}", e.chain()));
         }
         result
     };
     match super::runtime().and_then(|runtime| runtime.block_on(work)) {
-        Ok(report) => {
-            println!("{}", report.text.trim_end());
-            if report.complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
+        Ok(report) => super::out::say(report.text.trim_end(), if report.complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Err(e) => super::failed(&e),
     }
 }

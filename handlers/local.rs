@@ -53,7 +53,7 @@ async fn run_dev(arguments: &DevArguments) -> Result<bool> {
         host = LocalHost::start(options) => host?,
         () = stop.cancelled() => return Ok(true),
     };
-    eprintln!("{}", host.table());
+    super::out::warn(&host.table().to_string());
     let failed = tokio::select! {
         () = stop.cancelled() => None,
         error = host.failed() => Some(error),
@@ -64,10 +64,13 @@ async fn run_dev(arguments: &DevArguments) -> Result<bool> {
 
 pub(crate) fn demo(arguments: &DemoArguments) -> ExitCode {
     super::log_to("error", super::LogTarget::Stderr);
-    finish(super::runtime().and_then(|runtime| runtime.block_on(run_demo(arguments))))
+    match super::runtime().and_then(|runtime| runtime.block_on(run_demo(arguments))) {
+        Ok((ok, text)) => super::out::say(&text, finish(Ok(ok))),
+        Err(e) => finish(Err(e)),
+    }
 }
 
-async fn run_demo(arguments: &DemoArguments) -> Result<bool> {
+async fn run_demo(arguments: &DemoArguments) -> Result<(bool, String)> {
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}") {
         bar.set_style(style);
@@ -77,7 +80,7 @@ async fn run_demo(arguments: &DemoArguments) -> Result<bool> {
     let progress = move |step: &str| {
         // A spinner is not drawn where standard error is no terminal; the steps are told all the same.
         if shown.is_hidden() {
-            eprintln!("{step}");
+            super::out::warn(step);
         }
         shown.set_message(step.to_owned());
     };
@@ -85,12 +88,8 @@ async fn run_demo(arguments: &DemoArguments) -> Result<bool> {
     let played = demo.play().await;
     bar.finish_and_clear();
     let report = played?;
-    if arguments.json {
-        println!("{}", serde_json::to_string(&report).map_err(Error::internal)?);
-    } else {
-        print!("{}", report.text());
-    }
-    Ok(report.ok)
+    let text = if arguments.json { serde_json::to_string(&report).map_err(Error::internal)? } else { report.text() };
+    Ok((report.ok, text))
 }
 
 /// Exit code of a command that answers yes or no.
@@ -100,7 +99,7 @@ fn finish(result: Result<bool>) -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(e) if e.kind == Kind::Setting => super::wrong_setting(&e.detail),
         Err(e) => {
-            eprintln!("rtvoice: {}", e.chain());
+            super::out::warn(&format!("rtvoice: {}", e.chain()));
             ExitCode::FAILURE
         }
     }

@@ -16,6 +16,7 @@ mod keys;
 mod load;
 mod local;
 mod migrate;
+mod out;
 mod parked;
 mod pii;
 mod serve;
@@ -97,7 +98,7 @@ fn main() -> ExitCode {
 
 /// One line on standard error, and the exit code of a wrong setting.
 pub(crate) fn wrong_setting(line: &str) -> ExitCode {
-    eprintln!("rtvoice: {line}");
+    out::warn(&format!("rtvoice: {line}"));
     ExitCode::from(2)
 }
 
@@ -134,7 +135,7 @@ pub(crate) fn failed(e: &Error) -> ExitCode {
         (Kind::BadInput, Some(field)) => wrong_setting(&format!("{field} {}", e.detail)),
         (Kind::BadInput | Kind::Setting, _) => wrong_setting(&e.detail),
         _ => {
-            eprintln!("rtvoice: {}", e.chain());
+            out::warn(&format!("rtvoice: {}", e.chain()));
             ExitCode::FAILURE
         }
     }
@@ -147,6 +148,8 @@ const TALKATIVE: &str = "azure_data_cosmos=info,azure_data_cosmos_driver=info";
 pub(crate) fn log_to(filter: &str, target: LogTarget) {
     let filter = tracing_subscriber::EnvFilter::try_new(format!("{TALKATIVE},{filter}")).unwrap_or_default();
     let lines = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false).with_env_filter(filter);
+    // A line that nobody can read any more is no reason to end.
+    let lines = lines.log_internal_errors(false);
     // A subscriber that is installed already stays.
     let _ = match target {
         LogTarget::Stdout => lines.with_writer(std::io::stdout).try_init(),

@@ -16,9 +16,6 @@ pub(crate) fn run(arguments: &MigrateArgs) -> ExitCode {
         config,
         "warn",
         async |app| migrate::run(app.state.as_ref(), app.clock.as_ref(), arguments).await,
-        |summary| {
-            println!("{}", summary.render(arguments.json).trim_end());
-            ExitCode::from(summary.exit_code())
-        },
+        |summary| super::out::say(summary.render(arguments.json).trim_end(), ExitCode::from(summary.exit_code())),
     )
 }

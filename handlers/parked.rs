@@ -9,13 +9,5 @@ pub(crate) fn run(arguments: &ParkedArgs) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    super::command(
-        config,
-        "error",
-        async |app| parked::run(&app, arguments).await,
-        |text| {
-            println!("{text}");
-            ExitCode::SUCCESS
-        },
-    )
+    super::command(config, "error", async |app| parked::run(&app, arguments).await, |text| super::out::say(&text, ExitCode::SUCCESS))
 }

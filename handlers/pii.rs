@@ -48,9 +48,6 @@ fn scan(arguments: &ScanArgs) -> ExitCode {
         config,
         "warn",
         async |app| scan::run(&app, arguments).await,
-        |scanned: scan::Scanned| {
-            println!("{}", scanned.text.trim_end());
-            if scanned.clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        },
+        |scanned: scan::Scanned| super::out::say(scanned.text.trim_end(), if scanned.clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
     )
 }

@@ -26,7 +26,7 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) if e.kind == Kind::Setting => super::wrong_setting(&e.detail),
         Err(e) => {
-            eprintln!("rtvoice: {}", e.chain());
+            super::out::warn(&format!("rtvoice: {}", e.chain()));
             ExitCode::FAILURE
         }
     }

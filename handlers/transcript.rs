@@ -41,15 +41,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         async |app| read(&app, &call, arguments.reveal).await,
         |found| match found {
             Some((archived, legacy)) => {
-                if arguments.json {
-                    println!("{}", view(&archived, legacy, arguments.reveal));
-                } else {
-                    show(&archived, arguments.reveal);
-                }
-                ExitCode::SUCCESS
+                let text = if arguments.json { view(&archived, legacy, arguments.reveal).to_string() } else { lines(&archived, arguments.reveal) };
+                super::out::say(&text, ExitCode::SUCCESS)
             }
             None => {
-                eprintln!("rtvoice: there is no archived transcript of call {call}");
+                super::out::warn(&format!("rtvoice: there is no archived transcript of call {call}"));
                 ExitCode::FAILURE
             }
         },
@@ -66,6 +62,7 @@ async fn read(app: &App, call: &CallId, reveal: bool) -> Result<Option<(Archived
     let mut note = Note::new(if reveal { "transcript.reveal" } else { "transcript.read" })
         .store("documents")
         .key("call", "transcript", call.as_str())
+        .call(call)
         .count(archived.union.len() as u64);
     if let Some(user) = &archived.header.user {
         note = note.subject(user.as_str());
@@ -104,24 +101,23 @@ fn view(archived: &Archived, legacy: Option<Value>, reveal: bool) -> Value {
     })
 }
 
-fn show(archived: &Archived, reveal: bool) {
+fn lines(archived: &Archived, reveal: bool) -> String {
     let header = &archived.header;
     let or_unknown = |time: Option<rtvoice::model::time::Timestamp>| time.map_or_else(|| "unknown".to_owned(), |t| t.to_string());
-    println!("Call      {}", header.call_connection_id);
-    println!("Started   {}", or_unknown(header.started_at));
-    println!("Ended     {} ({})", or_unknown(header.ended_at), header.end_reason.as_deref().unwrap_or("unknown"));
-    println!("Turns     {}{}", header.turns, if header.complete { "" } else { " (incomplete)" });
+    let mut lines = vec![
+        format!("Call      {}", header.call_connection_id),
+        format!("Started   {}", or_unknown(header.started_at)),
+        format!("Ended     {} ({})", or_unknown(header.ended_at), header.end_reason.as_deref().unwrap_or("unknown")),
+        format!("Turns     {}{}", header.turns, if header.complete { "" } else { " (incomplete)" }),
+    ];
     for turn in archived.union.in_order() {
         let number = turn.seq.map_or_else(|| "-".to_owned(), |seq| seq.to_string());
-        println!("\n{number:>4}  {}", turn.entry.at);
+        lines.push(format!("\n{number:>4}  {}", turn.entry.at));
         let (user, assistant) = words(&turn.entry.words, reveal);
-        if let Some(user) = user {
-            println!("      caller  {}", printable(user));
-        }
-        if let Some(assistant) = assistant {
-            println!("      agent   {}", printable(assistant));
-        }
+        lines.extend(user.map(|user| format!("      caller  {}", printable(user))));
+        lines.extend(assistant.map(|assistant| format!("      agent   {}", printable(assistant))));
     }
+    lines.join("\n")
 }
 
 /// A caller's words cannot steer the terminal.

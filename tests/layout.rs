@@ -171,6 +171,8 @@ const VENDORS: &[(&str, &[&str])] = &[
             "handlers/ports/webhook.rs",
             // Parses URLs.
             "handlers/config/read.rs",
+            // Plays calls against a target on loopback.
+            "handlers/ops/load/",
             // Speaks with a handler on loopback.
             "handlers/host/link.rs",
             "handlers/dev/",

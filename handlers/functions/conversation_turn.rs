@@ -73,6 +73,11 @@ impl Turn {
     }
 }
 
+/// What is wrong with the body of a turn on this call, if anything; nothing is done.
+pub fn check(call: &str, body: &[u8]) -> Result<()> {
+    Turn::parse(call, Object::parse(body)?).map(drop)
+}
+
 /// What is answered.
 struct Outcome {
     seq: Option<u64>,

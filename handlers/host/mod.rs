@@ -6,7 +6,7 @@ pub mod compose;
 pub mod deliver;
 pub mod envelope;
 pub mod http;
-mod json;
+pub mod json;
 pub mod link;
 pub mod manifest;
 pub mod route;

@@ -1,14 +1,18 @@
 //! The one SQLite file behind all embedded backends: opening it, and running work on it.
 //!
-//! Writes are durable when they return (WAL, `synchronous=FULL`). One connection, one piece of work at a time, off
-//! the async threads; other processes (the local host beside its child) may share the file.
+//! Writes are durable when they return (WAL, `synchronous=FULL`), one at a time on one connection; those that wait meanwhile
+//! are made durable together by `writer`. Reads see all that was durable when they began, on connections of their own, and
+//! wait for no write. All off the async threads; other processes (the local host beside its child) may share the file.
+
+mod writer;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction};
 
+use self::writer::Writer;
 use crate::error::{Error, Kind, Result};
 
 /// How long a write waits for another process that holds the file.
@@ -17,10 +21,17 @@ const BUSY: Duration = Duration::from_secs(5);
 /// other: the local host could not deliver while turns were taken.
 const LOOK: Duration = Duration::from_micros(200);
 
-/// A handle to the file; clones share the connection.
+/// Connections that only read.
+const READERS: usize = 2;
+/// Statements that each connection keeps ready. All backends together have fewer than 150; with rusqlite's usual 16 every
+/// turn parsed nearly all of its own again.
+const STATEMENTS: usize = 256;
+
+/// A handle to the file; clones share the connections.
 #[derive(Clone)]
 pub struct Embedded {
-    connection: Arc<Mutex<Connection>>,
+    writer: Arc<Writer>,
+    readers: Arc<[Mutex<Connection>; READERS]>,
 }
 
 impl std::fmt::Debug for Embedded {
@@ -41,36 +52,29 @@ impl Embedded {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
             create_private(folder).map_err(|e| failed(&e))?;
         }
-        let mut connection = Connection::open(path).map_err(|e| failed(&e))?;
-        let prepared = connection.busy_handler(Some(wait)).and_then(|()| connection.pragma_update(None, "journal_mode", "WAL"));
-        let prepared = prepared.and_then(|()| {
-            connection.pragma_update(None, "synchronous", "FULL")?;
-            // What was deleted is overwritten, not left in free pages.
-            connection.pragma_update(None, "secure_delete", true)?;
-            connection.pragma_update(None, "foreign_keys", true)
-        });
-        prepared.map_err(|e| failed(&e))?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+        let writer = connect(path).map_err(|e| failed(&e))?;
+        // The first connection has made the file what it is: the others find it so.
+        let reader = || {
+            let connection = connect(path)?;
+            connection.pragma_update(None, "query_only", true)?;
+            Ok(Mutex::new(connection))
+        };
+        let readers = [reader().map_err(|e: rusqlite::Error| failed(&e))?, reader().map_err(|e: rusqlite::Error| failed(&e))?];
+        Ok(Self { writer: Arc::new(Writer::new(writer)), readers: Arc::new(readers) })
     }
 
     /// Creates the tables of one backend; each statement must be `IF NOT EXISTS`.
     pub fn prepare(&self, schema: &str) -> Result<()> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner).execute_batch(schema).map_err(failure)
+        self.writer.connection().execute_batch(schema).map_err(failure)
     }
 
-    /// Runs `work` in one immediate transaction: it commits when `work` succeeds and leaves no trace when it fails.
+    /// Runs `work` as one immediate transaction: it is committed when `work` succeeds and leaves no trace when it fails.
     pub async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     {
-        self.run(move |connection| {
-            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failure)?;
-            let value = work(&tx)?;
-            tx.commit().map_err(failure)?;
-            Ok(value)
-        })
-        .await
+        self.writer.write(work).await
     }
 
     /// Runs `work`, which only reads, on one consistent snapshot.
@@ -79,22 +83,55 @@ impl Embedded {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     {
-        self.run(move |connection| {
-            let tx = connection.transaction().map_err(failure)?;
-            work(&tx)
-        })
-        .await
+        let readers = Arc::clone(&self.readers);
+        off_thread(move || snapshot(&mut free(&readers), work)).await
     }
 
-    async fn run<T, F>(&self, work: F) -> Result<T>
+    /// Runs `work`, which only reads, on the connection that writes: SQLite tells it of the commits of other processes alone.
+    pub async fn read_as_writer<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     {
-        let connection = Arc::clone(&self.connection);
-        let job = move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
-        tokio::task::spawn_blocking(job).await.map_err(Error::internal)?
+        let writer = Arc::clone(&self.writer);
+        off_thread(move || snapshot(&mut writer.connection(), work)).await
     }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let mut connection = Connection::open(path)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.busy_handler(Some(wait))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // What was deleted is overwritten, not left in free pages; what SQLite sets aside stays out of other files.
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+async fn off_thread<T: Send + 'static>(job: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(job).await.map_err(Error::internal)?
+}
+
+fn snapshot<T>(connection: &mut Connection, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+    let tx = connection.transaction().map_err(failure)?;
+    work(&tx)
+}
+
+/// A reader that is free now, else the last one once it is. After a panic a connection is as good as before: its transaction
+/// was rolled back.
+fn free(readers: &[Mutex<Connection>; READERS]) -> MutexGuard<'_, Connection> {
+    let [others @ .., last] = readers;
+    for reader in others {
+        match reader.try_lock() {
+            Ok(reader) => return reader,
+            Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+    last.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Waits for the file; false once the patience is at its end.

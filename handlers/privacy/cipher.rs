@@ -81,19 +81,36 @@ impl CallCipher {
     /// Opens a value at its place. `Tampered` where it is not what was sealed there.
     pub fn open(&self, place: &Place<'_>, envelope: &[u8]) -> Result<Vec<u8>> {
         let Some(sealing) = &self.sealing else { return unclear(envelope) };
-        let opened = || {
-            let (header, sealed) = Header::parse(envelope)?;
-            let (nonce, rest) = header.salt.split_first_chunk::<NONCE>()?;
-            let sound = header.algorithm == Algorithm::Call && header.key_version == CALL_KEY && rest.iter().all(|b| *b == 0);
-            let associated = envelope::associated(&sealing.environment, place, self.call.as_str(), &header.bytes());
-            if sound { sealing.gcm.open(*nonce, &associated, sealed) } else { None }
-        };
-        opened().ok_or_else(|| sealing.refused.refuse(place.store.name(), place.field, self.call.as_str()))
+        self.look(sealing, place, envelope).ok_or_else(|| sealing.refused.refuse(place.store.name(), place.field, self.call.as_str()))
+    }
+
+    /// The value at its place; none where it is not what was sealed there.
+    fn look(&self, sealing: &Sealing, place: &Place<'_>, envelope: &[u8]) -> Option<Vec<u8>> {
+        let (header, sealed) = Header::parse(envelope)?;
+        let (nonce, rest) = header.salt.split_first_chunk::<NONCE>()?;
+        let sound = header.algorithm == Algorithm::Call && header.key_version == CALL_KEY && rest.iter().all(|b| *b == 0);
+        let associated = envelope::associated(&sealing.environment, place, self.call.as_str(), &header.bytes());
+        if sound { sealing.gcm.open(*nonce, &associated, sealed) } else { None }
     }
 
     /// [`CallCipher::seal`] as text.
     pub fn seal_text(&self, place: &Place<'_>, plain: &[u8]) -> Result<String> {
         self.seal(place, plain).map(|bytes| text(&bytes))
+    }
+
+    /// [`CallCipher::open`] of the text of revision `rev` of a value; `field` names the field of each revision. What was sealed
+    /// there for an older revision is refused as a replay: revision and envelope are written together, so that an honest copy
+    /// of the older one says so itself.
+    pub fn open_revision(&self, place: &Place<'_>, rev: u32, field: impl Fn(u32) -> String, text: &str) -> Result<Vec<u8>> {
+        let envelope = untext(text).unwrap_or_default();
+        let Some(sealing) = &self.sealing else { return unclear(&envelope) };
+        let at = |rev: u32| self.look(sealing, &Place { field: &field(rev), ..*place }, &envelope);
+        if let Some(value) = at(rev) {
+            return Ok(value);
+        }
+        let (store, field, call) = (place.store.name(), place.field, self.call.as_str());
+        let replayed = (0..rev).rev().take(OLDER).chain(0..rev.min(OLDER as u32)).any(|older| at(older).is_some());
+        Err(if replayed { sealing.refused.refuse_replay(store, field, call) } else { sealing.refused.refuse(store, field, call) })
     }
 
     /// [`CallCipher::open`] of text.
@@ -154,5 +171,7 @@ pub(super) fn untext(text: &str) -> Option<Vec<u8>> {
     }
 }
 
+/// Older revisions that a refused value is tried as: the last ones, and the first ones.
+const OLDER: usize = 16;
 /// What the text of a value in clear begins with.
 const CLEAR_PREFIX: &str = "e0.";

@@ -21,6 +21,8 @@ pub struct Refusal {
     pub field: String,
     /// Whose it claimed to be: a token or a call id.
     pub subject: String,
+    /// True where it is what was sealed there for an older revision: only somebody who kept it can have put it back.
+    pub replayed: bool,
 }
 
 /// Counts refusals; one for the whole process.
@@ -43,13 +45,22 @@ impl Refusals {
 
     /// Notes a refusal: `Tampered`.
     pub fn refuse(&self, store: &'static str, field: &str, subject: &str) -> Error {
-        tracing::error!(security_event = "envelope_refused", store, field, "a sealed value was refused");
+        self.noted(store, field, subject, false)
+    }
+
+    /// The same for a value that was sealed for an older revision of what it was put for.
+    pub fn refuse_replay(&self, store: &'static str, field: &str, subject: &str) -> Error {
+        self.noted(store, field, subject, true)
+    }
+
+    fn noted(&self, store: &'static str, field: &str, subject: &str, replayed: bool) -> Error {
+        tracing::error!(security_event = "envelope_refused", store, field, replayed, "a sealed value was refused");
         self.count.fetch_add(1, Ordering::Relaxed);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.len() == KEPT {
             last.pop_front();
         }
-        last.push_back(Refusal { store, field: field.to_owned(), subject: subject.to_owned() });
+        last.push_back(Refusal { store, field: field.to_owned(), subject: subject.to_owned(), replayed });
         Error::new(Kind::Tampered, "a stored value is not what was stored there")
     }
 }

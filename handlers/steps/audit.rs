@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
@@ -14,7 +14,8 @@ use crate::model::time::Timestamp;
 use crate::ports::audit::Note;
 use crate::ports::documents::{Condition, Container, Documents, Put};
 use crate::privacy::audit::verify::{self, Checker, Finding};
-use crate::privacy::audit::{HEAD, REGISTER, SETTINGS};
+use crate::privacy::audit::{HEAD, REGISTER, SETTINGS, SettingsRecord};
+use crate::steps::breach::{SecurityEvent, security_event};
 
 /// Documents that are read at once: each may hold 500 entries.
 const PAGE: usize = 20;
@@ -59,6 +60,7 @@ pub async fn verify(app: &App) -> Result<Verified> {
     let registered: BTreeMap<&str, Timestamp> = registrations.iter().map(|r| (r.id.as_str(), r.at)).collect();
     let names: BTreeSet<&str> = found.iter().map(String::as_str).chain(registered.keys().copied()).collect();
     let mut newest: Option<(Timestamp, String)> = None;
+    let mut records = Vec::new();
     for name in names {
         let at = registered.get(name).copied();
         if at.is_some_and(|at| at <= expired) {
@@ -85,11 +87,13 @@ pub async fn verify(app: &App) -> Result<Verified> {
                 break;
             }
         }
+        records.extend(checker.settings());
         let (findings, entries) = checker.finish(at.is_some());
         seen.streams += 1;
         seen.entries += entries;
         seen.findings.extend(findings);
     }
+    seen.findings.extend(verify::settings(partition(documents, SETTINGS).await?, &records, &keys));
     seen.head = newest.map(|(_, signature)| signature);
     Ok(seen)
 }
@@ -138,18 +142,30 @@ pub async fn settings(app: &App) -> Result<()> {
     }
     let id = app.config.environment.as_str();
     let now = fingerprints(&app.config);
+    let keys = app.audit.keys().await?;
+    let key = keys.first().ok_or_else(|| Error::new(Kind::Unavailable, "the audit log has no key yet"))?;
     for _ in 0..5 {
         let stored = app.documents.get(Container::Audit, SETTINGS, id).await?;
-        let before: BTreeMap<String, String> = stored.as_ref().and_then(|d| serde_json::from_value(d.body["settings"].clone()).ok()).unwrap_or_default();
+        let record: Option<SettingsRecord> = stored.as_ref().and_then(|d| serde_json::from_value(d.body.clone()).ok());
+        let sound = record.as_ref().is_some_and(|record| keys.iter().any(|key| record.is_signed(key)));
+        let before = record.as_ref().map(|record| record.settings.clone()).unwrap_or_default();
         let changed: Vec<&String> = now.keys().chain(before.keys()).collect::<BTreeSet<_>>().into_iter().filter(|n| now.get(*n) != before.get(*n)).collect();
-        if changed.is_empty() {
+        if changed.is_empty() && sound {
             return Ok(());
         }
-        let body = json!({ "id": id, "stream": SETTINGS, "at": app.clock.now(), "settings": now });
+        let seq = record.as_ref().map_or(1, |record| record.seq.saturating_add(1));
+        let written = SettingsRecord::new(id, seq, app.clock.now(), now.clone(), app.config.retention.audit, key);
+        let body = serde_json::to_value(&written).map_err(Error::internal)?;
         let condition = stored.as_ref().map_or(Condition::Absent, |document| Condition::Matches(&document.etag));
         if let Put::Conflict = app.documents.put(Container::Audit, &body, condition).await? {
             continue;
         }
+        if stored.is_some() && !sound {
+            // What stood there is overwritten, and so nobody could find it later.
+            app.audit.note(Note::new("settings.refused").named("settings").outcome("refused")).await?;
+            security_event(app, SecurityEvent::AuditBreak, "the record of the settings was not as it was written");
+        }
+        app.audit.note(Note::new(verify::SETTINGS_RECORD).named(written.named())).await?;
         if stored.is_none() {
             return app.audit.note(Note::new("settings.first").named("settings").count(changed.len() as u64)).await;
         }

@@ -13,8 +13,8 @@ use crate::model::conversation::{Entry, Window, Words};
 use crate::model::transcript::ArchivedTurn;
 use crate::privacy::detect::{Label, Role, Said, Span, detect, detect_across, mask, may_continue};
 
-/// Earlier turns that a value may reach back over.
-const REACH: usize = 4;
+/// Earlier turns that a value may reach back over, with the talk between its parts.
+const REACH: usize = 8;
 /// Earlier entries that one turn revises, at most.
 const REVISED: usize = 3;
 /// Shortest text of a profile or a context that counts as quoted, in bytes.
@@ -68,7 +68,7 @@ const MASKED_NUMBER: &str = "my card number is four five three nine one four eig
 /// Labels of numbers that are said in groups.
 const GROUPED: [Label; 3] = [Label::CreditCard, Label::PhoneNumber, Label::AccountNumber];
 /// What an agent says who waits for the rest of a number.
-const GO_ON: [&str; 10] = ["rest", "last", "next", "remaining", "digit", "go on", "go ahead", "continue", "and then", "more"];
+const GO_ON: [&str; 13] = ["rest", "last", "next", "remaining", "digit", "go on", "go ahead", "continue", "and then", "more", "part", "follow", "after that"];
 
 /// The end of a number whose beginning looked whole and was masked in the turn before. The digits are gone there, so others
 /// stand in for them. Where the agent has asked for something else meanwhile, it is no end.

@@ -83,7 +83,8 @@ pub async fn opened(app: &App, message: TranscriptMessage) -> Result<TranscriptM
         let wrap = turn.key.take().unwrap_or_default();
         let cipher = app.vault.call(&turn.call_connection_id, &wrap).await?;
         let field = words_field(turn.rev);
-        let words = cipher.open_text(&Place::message(&app.config.transcript_queue, &turn.entry.turn_id, &field), &sealed)?;
+        let place = Place::message(&app.config.transcript_queue, &turn.entry.turn_id, &field);
+        let words = cipher.open_revision(&place, turn.rev, words_field, &sealed)?;
         turn.entry.words = serde_json::from_slice(&words).map_err(|_| Error::internal("sealed words are not readable"))?;
     }
     Ok(TranscriptMessage::Turn(turn))

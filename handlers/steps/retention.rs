@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
-use crate::ports::documents::retained::rule;
+use crate::ports::documents::retained::{is_signed, rule};
 use crate::ports::documents::{Condition, Container, Document};
 use crate::privacy::retention::{Fault, judge};
 use crate::steps::patience::patiently;
@@ -115,7 +115,7 @@ async fn one(app: &App, container: Container, document: Document, purged: &mut P
         if patiently(|| app.documents.delete(container, &partition, &id, Some(&document.etag))).await? {
             *purged.removed.entry(container.name().to_owned()).or_default() += 1;
         }
-    } else if !faults.is_empty() {
+    } else if !faults.is_empty() && !is_signed(container, &document.body) {
         match patiently(|| app.documents.put(container, &document.body, Condition::Matches(&document.etag))).await {
             Ok(_) => *purged.restamped.entry(container.name().to_owned()).or_default() += 1,
             // The stamp made it larger than the store takes: it stays as it is, and in the report.

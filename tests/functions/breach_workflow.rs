@@ -209,6 +209,84 @@ async fn the_scope_tells_whose_data_was_read() {
     rt.finish().await;
 }
 
+/// Two callers, each with a turn before, in or after the window: what the state store was asked for resolves to the one whose
+/// call it was, while the call runs, once it is archived, and once it is erased.
+#[tokio::test]
+async fn what_was_read_in_the_state_store_has_an_owner() {
+    let rt = Rtvoice::start();
+    let id = opened(&rt).await;
+    let turn = async |call: &str, turn: &str, user: &str| {
+        rt.post(&format!("/api/calls/{call}/turns"), &json!({"turnId": turn, "text": "hello", "context": {"user_id": user}})).await.ok();
+        rt.quiesce().await;
+        rt.clock.advance_millis(HOUR / 60);
+    };
+    for (call, user) in [("call-a", "customer-1"), ("call-b", "customer-2")] {
+        rt.event("CallConnected", call, &format!("{call}-1")).await.ok();
+        turn(call, "t1", user).await;
+    }
+    let from = rt.clock_now();
+    turn("call-b", "t2", "customer-2").await;
+    let to = rt.clock_now().plus_millis(-1);
+    turn("call-a", "t2", "customer-1").await;
+    let ann = rt.token("customer-2").await.to_string();
+    let check = async |when: &str| {
+        rt.app.audit.flush().await.unwrap();
+        let scope = step(&rt, &id, "scope", json!({"actor": "function:ConversationTurn", "from": from, "to": to})).await.ok();
+        let subjects = scope["subjects"].as_array().unwrap();
+        assert_eq!(subjects.iter().map(|s| s["subject"].as_str().unwrap()).collect::<Vec<_>>(), [ann.as_str()], "{when}: {scope}");
+        assert_eq!((&subjects[0]["calls"], &scope["calls"]), (&json!(["call-b"]), &json!([])), "{when}");
+        let fields: Vec<&str> = subjects[0]["fields"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect();
+        for field in ["call:session", "conversation:context", "conversation:history", "conversation:turns", "conversation:outbox"] {
+            assert!(fields.contains(&field), "{when}: {field} in {fields:?}");
+        }
+        let other = step(&rt, &id, "scope", json!({"actor": "function:WorkerHeartbeat", "from": from, "to": to})).await.ok();
+        assert_eq!((&other["subjects"], &other["calls"]), (&json!([]), &json!([])), "{when}");
+        let hers = step(&rt, &id, "scope", json!({"subject": ann, "from": from, "to": to})).await.ok();
+        assert_eq!((hers["subjects"].as_array().unwrap().len(), hers["entries"].as_u64() >= subjects[0]["count"].as_u64()), (1, true), "{when}");
+    };
+    check("while the call runs").await;
+    for call in ["call-a", "call-b"] {
+        rt.event("CallDisconnected", call, &format!("{call}-2")).await.ok();
+    }
+    rt.deliver_queue().await;
+    check("once it is archived").await;
+    rt.send(axum::http::Method::DELETE, &format!("/api/users/{ann}"), &[], "").await;
+    rt.quiesce().await;
+    rt.tick("ErasureRunner").await.ok();
+    check("once she is erased").await;
+    rt.finish().await;
+}
+
+/// What the log does not name by itself: an entry from before the caller was known, looked at by a process that was told nothing.
+#[tokio::test]
+async fn the_record_tells_whose_call_it_was() {
+    let rt = Rtvoice::start();
+    let id = opened(&rt).await;
+    rt.event("CallConnected", "call-a", "e1").await.ok();
+    let from = rt.clock_now();
+    rt.turn("call-a", "t1", "who am I").await.ok();
+    rt.quiesce().await;
+    rt.app.audit.flush().await.unwrap();
+    let window = json!({"actor": "function:ConversationTurn", "from": from, "to": rt.clock_now()});
+    let nobody = step(&rt, &id, "scope", window.clone()).await.ok();
+    assert_eq!((&nobody["subjects"], &nobody["calls"][0]["call"]), (&json!([]), &json!("call-a")), "listed, not left out");
+    rt.clock.advance_millis(HOUR);
+    rt.post("/api/calls/call-a/turns", &json!({"turnId": "t2", "text": "hello", "context": {"user_id": "customer-1"}})).await.ok();
+    rt.quiesce().await;
+    let whose = async || step(&rt, &id, "scope", window.clone()).await.ok()["subjects"][0]["subject"].clone();
+    let token = json!(rt.token("customer-1").await);
+    assert_eq!(whose().await, token, "by the session");
+    rt.event("CallDisconnected", "call-a", "e2").await.ok();
+    rt.deliver_queue().await;
+    rt.forget("call-a");
+    assert_eq!(whose().await, token, "by the archive");
+    rt.send(axum::http::Method::DELETE, &format!("/api/users/{}", token.as_str().unwrap()), &[], "").await;
+    rt.quiesce().await;
+    rt.tick("ErasureRunner").await.ok();
+    assert_eq!(whose().await, token, "by the erasure");
+    rt.finish().await;
+}
+
 /// The host asks for the master key; the local host asks for it wherever it asks for keys.
 #[tokio::test]
 async fn it_takes_the_master_key_alone() {

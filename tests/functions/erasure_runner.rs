@@ -60,8 +60,12 @@ async fn a_restored_copy_is_erased_again_and_what_came_later_stays() {
             app.beneath().put(container, &document, Condition::Always).await.unwrap();
         }
     }
+    app.tick("BreachClock").await.ok();
+    assert_eq!(app.documents_in(Container::Breaches), Vec::<Value>::new(), "nothing so far was a replay");
     app.restore_state(&state);
     app.tick("ErasureRunner").await.ok();
+    let incident = app.documents_in(Container::Breaches);
+    assert_eq!((incident.len(), incident[0]["source"].as_str()), (1, Some("security:replay")), "{incident:?}");
     let left: BTreeSet<String> = personal(&app).into_iter().map(|d| d["id"].to_string()).collect();
     assert_eq!(left, later, "the copy is gone again, and what the person left since stays");
     assert!(app.hash("call-now:session").is_empty(), "also in the state store");

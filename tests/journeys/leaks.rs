@@ -26,26 +26,50 @@ const HERS: [Value; 6] = [
     Value { name: "date of birth", forms: &["1983-07-14", "July 14th 1983", "july fourteenth nineteen eighty three"] },
 ];
 
-/// What she splits over turns: its parts, and the turn that brings the last one. Only then can anybody know.
-const SPLIT: [(usize, Value); 3] = [
-    (1, Value { name: "part of a phone number", forms: &["number is two oh six five five five"] }),
-    (4, Value { name: "part of a card", forms: &["five four two five two three three four", "three oh one oh"] }),
-    (7, Value { name: "part of a number after something else", forms: &["phone number is 206 555"] }),
+/// What she splits over turns, of other values than those that she says whole: its parts, and the turn that brings the last
+/// one. Only then can anybody know. Parts of few digits are searched for with what stands before them, or in words: the bytes
+/// of a clock hold any four digits.
+const SPLIT: [(usize, Value); 9] = [
+    (1, Value { name: "part of a phone number", forms: &["number is two oh six five five five", "oh one one nine"] }),
+    (4, Value { name: "part of a card", forms: &["five four two five two three three four", "three oh one oh", "nine nine oh three"] }),
+    (7, Value { name: "part of an e-mail", forms: &["thistle dot wren", "at northquay", "northquay dot net"] }),
+    (9, Value { name: "part of a name", forms: &["rosalind", "vandermeersch"] }),
+    (11, Value { name: "part of a spelled name", forms: &["v a n d e r", "m e e r s c h"] }),
+    (14, Value { name: "part of a date of birth", forms: &["twenty third", "of november", "nineteen sixty one"] }),
+    (17, Value { name: "part of a number around something else", forms: &["phone number is 206", "five five five oh one two oh"] }),
+    (20, Value { name: "part of a card around something else", forms: &["card number is 6011", "double oh one three nine", "four double two oh six"] }),
+    (23, Value { name: "part of an account number", forms: &["seven six two five", "one one nine oh", "three three eight"] }),
 ];
 
 /// Her user id: nobody but the app may know whose token it is.
 const USER: Value = Value { name: "user id", forms: &["customer-4711-annabel"] };
 
 /// What she says, turn by turn, with what the agent is made to answer where it does not repeat her.
-const SAID: [(&str, Option<&str>); 18] = [
+const SAID: [(&str, Option<&str>); 34] = [
     ("my phone number is two oh six five five five", None),
     ("oh one one nine", None),
     ("my second card is five four two five two three three four", Some("Yes.")),
     ("three oh one oh", Some("Yes.")),
-    ("nine nine oh three", Some("Thank you.")),
-    ("my phone number is 206 555", Some("Yes.")),
+    ("nine nine oh three", Some("Thank you. What is your e-mail?")),
+    ("thistle dot wren", None),
+    ("at northquay", None),
+    ("dot net", Some("And your name please?")),
+    ("Rosalind", None),
+    ("Vandermeersch", Some("How do you spell it?")),
+    ("V A N D E R", None),
+    ("M E E R S C H", Some("Thank you.")),
+    ("I was born on the twenty third", None),
+    ("of november", Some("And the year?")),
+    ("nineteen sixty one", Some("Thank you.")),
+    ("my phone number is 206", Some("Yes.")),
     ("hold on a second", Some("Of course.")),
-    ("0119", Some("Thank you.")),
+    ("five five five oh one two oh", Some("Thank you.")),
+    ("my card number is 6011", Some("Go on.")),
+    ("sorry somebody is at the door", Some("No hurry.")),
+    ("double oh one three nine four double two oh six", Some("Thank you. What is your account number?")),
+    ("seven six two five", None),
+    ("one one nine oh", Some("And the rest?")),
+    ("three three eight", Some("Thank you.")),
     ("Hello, my name is Annabel Pasternak.", Some("Hello Annabel Pasternak, what can I do for you?")),
     ("My last name is spelled P A S T E R N A K", None),
     ("You can call me at +1 (425) 555-0187 after six.", Some("I noted your phone number 425-555-0187.")),
@@ -57,6 +81,9 @@ const SAID: [(&str, Option<&str>); 18] = [
     ("I was born on July 14th 1983", None),
     ("my date of birth is july fourteenth nineteen eighty three", Some("So your date of birth is 1983-07-14.")),
 ];
+
+/// What she says between the parts, which holds nothing.
+const TALK: [&str; 2] = ["hold on a second", "sorry somebody is at the door"];
 
 /// A turn that is taken without Redis.
 const DEGRADED: &str = "once more, my phone number is 425 555 0187 and my email is quill.farthing@example.org";
@@ -149,12 +176,12 @@ fn check_archive(archived: &Archived, store: &str) {
     assert_eq!(shown.find(&HERS), Vec::<String>::new());
     assert_eq!(SPLIT.iter().flat_map(|(_, value)| shown.find(std::slice::from_ref(value))).collect::<Vec<_>>(), Vec::<String>::new());
     let said = |id: &str| archived.union.in_order().into_iter().find(|t| t.entry.turn_id == id).map(|t| t.entry.words.clone()).expect("it is there");
-    for id in ["turn-0", "turn-2", "turn-3", "turn-5"] {
-        assert!(said(id).user.is_some_and(|text| text.contains('[')), "{id}: {:?}", said(id).user);
+    for (number, (text, _)) in SAID.iter().enumerate().filter(|(_, (text, _))| !TALK.contains(text)) {
+        let id = format!("turn-{number}");
+        assert!(said(&id).user.is_some_and(|masked| masked.contains('[')), "{id}: {text}: {:?}", said(&id).user);
     }
     if store == "encrypted" {
-        // Of what she splits around something else the detector sees the first part; that it is masked was seen above.
-        for (number, (text, _)) in SAID.iter().enumerate().filter(|(n, _)| !(5..8).contains(n)) {
+        for (number, (text, _)) in SAID.iter().enumerate().filter(|(_, (text, _))| !TALK.contains(text)) {
             assert_eq!(said(&format!("turn-{number}")).said.as_deref(), Some(*text), "what she said is there for who may see it");
         }
     }
@@ -227,6 +254,7 @@ async fn on_a_file(privacy: &str, store: &str, level: &str) {
         let mut shown = Residue::default();
         shown.add("the transcript", [printed.stdout, printed.stderr].concat());
         assert_eq!(shown.find(&HERS), Vec::<String>::new());
+        assert_eq!(SPLIT.iter().flat_map(|(_, value)| shown.find(std::slice::from_ref(value))).collect::<Vec<_>>(), Vec::<String>::new());
     }
 }
 

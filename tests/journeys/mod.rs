@@ -16,6 +16,7 @@ mod permutations;
 mod poison;
 mod redis_modes;
 mod rotated;
+mod scope;
 mod split;
 mod tampered;
 mod whole_call;

@@ -1,6 +1,7 @@
 //! The audit log: that every change of what was written is found, that nothing cries wolf, and that nothing is lost but the
 //! last second of a process that is killed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use rtvoice::error::Kind;
 use rtvoice::ports::audit::{Actor, Audit, Note, Parts};
 use rtvoice::ports::clock::Clock;
 use rtvoice::ports::documents::{Condition, Container, Put};
-use rtvoice::privacy::audit::Key;
+use rtvoice::privacy::audit::{Key, SettingsRecord};
 use rtvoice::steps::audit::verify;
 use serde_json::{Value, json};
 
@@ -23,6 +24,13 @@ fn body_of(documents: &[Value], stream: &str, id: &str) -> Option<Value> {
 /// An app whose log has three closed streams with several batches each, and nothing else.
 async fn three_streams() -> Rtvoice {
     let rt = Rtvoice::start();
+    // Two starts: the settings of the first one were others.
+    let key = rt.app.audit.keys().await.unwrap().remove(0);
+    let before = BTreeMap::from([("ttl_multiplier".to_owned(), "another".to_owned())]);
+    let first = SettingsRecord::new(rt.app.config.environment.as_str(), 1, rt.clock_now(), before, 730, &key);
+    put(&rt, &json!(first)).await;
+    rt.app.audit.note(Note::new("settings.record").named(first.named())).await.unwrap();
+    rtvoice::steps::audit::settings(&rt.app).await.unwrap();
     for stream in 0..3u64 {
         for n in 0..24u64 {
             let note = Note::new(format!("test.{}", n % 5)).actor(Actor::Operator(format!("o{}", n % 3))).store("cosmos").count(n + 1).bytes(100 * n + 1);
@@ -76,9 +84,7 @@ fn changed(value: &Value, dice: &mut Dice) -> Value {
 
 /// Changes a field of an object, or of what the document of a register holds; true where there was one to change.
 fn edit(object: &mut Value, dice: &mut Dice) {
-    // How long a document is kept is no part of the log: one that goes too early is missed as a whole.
-    let kept = |name: &str| !["expiresAt", "ttl"].contains(&name);
-    let fields = object.as_object().unwrap().iter().filter(|(k, v)| kept(k) && !v.is_array() && !v.is_object());
+    let fields = object.as_object().unwrap().iter().filter(|(_, v)| !v.is_array() && !v.is_object());
     let fields: Vec<String> = fields.map(|(k, _)| k.clone()).collect();
     let field = &fields[dice.roll(fields.len())];
     object[field] = changed(&object[field], dice);
@@ -163,10 +169,37 @@ async fn tamper(rt: &Rtvoice, documents: &[Value], kind: usize, dice: &mut Dice)
             put(rt, &batch).await;
             "a field added".to_owned()
         }
+        12 | 13 => {
+            let mut one = documents[dice.roll(documents.len())].clone();
+            let field = ["expiresAt", "ttl"][dice.roll(2)];
+            one[field] = changed(&one[field], dice);
+            put(rt, &one).await;
+            format!("{field} of {} edited", one["id"])
+        }
+        14 => {
+            delete(rt, &body_of(documents, "settings", rt.app.config.environment.as_str()).unwrap()).await;
+            "the record of the settings deleted".to_owned()
+        }
+        15 => {
+            let mut record = body_of(documents, "settings", rt.app.config.environment.as_str()).unwrap();
+            if dice.roll(2) == 0 {
+                edit(&mut record["settings"], dice)
+            } else {
+                edit(&mut record, dice)
+            }
+            put(rt, &record).await;
+            format!("the record of the settings edited: {record}")
+        }
+        16 => {
+            let key = rt.app.audit.keys().await.unwrap().remove(0);
+            let before = BTreeMap::from([("ttl_multiplier".to_owned(), "another".to_owned())]);
+            put(rt, &json!(SettingsRecord::new(rt.app.config.environment.as_str(), 1, rt.clock_now(), before, 730, &key))).await;
+            "an older record of the settings put back".to_owned()
+        }
         _ => {
-            let other = batches.iter().find(|d| d["stream"] != stream.as_str() && d["id"] == batch["id"]).unwrap();
+            let other = batches.iter().find(|d| d["stream"] != stream.as_str()).unwrap();
             let mut moved = (**other).clone();
-            moved["stream"] = json!(stream);
+            (moved["stream"], moved["id"]) = (json!(stream), batch["id"].clone());
             put(rt, &moved).await;
             "a batch from another stream".to_owned()
         }
@@ -192,8 +225,8 @@ async fn each_of_a_hundred_tamperings_is_found() {
     assert!(sound.findings.is_empty(), "{:?}", sound.findings);
     assert!(sound.streams == 3 && sound.entries >= 72 && sound.head.is_some(), "{sound:?}");
     let mut dice = Dice(20_260_310);
-    for n in 0..120 {
-        let done = tamper(&rt, &documents, n % 12, &mut dice).await;
+    for n in 0..170 {
+        let done = tamper(&rt, &documents, n % 17, &mut dice).await;
         assert_ne!(rt.documents_in(Container::Audit), documents, "{done}");
         let seen = verify(&rt.app).await.unwrap();
         assert!(!seen.findings.is_empty(), "not found: {done}");
@@ -225,6 +258,7 @@ async fn who_has_no_key_cannot_rewrite_it() {
         keys: Arc::new(vec![Key::new(b"another key")]),
         clock: Arc::clone(&rt.app.clock),
         sample: 1.0,
+        days: 730,
         queue: None,
     });
     forger.note(Note::new("test.forged")).await.unwrap();
@@ -239,7 +273,7 @@ fn apart(rt: &Rtvoice, queue: usize) -> (Audit, Switch) {
     let switch = Switch::default();
     let documents = Arc::new(Switchable { inner: Arc::clone(&rt.app.documents), switch: switch.clone() });
     let clock = Arc::clone(&rt.app.clock) as Arc<dyn Clock>;
-    (Audit::new(Parts { documents, keys: Arc::clone(&rt.app.vault) as _, clock, sample: 1.0, queue: Some(queue) }), switch)
+    (Audit::new(Parts { documents, keys: Arc::clone(&rt.app.vault) as _, clock, sample: 1.0, days: 730, queue: Some(queue) }), switch)
 }
 
 fn entries(rt: &Rtvoice, action: &str) -> Vec<Value> {
@@ -304,19 +338,29 @@ async fn a_share_of_the_impersonal_is_noted() {
     rt.finish().await;
 }
 
-/// Entries of a turn name their function and share its correlation id; no id of the call stands in them.
+/// Entries of a turn name their function and the call, and share its correlation id; nothing that was said and no key stands
+/// in them.
 #[tokio::test]
-async fn entries_tell_who_and_why_but_not_whose() {
+async fn entries_tell_who_and_why_but_no_words() {
     let rt = Rtvoice::start();
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let headers = [("content-type", "application/json"), ("traceparent", &format!("00-{trace}-00f067aa0ba902b7-01") as &str)];
-    rt.send(axum::http::Method::POST, "/api/calls/call-very-secret/turns", &headers, json!({"turnId": "t1", "text": "Hello"}).to_string()).await.ok();
+    rt.send(
+        axum::http::Method::POST,
+        "/api/calls/call-very-secret/turns",
+        &headers,
+        json!({"turnId": "t1", "text": "Hello from the very secret one"}).to_string(),
+    )
+    .await
+    .ok();
     rt.quiesce().await;
     rt.app.audit.close().await.unwrap();
     let text = json!(rt.documents_in(Container::Audit)).to_string();
-    assert!(!text.contains("very-secret"), "{text}");
+    assert!(!text.contains("very secret") && !text.contains(":call-very-secret"), "{text}");
     let mine: Vec<Value> = entries(&rt, "embedded.write").into_iter().filter(|e| e["correlationId"] == trace).collect();
-    assert!(mine.iter().any(|e| e["actor"] == "function:ConversationTurn" && e["key"].as_str().unwrap().starts_with("conversation:outbox:")), "{mine:?}");
+    assert!(mine.iter().any(|e| e["actor"] == "function:ConversationTurn" && e["calls"] == json!(["call-very-secret"])), "{mine:?}");
+    let places: Vec<&str> = mine.iter().filter_map(|e| e["places"].as_array()).flatten().map(|place| place.as_str().unwrap()).collect();
+    assert!(["call:session", "conversation:history", "conversation:turns", "conversation:outbox"].iter().all(|place| places.contains(place)), "{places:?}");
     rt.deliver_queue().await;
     rt.finish().await;
 }
@@ -327,15 +371,28 @@ async fn a_change_of_the_settings_is_noted() {
     for _ in 0..2 {
         rtvoice::steps::audit::settings(&rt.app).await.unwrap();
     }
-    let mut last = rt.documents_in(Container::Audit).into_iter().find(|d| d["stream"] == "settings").unwrap();
-    last["settings"]["ttl_multiplier"] = json!("another");
-    put(&rt, &last).await;
+    let last = rt.documents_in(Container::Audit).into_iter().find(|d| d["stream"] == "settings").unwrap();
+    let mut other: BTreeMap<String, String> = serde_json::from_value(last["settings"].clone()).unwrap();
+    other.insert("ttl_multiplier".to_owned(), "another".to_owned());
+    let key = rt.app.audit.keys().await.unwrap().remove(0);
+    put(&rt, &json!(SettingsRecord::new(rt.app.config.environment.as_str(), 1, rt.clock_now(), other, 730, &key))).await;
     for _ in 0..2 {
         rtvoice::steps::audit::settings(&rt.app).await.unwrap();
     }
     rt.app.audit.flush().await.unwrap();
     let changes = entries(&rt, "settings.change");
     assert_eq!((entries(&rt, "settings.first").len(), changes.len(), &changes[0]["key"]), (1, 1, &json!("setting:ttl_multiplier")));
+    // Whoever has no key changes the record: the next start overwrites it, and says so.
+    let mut forged = rt.documents_in(Container::Audit).into_iter().find(|d| d["stream"] == "settings").unwrap();
+    forged["settings"]["ttl_multiplier"] = json!("forged");
+    put(&rt, &forged).await;
+    for _ in 0..2 {
+        rtvoice::steps::audit::settings(&rt.app).await.unwrap();
+    }
+    rt.quiesce().await;
+    rt.app.audit.flush().await.unwrap();
+    assert_eq!((entries(&rt, "settings.refused").len(), rt.documents_in(Container::Breaches).len()), (1, 1));
+    assert!(verify(&rt.app).await.unwrap().findings.is_empty(), "what stands there now is sound");
     rt.finish().await;
 }
 

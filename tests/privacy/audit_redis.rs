@@ -31,7 +31,7 @@ fn counted(server: &RedisServer) -> BTreeMap<String, u64> {
 
 fn audit_in(documents: &Arc<dyn Documents>) -> Audit {
     let keys = Arc::new(vec![Key::new(b"a key of this test")]);
-    Audit::new(Parts { documents: Arc::clone(documents), keys, clock: Arc::new(SystemClock), sample: 1.0, queue: None })
+    Audit::new(Parts { documents: Arc::clone(documents), keys, clock: Arc::new(SystemClock), sample: 1.0, days: 730, queue: None })
 }
 
 #[tokio::test]
@@ -66,7 +66,9 @@ async fn what_redis_counts_is_what_was_noted() {
     let documents = rt.documents_in(Container::Audit);
     let entries: Vec<&Value> = documents.iter().filter_map(|d| d["entries"].as_array()).flatten().collect();
     let text = serde_json::to_string(&entries).unwrap();
-    assert!(!text.contains("secret"), "{text}");
+    assert!(!text.contains("secret words") && !text.contains("secret-worker") && !text.contains(":secret-call"), "{text}");
+    let of_the_call = entries.iter().filter(|e| e["action"] == "redis.claim" || e["action"] == "redis.settle");
+    assert!(of_the_call.clone().count() > 0 && of_the_call.clone().all(|e| e["calls"] == serde_json::json!(["secret-call"])), "{text}");
     let before = entries.iter().take_while(|e| e["key"].as_str().is_none_or(|key| !key.starts_with("call:worker") || e["action"] != "redis.HMGET+EXISTS"));
     let noted: u64 = before.map(|e| e["count"].as_u64().unwrap()).sum();
     assert_eq!(noted, server_says.values().sum::<u64>() - pinged, "{server_says:?}\n{text}");
@@ -74,6 +76,7 @@ async fn what_redis_counts_is_what_was_noted() {
     // The first call of each script finds that the server does not have it yet, and is sent again.
     assert_eq!((of("redis.claim"), of("redis.settle"), scripts), (3, 3, 6 + 2));
     let profile = entries.iter().find(|e| e["action"] == "redis.GET" && e["key"].as_str().unwrap().starts_with("cache:profile:")).unwrap();
+    assert_eq!(profile["subject"], user.as_str(), "whose profile it is stands in its key");
     assert!(profile["bytes"].as_u64().unwrap() > 22 && profile["us"].as_u64().unwrap() > 0 && profile["store"] == "redis", "{profile}");
     assert_eq!(entries.last().unwrap()["result"], "unavailable");
     rt.finish().await;

@@ -177,3 +177,78 @@ fn a_long_text_is_read_piece_by_piece() {
     assert_eq!(detect(&text).len(), 400);
     assert_eq!(detect(&"one ".repeat(200_000)).len(), 0);
 }
+
+#[test]
+fn digits_of_other_scripts_are_digits() {
+    becomes(&[
+        ("my number is \u{ff14}\u{ff12}\u{ff15} \u{ff15}\u{ff15}\u{ff15} \u{ff10}\u{ff11}\u{ff12}\u{ff13} now", "my number is [PHONE_NUMBER] now"),
+        ("my ssn is \u{661}\u{662}\u{663}-\u{664}\u{665}-\u{666}\u{667}\u{668}\u{669}", "my ssn is [US_SSN]"),
+        ("né: \u{1d7d2}111 1111 1111 1111", "né: [CREDIT_CARD]"),
+        ("write to jo\u{ff19}@example.com \u{2014} \u{ff10}", "write to [EMAIL_ADDRESS] \u{2014} \u{ff10}"),
+    ]);
+}
+
+#[test]
+fn dates_of_birth_in_any_order_and_corrected() {
+    for date in [
+        "nineteen eighty four on the third of march",
+        "eighty four march third",
+        "march third nineteen eighty two i mean 1992",
+        "march third nineteen eighty four no sorry march fourth",
+        "18-Sep-1967",
+        "may twenty seventh er nineteen fifty six",
+    ] {
+        becomes(&[(&format!("i was born {date}"), "i was born [DATE_OF_BIRTH]")]);
+    }
+    becomes(&[(
+        "month is april day is seventh year is nineteen fifty nine that's my date of birth",
+        "month is [DATE_OF_BIRTH] day is [DATE_OF_BIRTH] year is [DATE_OF_BIRTH] that's my date of birth",
+    )]);
+}
+
+#[test]
+fn names_of_who_speaks() {
+    becomes(&[
+        ("It's Sarah Connor.", "It's [PERSON_NAME]."),
+        ("it's Sarah Connor speaking", "it's [PERSON_NAME] speaking"),
+        ("Okay Helen Schneider speaking how can i help", "Okay [PERSON_NAME] speaking how can i help"),
+        ("i'm called annabel pasternak", "i'm called [PERSON_NAME]"),
+        ("my name is oliver um fitzgerald", "my name is [PERSON_NAME]"),
+    ]);
+    stays(&[
+        "the hotel's name is grand plaza",
+        "we're on a first name basis",
+        "i want a dr pepper",
+        "strictly speaking it's late",
+        "my dog's name is rex",
+        "it's raining here",
+    ]);
+}
+
+#[test]
+fn a_number_that_is_named_as_a_things_stays() {
+    stays(&[
+        "order number 4111 1111 1111 1111",
+        "the tracking number is 4539-1488-0343-6467 and nothing came",
+        "the redemption code is 6011 0009 9013 9424",
+        "the tracking number is one z two six six five nine seven two five",
+        "the serial number on the back is k four two zero eight five t",
+        "i bought 28 shares at 140.53",
+    ]);
+    becomes(&[
+        ("my order was paid with card 4539 1488 0343 6467", "my order was paid with card [CREDIT_CARD]"),
+        ("it's about my order, my number is 425 555 0123", "it's about my order, my number is [PHONE_NUMBER]"),
+    ]);
+}
+
+#[test]
+fn talk_in_the_middle_of_a_number() {
+    becomes(&[
+        (
+            "my card number is four five three nine where are my glasses one four eight eight oh three four three six four six seven",
+            "my card number is [CREDIT_CARD]",
+        ),
+        ("call me at four two five it's so loud here five five five oh one two three", "call me at [PHONE_NUMBER]"),
+        ("send it to anna jansen at hotmail i mean at yahoo dot com", "send it to [EMAIL_ADDRESS]"),
+    ]);
+}

@@ -26,6 +26,22 @@ fn elsewhere() -> Vec<Place<'static>> {
     ]
 }
 
+/// Another subject's key is another key already; the subject is bound all the same, and each thing by itself.
+#[test]
+fn everything_is_in_the_associated_data() {
+    let header = Header::parse(&[&[1, 1, 0, 0, 0, 7][..], &[3; 16], &[0; 16]].concat()).unwrap().0.bytes();
+    let of = |environment: &str, place: &Place<'_>, subject: &str| envelope::associated(environment, place, subject, &header);
+    let mut all = vec![of("test", &PLACE, "u1-ann"), of("test", &PLACE, "u1-bob"), of("production", &PLACE, "u1-ann")];
+    all.extend(elsewhere().iter().map(|place| of("test", place, "u1-ann")));
+    let mut other = header;
+    other[5] = 8;
+    all.push(envelope::associated("test", &PLACE, "u1-ann", &other));
+    let count = all.len();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), count);
+}
+
 #[tokio::test]
 async fn a_value_opens_at_its_place_alone() {
     let there = TestVault::start();

@@ -3,6 +3,7 @@
 mod across;
 mod audit;
 mod audit_redis;
+mod blind;
 mod breach;
 mod classes;
 mod command;

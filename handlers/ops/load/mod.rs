@@ -182,7 +182,7 @@ async fn watched<T>(app: &App, gauge: &Gauge, progress: &Progress, work: impl Fu
             }
             _ = ticks.tick() => {
                 let (second, counts) = (gauge.tick(), gauge.counts());
-                if gauge.elapsed().as_secs() % 2 == 0 {
+                if gauge.elapsed().as_secs().is_multiple_of(2) {
                     waiting = outbox::depth(app).await;
                 }
                 progress(&report::line(&second, &counts, gauge, waiting));

@@ -42,7 +42,7 @@ impl Chain {
             prev = entry.hash();
             entries.push(entry);
         }
-        Batch::sealed(self.stream(), entries, &self.key)
+        Batch::sealed(self.stream(), entries, self.head.period(), now, &self.key)
     }
 
     /// The batch stands in the record.
@@ -59,18 +59,24 @@ impl Chain {
     }
 
     fn entry(&self, note: &Note, seq: u64, prev: Hash, now: Timestamp) -> Entry {
-        let key = note.touched.as_ref().map(|touched| match touched {
-            Touched::Key(data_type, component, key) => format!("{data_type}:{component}:{}", self.key.name(key)),
-            Touched::Named(name) => name.clone().into_owned(),
-        });
+        let named = |data_type: &str, component: &str, key: &str| format!("{data_type}:{component}:{}", self.key.name(key));
+        let (key, places) = match &note.touched {
+            Some(Touched::Key(data_type, component, key)) => (Some(named(data_type, component, key)), Vec::new()),
+            Some(Touched::Keys(keys)) => (keys.first().map(|(data_type, component, key)| named(data_type, component, key)), keys.places().collect()),
+            Some(Touched::Named(name)) => (Some(name.clone().into_owned()), Vec::new()),
+            None => (None, Vec::new()),
+        };
         Entry {
             seq,
             ts: note.at.unwrap_or(now),
             actor: note.actor.as_ref().map_or_else(|| "system".to_owned(), ToString::to_string),
             action: note.action.clone().into_owned(),
-            subject: note.subject.as_deref().map(str::to_owned),
+            subject: note.person().map(str::to_owned),
+            calls: note.calls().into_iter().map(str::to_owned).collect(),
             store: note.store.map(str::to_owned),
             key,
+            // One kind is that of the key.
+            places: if places.len() > 1 { places } else { Vec::new() },
             bytes: note.bytes,
             count: note.count,
             result: note.result.to_owned(),

@@ -6,6 +6,7 @@
 //! what holds nothing personal is left out and counted. A process that is killed loses at most the last second.
 
 mod chain;
+mod keys;
 mod note;
 mod writer;
 
@@ -22,6 +23,7 @@ use crate::ports::documents::Documents;
 use crate::ports::running;
 use crate::privacy::audit::Key;
 use crate::privacy::vault::Vault;
+pub use keys::Keys;
 pub use note::{Actor, Note, Touched};
 
 /// Notes that wait at most; about 25 MB.
@@ -64,6 +66,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Share of the impersonal that is noted, 0 to 1.
     pub sample: f64,
+    /// Days for which it is kept.
+    pub days: u32,
     /// Notes that wait at most; none for the usual 100,000.
     pub queue: Option<usize>,
 }
@@ -110,8 +114,13 @@ impl Audit {
     pub fn new(parts: Parts) -> Self {
         let (sender, receiver) = mpsc::channel(parts.queue.unwrap_or(QUEUE).max(1));
         let left_out = Arc::new(AtomicU64::new(0));
-        let writer =
-            writer::Parts { documents: parts.documents, keys: Arc::clone(&parts.keys), clock: Arc::clone(&parts.clock), left_out: Arc::clone(&left_out) };
+        let writer = writer::Parts {
+            documents: parts.documents,
+            keys: Arc::clone(&parts.keys),
+            clock: Arc::clone(&parts.clock),
+            days: parts.days,
+            left_out: Arc::clone(&left_out),
+        };
         let shared = Shared {
             sender,
             idle: Mutex::new(Some((receiver, writer))),

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::keys::{Keys, Owner};
 use crate::error::{Kind, Result};
+use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
 
 /// Most bytes of one text of an entry: a batch must fit into a document.
@@ -39,6 +41,8 @@ impl std::fmt::Display for Actor {
 pub enum Touched {
     /// A key: data type, component, and the key itself, of which only a keyed hash is written.
     Key(&'static str, &'static str, Box<str>),
+    /// The keys of one operation; of the first one a keyed hash is written, of all the kinds and whose they are.
+    Keys(Keys),
     /// A field, a container or a setting by its name.
     Named(Cow<'static, str>),
 }
@@ -50,6 +54,7 @@ pub struct Note {
     pub(super) actor: Option<Actor>,
     pub(super) action: Cow<'static, str>,
     pub(super) subject: Option<Box<str>>,
+    pub(super) call: Option<Box<str>>,
     pub(super) store: Option<&'static str>,
     pub(super) touched: Option<Touched>,
     pub(super) bytes: u64,
@@ -69,6 +74,7 @@ impl Note {
             actor: None,
             action: shortened(action.into()),
             subject: None,
+            call: None,
             store: None,
             touched: None,
             bytes: 0,
@@ -97,6 +103,13 @@ impl Note {
         self
     }
 
+    /// The call that it concerns. Whose call it is, the log knows as soon as one entry names both.
+    #[must_use]
+    pub fn call(mut self, call: &CallId) -> Self {
+        self.call = Some(call.as_str().into());
+        self
+    }
+
     /// The store that it touched: `redis`, `cosmos`, `embedded`, `queue` or `keys`.
     #[must_use]
     pub fn store(mut self, store: &'static str) -> Self {
@@ -116,6 +129,45 @@ impl Note {
     pub fn key(mut self, data_type: &'static str, component: &'static str, key: impl Into<Box<str>>) -> Self {
         self.touched = Some(Touched::Key(data_type, component, key.into()));
         self
+    }
+
+    /// The keys that an operation touched; none where it touched none.
+    #[must_use]
+    pub fn keys(mut self, keys: Keys) -> Self {
+        self.touched = (!keys.is_empty()).then_some(Touched::Keys(keys));
+        self
+    }
+
+    /// The calls that it concerns, each once.
+    pub(super) fn calls(&self) -> Vec<&str> {
+        let mut calls: Vec<&str> = self.call.iter().map(AsRef::as_ref).collect();
+        if let Some(Touched::Keys(keys)) = &self.touched {
+            for owner in keys.owners() {
+                if let Owner::Call(call) = owner
+                    && !calls.contains(&call)
+                {
+                    calls.push(call);
+                }
+            }
+        }
+        calls
+    }
+
+    /// The person whom it concerns, where it says so itself.
+    pub(super) fn person(&self) -> Option<&str> {
+        let by_key = || match &self.touched {
+            Some(Touched::Keys(keys)) => keys.owners().find_map(|owner| if let Owner::User(user) = owner { Some(user) } else { None }),
+            _ => None,
+        };
+        self.subject.as_deref().or_else(by_key)
+    }
+
+    /// About how many usual entries it is as long as.
+    pub(super) fn weight(&self) -> usize {
+        match &self.touched {
+            Some(Touched::Keys(keys)) => 1 + keys.more() / 8,
+            _ => 1,
+        }
     }
 
     /// Bytes that went either way.

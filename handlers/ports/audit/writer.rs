@@ -1,6 +1,7 @@
 //! The task that writes the log: it gathers notes for less than a second, chains and signs them, and writes them until
 //! the record has taken them. A head follows at most 60 s behind, at the end of the day and when the log is closed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,10 +18,12 @@ use super::{AuditKeys, Message};
 use crate::error::{Error, Kind, Result};
 use crate::ports::clock::{Clock, SystemClock};
 use crate::ports::documents::{Condition, Container, Documents, Put};
-use crate::privacy::audit::{HEAD, Head, Key, REGISTER, Register, Registration};
+use crate::privacy::audit::{Batch, HEAD, Head, Key, REGISTER, Register, Registration};
 
 /// How long notes are gathered: with its write an entry stands in the record a second after it happened.
 const GATHER: Duration = Duration::from_millis(700);
+/// Calls whose users are remembered.
+const TIES: usize = 20_000;
 /// Most entries of one document.
 const BATCH: usize = 500;
 /// How far a head may be behind.
@@ -37,6 +40,8 @@ pub(super) struct Parts {
     pub documents: Arc<dyn Documents>,
     pub keys: Arc<dyn AuditKeys>,
     pub clock: Arc<dyn Clock>,
+    /// Days for which the log is kept.
+    pub days: u32,
     pub left_out: Arc<AtomicU64>,
 }
 
@@ -47,11 +52,12 @@ struct Writer {
     chain: Option<Chain>,
     headed: Instant,
     told: u64,
+    ties: Ties,
 }
 
 /// Writes until all senders are gone.
 pub(super) async fn run(mut receiver: mpsc::Receiver<Message>, parts: Parts) {
-    let mut writer = Writer { parts, opening: None, chain: None, headed: Instant::now(), told: 0 };
+    let mut writer = Writer { parts, opening: None, chain: None, headed: Instant::now(), told: 0, ties: Ties::default() };
     loop {
         let first = match writer.head_due() {
             Some(due) => match tokio::time::timeout_at(due, receiver.recv()).await {
@@ -79,19 +85,45 @@ pub(super) async fn run(mut receiver: mpsc::Receiver<Message>, parts: Parts) {
     }
 }
 
+/// Whose calls this process has heard of, from what was noted: so that nearly every entry of a call names its person.
+#[derive(Default)]
+struct Ties(HashMap<Box<str>, Box<str>>);
+
+impl Ties {
+    fn learn_or_tell(&mut self, note: &mut Note) {
+        let (call, person): (Box<str>, Box<str>) = match (&note.calls()[..], note.person()) {
+            ([call], Some(person)) => ((*call).into(), person.into()),
+            ([call], None) => {
+                let person = self.0.get(*call).cloned();
+                note.subject = person;
+                return;
+            }
+            _ => return,
+        };
+        if self.0.len() >= TIES {
+            // What is forgotten is told again by the record: the archive of a call names its user.
+            self.0.clear();
+        }
+        self.0.insert(call, person);
+    }
+}
+
 type Flush = (bool, oneshot::Sender<()>);
 
 /// What comes within a moment, up to a full batch or to somebody who waits.
 async fn gather(first: Message, receiver: &mut mpsc::Receiver<Message>) -> (Vec<Note>, Option<Flush>) {
     let until = Instant::now() + GATHER;
-    let mut notes = Vec::new();
+    let (mut notes, mut weight) = (Vec::new(), 0);
     let mut message = first;
     loop {
         match message {
-            Message::Note(note) => notes.push(note),
+            Message::Note(note) => {
+                weight += note.weight();
+                notes.push(note);
+            }
             Message::Flush(close, answer) => return (notes, Some((close, answer))),
         }
-        if notes.len() >= BATCH {
+        if weight >= BATCH {
             return (notes, None);
         }
         match tokio::time::timeout_at(until, receiver.recv()).await {
@@ -118,6 +150,8 @@ impl Writer {
         if notes.is_empty() {
             return;
         }
+        // Once, before the first try: every try must write the same.
+        notes.iter_mut().for_each(|note| self.ties.learn_or_tell(note));
         let mut pause = PAUSES.0;
         let mut tries = 0;
         while let Err(e) = self.try_write(&notes, tries == 0).await {
@@ -143,8 +177,10 @@ impl Writer {
         self.open().await?;
         let Some(chain) = self.chain.as_mut() else { return Err(Error::internal("an audit stream was not opened")) };
         let batch = chain.batch(notes, now);
-        // The first try may have been written without an answer; `at` of a note is fixed, so the second one is the same.
-        if !put_once(self.parts.documents.as_ref(), &batch.stream, &batch.id, &batch).await? {
+        // The first try may have been written without an answer; `at` of a note is fixed, so the second one holds the same
+        // entries. Only how many seconds it is kept from the write on may differ.
+        let same = |stored: &Batch| stored.id == batch.id && stored.hash == batch.hash;
+        if !put_once(self.parts.documents.as_ref(), &batch.stream, &batch.id, &batch, same).await? {
             tracing::error!(
                 stream = batch.stream,
                 seq = batch.id,
@@ -210,16 +246,16 @@ impl Writer {
             None => {
                 let key = self.parts.keys.keys().await?.into_iter().next().ok_or_else(|| Error::new(Kind::Unavailable, "the audit log has no key yet"))?;
                 let (instance, day) = (SystemClock.new_id(), now.day());
-                let head = Head::first(&format!("{}-{day}", &instance[..12]), now, &key);
+                let head = Head::first(&format!("{}-{day}", &instance[..12]), now, self.parts.days, &key);
                 self.opening.insert((head, key, day)).clone()
             }
         };
         let documents = self.parts.documents.as_ref();
-        if !put_once(documents, &head.stream, HEAD, &head).await? {
+        if !put_once(documents, &head.stream, HEAD, &head, |stored| *stored == head).await? {
             self.opening = None;
             return Err(Error::new(Kind::Conflict, "an audit stream of this name exists"));
         }
-        register(documents, &head, &key).await?;
+        register(documents, &head, self.parts.days, &key).await?;
         self.opening = None;
         self.chain = Some(Chain::new(head, key, day));
         self.headed = Instant::now();
@@ -228,7 +264,7 @@ impl Writer {
 }
 
 /// Enters a stream into the register, behind whoever was last.
-async fn register(documents: &dyn Documents, head: &Head, key: &Key) -> Result<()> {
+async fn register(documents: &dyn Documents, head: &Head, days: u32, key: &Key) -> Result<()> {
     for _ in 0..REGISTRATIONS {
         if documents.get(Container::Audit, REGISTER, &head.stream).await?.is_some() {
             return Ok(());
@@ -240,16 +276,16 @@ async fn register(documents: &dyn Documents, head: &Head, key: &Key) -> Result<(
         };
         if let Some(last) = &last {
             // Whoever was last may have been killed before it wrote its own document.
-            put_once(documents, REGISTER, &last.id, last).await?;
+            put_once(documents, REGISTER, &last.id, last, |stored| stored == last).await?;
             if last.id == head.stream {
                 return Ok(());
             }
         }
-        let this = Registration::after(last.as_ref(), &head.stream, head.at, key);
-        let body = serde_json::to_value(Register::ending_with(this.clone())).map_err(Error::internal)?;
+        let this = Registration::after(last.as_ref(), &head.stream, head.at, days, key);
+        let body = serde_json::to_value(Register::ending_with(this.clone(), key)).map_err(Error::internal)?;
         let condition = stored.as_ref().map_or(Condition::Absent, |document| Condition::Matches(&document.etag));
         if let Put::Done(_) = documents.put(Container::Audit, &body, condition).await? {
-            put_once(documents, REGISTER, &this.id, &this).await?;
+            put_once(documents, REGISTER, &this.id, &this, |stored| *stored == this).await?;
             return Ok(());
         }
     }
@@ -257,21 +293,22 @@ async fn register(documents: &dyn Documents, head: &Head, key: &Key) -> Result<(
 }
 
 /// Writes a document that nobody else may write. True where it stands now as it was meant to.
-async fn put_once<T: Serialize + DeserializeOwned + PartialEq + Sync>(documents: &dyn Documents, partition: &str, id: &str, document: &T) -> Result<bool> {
+async fn put_once<T: Serialize + DeserializeOwned + Sync>(
+    documents: &dyn Documents,
+    partition: &str,
+    id: &str,
+    document: &T,
+    same: impl Fn(&T) -> bool + Send,
+) -> Result<bool> {
     let body = serde_json::to_value(document).map_err(Error::internal)?;
     if let Put::Done(_) = documents.put(Container::Audit, &body, Condition::Absent).await? {
         return Ok(true);
     }
     let stored = documents.get(Container::Audit, partition, id).await?;
-    Ok(stored.is_some_and(|stored| parsed::<T>(&stored.body).is_ok_and(|stored| stored == *document)))
+    Ok(stored.is_some_and(|stored| parsed::<T>(&stored.body).is_ok_and(|stored| same(&stored))))
 }
 
-/// A document of ours without what the store adds to it.
+/// A document of ours.
 fn parsed<T: DeserializeOwned>(body: &Value) -> Result<T> {
-    let mut body = body.clone();
-    if let Value::Object(fields) = &mut body {
-        fields.remove("expiresAt");
-        fields.remove("ttl");
-    }
-    serde_json::from_value(body).map_err(|e| Error::internal(format!("a document of the audit log is not readable at column {}", e.column())))
+    T::deserialize(body).map_err(|e| Error::internal(format!("a document of the audit log is not readable at column {}", e.column())))
 }

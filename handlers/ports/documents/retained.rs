@@ -15,7 +15,7 @@ use crate::config::Retention;
 use crate::error::Result;
 use crate::model::time::Timestamp;
 use crate::ports::clock::Clock;
-use crate::privacy::retention::{self, DAY_MS, EXPIRES_AT, Rule};
+use crate::privacy::retention::{self, DAY_MS, EXPIRES_AT, Rule, TTL};
 
 /// Partitions of the keys that everything rests on.
 const SHARED_KEYS: [&str; 2] = ["epochs", "index"];
@@ -33,7 +33,13 @@ pub fn rule(periods: &Retention, container: Container, body: &Value) -> Option<R
     match container {
         Container::Transcripts => rule(periods.transcripts, CALL),
         Container::Analytics => rule(periods.analytics, &["endedAt"]),
-        Container::Audit => rule(periods.audit, &[]),
+        Container::Audit => {
+            if is_signed(container, body) {
+                None
+            } else {
+                rule(periods.audit, &[])
+            }
+        }
         Container::Profiles => rule(periods.profiles, &["lastCallAt"]),
         Container::DeadLetters => rule(periods.dead_letters, &["parkedAt"]),
         Container::Keys => {
@@ -44,6 +50,12 @@ pub fn rule(periods: &Retention, container: Container, body: &Value) -> Option<R
         }
         Container::Erasures | Container::Breaches => None,
     }
+}
+
+/// Whether a document says under a signature when it goes, which nobody may change afterwards: that of a log which is to
+/// show every change. How long it is kept was settled when it was written.
+pub fn is_signed(container: Container, body: &Value) -> bool {
+    container == Container::Audit && [EXPIRES_AT, TTL, "signature"].iter().all(|field| body.get(field).is_some())
 }
 
 /// Documents that carry their expiry.
@@ -62,6 +74,9 @@ impl Retained {
     /// The body with its expiry, as it is written.
     async fn stamped(&self, container: Container, body: &Value, condition: Condition<'_>) -> Result<Value> {
         let mut body = body.clone();
+        if is_signed(container, &body) {
+            return Ok(body);
+        }
         let rule = rule(&self.periods, container, &body);
         // A key that is wrapped anew serves the same subject for no longer than before.
         if container == Container::Keys && rule.is_some() && condition != Condition::Absent && retention::expiry(&body).is_none() {

@@ -166,7 +166,7 @@ impl EmbeddedQueue {
     pub async fn changes(&self) -> Result<Changes> {
         let noticed = self.changed.subscribe();
         let looked_at = self.clock.now();
-        let version = self.embedded.read(table::data_version).await?;
+        let version = self.embedded.read_as_writer(table::data_version).await?;
         Ok(Changes { queue: self.clone(), noticed, version, looked_at })
     }
 }
@@ -206,7 +206,7 @@ impl Changes {
             let now = clock.now();
             Ok((table::data_version(tx)?, table::ripened(tx, from, now)?, now))
         };
-        let (version, ripened, now) = self.queue.embedded.read(work).await?;
+        let (version, ripened, now) = self.queue.embedded.read_as_writer(work).await?;
         let written = std::mem::replace(&mut self.version, version) != version;
         self.looked_at = now;
         Ok(written || ripened)

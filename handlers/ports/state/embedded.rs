@@ -1,6 +1,6 @@
 //! The state port on one SQLite file, for development, tests and the demo.
 //!
-//! The same keys and TTLs as in Redis, kept in a few tables by `table`; each method is one transaction, so several
+//! The same keys and TTLs as in Redis, kept in a few tables by `table`; each write is one transaction, so several
 //! processes may share the file. Expiry is judged by the clock on every read and write; what has expired is removed
 //! in small batches by whoever writes next. Fails with `Unavailable` where the file cannot be read or written (after
 //! 5 s of waiting for another process), and with `Internal` where what it holds cannot be read.
@@ -73,19 +73,14 @@ impl EmbeddedState {
         self
     }
 
-    /// Notes a transaction under the first key that it touched. Which one that is, only the transaction itself can tell: room
+    /// Notes a transaction under the keys that it touched. Which they are, only the transaction itself can tell: room
     /// is made for something personal.
     async fn audited<T>(&self, action: &'static str, watch: &Watch, work: impl Future<Output = Result<T>>) -> Result<T> {
         let room = self.audit.room(true).await?;
         let began = Instant::now();
         let result = work.await;
         let seen = std::mem::take(&mut *watch.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut note = Note::new(action).store("embedded").count(seen.looks).result(&result).took(began.elapsed());
-        if let Some(key) = seen.first {
-            let (data_type, component, _) = self.rules.keys.kind(&key);
-            note = note.key(data_type, component, key);
-        }
-        room.note(note);
+        room.note(Note::new(action).store("embedded").keys(seen.keys).count(seen.looks).result(&result).took(began.elapsed()));
         result
     }
 

@@ -20,6 +20,7 @@ use crate::model::call::{Applied, CallChange, Effect, Outcome, Session, field};
 use crate::model::conversation::{AuthState, Committed, Loaded, TurnCommit, UserChange};
 use crate::model::ids::{CallId, TurnId, UserId, UserToken, WorkerId};
 use crate::model::time::Timestamp;
+use crate::ports::audit::{Audit, Note};
 use crate::privacy::ciphers::Ciphers;
 
 mod audio;
@@ -39,6 +40,7 @@ pub struct SealedState {
     ciphers: Ciphers,
     keys: RedisKeyManager,
     store_pii: StorePii,
+    audit: Audit,
     /// Whose calls were noted as theirs already: a client may name the user with every turn.
     noted: Cache<(UserToken, CallId), ()>,
 }
@@ -51,8 +53,16 @@ impl SealedState {
             ciphers,
             keys: RedisKeyManager::new(config),
             store_pii: config.store_pii,
+            audit: Audit::off(),
             noted: Cache::builder().max_capacity(NOTED).time_to_live(NOTED_LIFE).build(),
         }
+    }
+
+    /// Notes here what no backend can tell: whose call is whose, and to which call a private phrase belongs.
+    #[must_use]
+    pub fn audited_by(mut self, audit: Audit) -> Self {
+        self.audit = audit;
+        self
     }
 }
 
@@ -222,6 +232,7 @@ impl Persons for SealedState {
     async fn note_call(&self, user: &UserToken, call: &CallId) -> Result<()> {
         let pair = (user.clone(), call.clone());
         if self.noted.get(&pair).await.is_none() {
+            self.audit.note(Note::new("call.user").store("state").subject(user.as_str()).call(call).named("calls of a user")).await?;
             self.inner.note_call(user, call).await?;
             self.noted.insert(pair, ()).await;
         }

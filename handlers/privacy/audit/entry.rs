@@ -51,7 +51,7 @@ impl<'de> Deserialize<'de> for Hash {
     }
 }
 
-/// One thing that happened. Nothing in it is personal: people are tokens, keys are kinds with a keyed hash.
+/// One thing that happened. Nothing in it is personal: people are tokens, calls are ids, keys are kinds with a keyed hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Entry {
@@ -66,12 +66,18 @@ pub struct Entry {
     /// Token of the person it concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// Ids of the calls that it concerns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<String>,
     /// The store that it touched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
     /// What it touched there: data type, component and, of a key, its keyed hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Where it touched keys of several kinds: data type and component of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<String>,
     /// Bytes that went either way.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub bytes: u64,
@@ -116,6 +122,10 @@ impl Entry {
             put(&mut bytes, &number.to_be_bytes());
         }
         put(&mut bytes, self.result.as_bytes());
+        for list in [&self.calls, &self.places] {
+            bytes.extend_from_slice(&(list.len() as u64).to_be_bytes());
+            list.iter().for_each(|text| put(&mut bytes, text.as_bytes()));
+        }
         Hash(Sha256::digest(&bytes).into())
     }
 }

@@ -11,5 +11,5 @@ mod seal;
 pub mod verify;
 
 pub use entry::{Entry, Hash};
-pub use records::{Batch, HEAD, Head, REGISTER, Register, Registration, SETTINGS, batch_id};
+pub use records::{Batch, HEAD, Head, REGISTER, Register, Registration, SETTINGS, SettingsRecord, batch_id};
 pub use seal::Key;

@@ -2,13 +2,17 @@
 //!
 //! In the partition of a stream: batches under the number of their first entry, and one `head`. In the partition
 //! `streams`: one registration per stream, chained by number and hash, and a `head` that holds the last one whole.
-//! Stores may add `expiresAt` and `ttl`; nothing else may stand beside the fields that are here.
+//! In the partition `settings`: what the settings were at the last start of each environment. Every document says when it
+//! goes, under its signature: a store that shortened that would let it vanish in silence.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, Hash, put};
 use super::seal::Key;
 use crate::model::time::Timestamp;
+use crate::privacy::retention::{DAY_MS, seconds_until};
 
 /// Id of a stream's head, and of the register's.
 pub const HEAD: &str = "head";
@@ -34,29 +38,40 @@ pub struct Batch {
     pub entries: Vec<Entry>,
     /// Hash of the last entry.
     pub hash: Hash,
+    /// When the document must be gone.
+    pub expires_at: Timestamp,
+    /// Seconds from the write to then.
+    pub ttl: i64,
     /// Whose signature it is.
     pub key_id: String,
-    /// Over stream, id and hash.
+    /// Over stream, id, hash and expiry.
     pub signature: String,
 }
 
 impl Batch {
-    /// Signs entries, of which there must be one at least.
-    pub fn sealed(stream: &str, entries: Vec<Entry>, key: &Key) -> Self {
+    /// Signs entries, of which there must be one at least, and which are kept for `period` milliseconds from the last one.
+    pub fn sealed(stream: &str, entries: Vec<Entry>, period: i64, now: Timestamp, key: &Key) -> Self {
         let hash = entries.last().map_or_else(|| Hash::origin(stream), Entry::hash);
         let id = batch_id(entries.first().map_or(0, |e| e.seq));
-        let mut batch = Self { id, stream: stream.to_owned(), entries, hash, key_id: key.id().to_owned(), signature: String::new() };
-        batch.signature = key.sign(&batch.parts());
+        let expires_at = entries.last().map_or(now, |e| e.ts).plus_millis(period);
+        let ttl = seconds_until(expires_at, now);
+        let mut batch = Self { id, stream: stream.to_owned(), entries, hash, expires_at, ttl, key_id: key.id().to_owned(), signature: String::new() };
+        batch.signature = key.sign(&[b"batch", &batch.bytes()]);
         batch
     }
 
     /// Whether this key signed it.
     pub fn is_signed(&self, key: &Key) -> bool {
-        key.signed(&self.parts(), &self.signature)
+        key.signed(&[b"batch", &self.bytes()], &self.signature)
     }
 
-    fn parts(&self) -> [&[u8]; 4] {
-        [b"batch", self.stream.as_bytes(), self.id.as_bytes(), self.hash.bytes()]
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(160);
+        put(&mut bytes, self.stream.as_bytes());
+        put(&mut bytes, self.id.as_bytes());
+        put(&mut bytes, self.hash.bytes());
+        put_expiry(&mut bytes, self.expires_at, self.ttl);
+        bytes
     }
 }
 
@@ -80,6 +95,10 @@ pub struct Head {
     pub closed: bool,
     /// Signature of the head before it; empty at first.
     pub previous: String,
+    /// When the document must be gone.
+    pub expires_at: Timestamp,
+    /// Seconds from the write to then.
+    pub ttl: i64,
     /// Whose signature it is.
     pub key_id: String,
     /// Over all of the above.
@@ -87,8 +106,9 @@ pub struct Head {
 }
 
 impl Head {
-    /// The head of a stream that is being opened.
-    pub fn first(stream: &str, at: Timestamp, key: &Key) -> Self {
+    /// The head of a stream that is being opened, whose documents are kept for `days`.
+    pub fn first(stream: &str, at: Timestamp, days: u32, key: &Key) -> Self {
+        let expires_at = at.plus_millis(period(days));
         let head = Self {
             id: HEAD.to_owned(),
             stream: stream.to_owned(),
@@ -98,6 +118,8 @@ impl Head {
             at,
             closed: false,
             previous: String::new(),
+            expires_at,
+            ttl: seconds_until(expires_at, at),
             key_id: String::new(),
             signature: String::new(),
         };
@@ -107,7 +129,14 @@ impl Head {
     /// The head that follows this one.
     #[must_use]
     pub fn next(&self, seq: u64, hash: Hash, at: Timestamp, closed: bool, key: &Key) -> Self {
-        Self { number: self.number + 1, seq, hash, at, closed, previous: self.signature.clone(), ..self.clone() }.signed_by(key)
+        let expires_at = at.plus_millis(self.period());
+        let ttl = seconds_until(expires_at, at);
+        Self { number: self.number + 1, seq, hash, at, closed, expires_at, ttl, previous: self.signature.clone(), ..self.clone() }.signed_by(key)
+    }
+
+    /// For how many milliseconds the documents of the stream are kept.
+    pub fn period(&self) -> i64 {
+        self.expires_at.since(self.at)
     }
 
     fn signed_by(mut self, key: &Key) -> Self {
@@ -131,6 +160,7 @@ impl Head {
         put(&mut bytes, self.hash.bytes());
         put(&mut bytes, &self.at.millis().to_be_bytes());
         put(&mut bytes, &[u8::from(self.closed)]);
+        put_expiry(&mut bytes, self.expires_at, self.ttl);
         bytes
     }
 }
@@ -152,6 +182,10 @@ pub struct Registration {
     /// When that one was opened: whether it may have expired since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prev_at: Option<Timestamp>,
+    /// When the document must be gone.
+    pub expires_at: Timestamp,
+    /// Seconds from the write to then.
+    pub ttl: i64,
     /// Whose signature it is.
     pub key_id: String,
     /// Over all of the above.
@@ -159,8 +193,9 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// The registration of a stream after `last`.
-    pub fn after(last: Option<&Self>, stream: &str, at: Timestamp, key: &Key) -> Self {
+    /// The registration of a stream after `last`, kept for `days`.
+    pub fn after(last: Option<&Self>, stream: &str, at: Timestamp, days: u32, key: &Key) -> Self {
+        let expires_at = at.plus_millis(period(days));
         let mut this = Self {
             id: stream.to_owned(),
             stream: REGISTER.to_owned(),
@@ -168,6 +203,8 @@ impl Registration {
             at,
             prev: last.map_or_else(|| Hash::origin(REGISTER), Self::hash),
             prev_at: last.map(|l| l.at),
+            expires_at,
+            ttl: seconds_until(expires_at, at),
             key_id: key.id().to_owned(),
             signature: String::new(),
         };
@@ -195,6 +232,7 @@ impl Registration {
         put(&mut bytes, &self.at.millis().to_be_bytes());
         put(&mut bytes, self.prev.bytes());
         put(&mut bytes, &self.prev_at.map_or(i64::MIN, Timestamp::millis).to_be_bytes());
+        put_expiry(&mut bytes, self.expires_at, self.ttl);
         bytes
     }
 }
@@ -209,11 +247,119 @@ pub struct Register {
     pub stream: String,
     /// The last registration.
     pub last: Registration,
+    /// When the document must be gone: with the last registration.
+    pub expires_at: Timestamp,
+    /// Seconds from the write to then.
+    pub ttl: i64,
+    /// By the key of the last registration, over all of the above.
+    pub signature: String,
 }
 
 impl Register {
     /// The head after this registration.
-    pub fn ending_with(last: Registration) -> Self {
-        Self { id: HEAD.to_owned(), stream: REGISTER.to_owned(), last }
+    pub fn ending_with(last: Registration, key: &Key) -> Self {
+        let (expires_at, ttl) = (last.expires_at, last.ttl);
+        let mut this = Self { id: HEAD.to_owned(), stream: REGISTER.to_owned(), last, expires_at, ttl, signature: String::new() };
+        this.signature = key.sign(&[b"register", &this.bytes()]);
+        this
     }
+
+    /// Whether this key signed it.
+    pub fn is_signed(&self, key: &Key) -> bool {
+        key.signed(&[b"register", &self.bytes()], &self.signature)
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(256);
+        put(&mut bytes, self.last.hash().bytes());
+        put(&mut bytes, self.last.signature.as_bytes());
+        put_expiry(&mut bytes, self.expires_at, self.ttl);
+        bytes
+    }
+}
+
+/// What the settings were at the last start of an environment that found them changed. An entry of the log names each one
+/// by number and hash, so that it can neither vanish nor go back to an older one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SettingsRecord {
+    /// The environment.
+    pub id: String,
+    /// `settings`.
+    pub stream: String,
+    /// Number, from 1.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// A keyless hash of each setting by its name.
+    pub settings: BTreeMap<String, String>,
+    /// When the document must be gone.
+    pub expires_at: Timestamp,
+    /// Seconds from the write to then.
+    pub ttl: i64,
+    /// Whose signature it is.
+    pub key_id: String,
+    /// Over all of the above.
+    pub signature: String,
+}
+
+impl SettingsRecord {
+    /// A record that is kept for `days`.
+    pub fn new(environment: &str, seq: u64, at: Timestamp, settings: BTreeMap<String, String>, days: u32, key: &Key) -> Self {
+        let expires_at = at.plus_millis(period(days));
+        let mut this = Self {
+            id: environment.to_owned(),
+            stream: SETTINGS.to_owned(),
+            seq,
+            at,
+            settings,
+            expires_at,
+            ttl: seconds_until(expires_at, at),
+            key_id: key.id().to_owned(),
+            signature: String::new(),
+        };
+        this.signature = key.sign(&[b"settings", &this.bytes()]);
+        this
+    }
+
+    /// Whether this key signed it.
+    pub fn is_signed(&self, key: &Key) -> bool {
+        key.signed(&[b"settings", &self.bytes()], &self.signature)
+    }
+
+    /// What the entry of the log names.
+    pub fn hash(&self) -> Hash {
+        use sha2::Digest as _;
+        Hash::from_bytes(sha2::Sha256::digest(self.bytes()).into())
+    }
+
+    /// What the entry of the log that tells of it has touched.
+    pub fn named(&self) -> String {
+        format!("settings:{}:{}:{}", self.id, self.seq, self.hash())
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(4096);
+        for text in [&self.id, &self.stream, &self.key_id] {
+            put(&mut bytes, text.as_bytes());
+        }
+        put(&mut bytes, &self.seq.to_be_bytes());
+        put(&mut bytes, &self.at.millis().to_be_bytes());
+        put(&mut bytes, &(self.settings.len() as u64).to_be_bytes());
+        for (name, hash) in &self.settings {
+            put(&mut bytes, name.as_bytes());
+            put(&mut bytes, hash.as_bytes());
+        }
+        put_expiry(&mut bytes, self.expires_at, self.ttl);
+        bytes
+    }
+}
+
+const fn period(days: u32) -> i64 {
+    days as i64 * DAY_MS
+}
+
+fn put_expiry(bytes: &mut Vec<u8>, expires_at: Timestamp, ttl: i64) {
+    put(bytes, &expires_at.millis().to_be_bytes());
+    put(bytes, &ttl.to_be_bytes());
 }

@@ -3,15 +3,19 @@
 //! In: documents as they were read, in the order of their ids, and the keys. Out: findings, each with stream and number.
 //! After a finding the check goes on behind it, so that one change is not reported for all that follows.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::entry::Hash;
-use super::records::{Batch, HEAD, Head, REGISTER, Register, Registration, batch_id};
+use super::records::{Batch, HEAD, Head, REGISTER, Register, Registration, SETTINGS, SettingsRecord, batch_id};
 use super::seal::Key;
 use crate::model::time::Timestamp;
 
+/// Action of the entries that name a record of settings.
+pub const SETTINGS_RECORD: &str = "settings.record";
 /// Findings of one stream after which no more are listed.
 const MOST: usize = 50;
 
@@ -38,13 +42,8 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// Reads a stored document strictly: what the store adds is taken out, and what is left must be exactly what this
-/// version would have written.
-fn read<T: Serialize + DeserializeOwned>(mut body: Value) -> Option<T> {
-    if let Value::Object(fields) = &mut body {
-        fields.remove("expiresAt");
-        fields.remove("ttl");
-    }
+/// Reads a stored document strictly: it must be exactly what this version would have written.
+fn read<T: Serialize + DeserializeOwned>(body: Value) -> Option<T> {
     let read: T = serde_json::from_value(body.clone()).ok()?;
     (serde_json::to_value(&read).ok()? == body).then_some(read)
 }
@@ -58,13 +57,23 @@ pub struct Checker<'a> {
     at_head: Option<Hash>,
     next: u64,
     prev: Hash,
+    settings: Vec<String>,
     findings: Vec<Finding>,
 }
 
 impl<'a> Checker<'a> {
     /// Begins with the head, which must have been read before the batches.
     pub fn new(stream: &str, head: Option<Value>, keys: &'a [Key]) -> Self {
-        let mut this = Self { stream: stream.to_owned(), keys, head: None, at_head: None, next: 1, prev: Hash::origin(stream), findings: Vec::new() };
+        let mut this = Self {
+            stream: stream.to_owned(),
+            keys,
+            head: None,
+            at_head: None,
+            next: 1,
+            prev: Hash::origin(stream),
+            settings: Vec::new(),
+            findings: Vec::new(),
+        };
         let Some(body) = head else { return this };
         match read::<Head>(body) {
             Some(head) if head.id == HEAD && head.stream == stream => {
@@ -108,6 +117,7 @@ impl<'a> Checker<'a> {
             self.find(seq, "order", "the batch does not begin with the entry that it is named for");
         }
         for entry in &batch.entries {
+            self.settings.extend(entry.key.clone().filter(|_| entry.action == SETTINGS_RECORD));
             if entry.seq > self.next {
                 self.find(Some(self.next), "missing", format!("{} entries are missing", entry.seq - self.next));
             } else if entry.seq < self.next {
@@ -129,6 +139,11 @@ impl<'a> Checker<'a> {
     /// A document of which not even the entries can be told. What follows it names the gap.
     fn unreadable(&mut self, seq: Option<u64>) {
         self.find(seq.or(Some(self.next)), "edited", "the document is not one that was written here");
+    }
+
+    /// The records of settings that its entries name, and takes them.
+    pub fn settings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.settings)
     }
 
     /// Ends the check. An unregistered stream may be one that was killed while it was opened: then it is empty.
@@ -169,7 +184,12 @@ pub fn register(documents: Vec<(String, Value)>, keys: &[Key], expired: Timestam
     for (id, body) in documents {
         if id == HEAD {
             match read::<Register>(body).filter(|r| r.id == HEAD && r.stream == REGISTER) {
-                Some(register) => head = Some(register.last),
+                Some(register) => {
+                    if keys.iter().any(|key| key.id() == register.last.key_id && !register.is_signed(key)) {
+                        find(None, "signature", "the signature of the head of the register is wrong");
+                    }
+                    head = Some(register.last);
+                }
                 None => find(None, "head", "the head of the register is not one that was written here"),
             }
             continue;
@@ -214,4 +234,42 @@ pub fn register(documents: Vec<(String, Value)>, keys: &[Key], expired: Timestam
         find(Some(last.seq + 1), "head", "the head of the register is older than the register");
     }
     (all, findings)
+}
+
+/// Checks the records of settings, which must have been read after the streams. `named` is what the entries of all streams
+/// name; a record that is newer than any of them was written by a process that was killed before it could note it.
+pub fn settings(documents: Vec<(String, Value)>, named: &[String], keys: &[Key]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut find = |seq: Option<u64>, what, detail: String| findings.push(Finding { stream: SETTINGS.to_owned(), seq, what, detail });
+    let mut last: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
+    for name in named {
+        let mut parts = name.splitn(4, ':').skip(1);
+        if let (Some(environment), Some(Ok(seq)), Some(hash)) = (parts.next(), parts.next().map(str::parse), parts.next()) {
+            let newest = last.entry(environment).or_insert((seq, hash));
+            *newest = (*newest).max((seq, hash));
+        }
+    }
+    for (id, body) in documents {
+        let named = last.remove(id.as_str());
+        let Some(record) = read::<SettingsRecord>(body).filter(|r| r.id == id && r.stream == SETTINGS) else {
+            find(None, "edited", format!("the record of {id} is not one that was written here"));
+            continue;
+        };
+        match keys.iter().find(|key| key.id() == record.key_id) {
+            None => find(Some(record.seq), "unknown-key", format!("the record of {id} is signed with a key that is not known here")),
+            Some(key) if !record.is_signed(key) => find(Some(record.seq), "signature", format!("the signature of the record of {id} is wrong")),
+            Some(_) => {}
+        }
+        match named {
+            Some((seq, _)) if record.seq < seq => find(Some(seq), "truncated", format!("the record of {id} is older than the last one that was noted")),
+            Some((seq, hash)) if record.seq == seq && record.hash().to_string() != hash => {
+                find(Some(seq), "edited", format!("the record of {id} is not the one that was noted"));
+            }
+            _ => {}
+        }
+    }
+    for (environment, (seq, _)) in last {
+        find(Some(seq), "missing", format!("the record of {environment} is missing"));
+    }
+    findings
 }

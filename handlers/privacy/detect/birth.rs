@@ -3,7 +3,8 @@
 //! In: tokens. Out: findings. Any form of date counts, written or spoken, if a birth is announced before it, was asked
 //! for, or is named right behind it. Never fails.
 
-use super::context::{Asked, Context};
+use super::asked::Asked;
+use super::context::{Context, announced_before};
 use super::numbers::{Run, Sep, Shape};
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
@@ -13,16 +14,20 @@ use super::{Found, Label};
 pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let mut run = Run::default();
     let mut context = Context::default();
+    let asked = if asked.birth() { Asked { cue: Cue::Birth, ..asked } } else { asked };
+    let answers = asked.birth() && answers(text);
     let mut at = 0;
     while at < text.tokens.len() {
-        let Some((last, whole)) = date(text, at, &mut run) else {
+        let Some((last, whole)) = date(text, at, &mut run).or_else(|| if answers || named(text, at) { part(text, at, &mut run, asked) } else { None }) else {
             at += 1;
             continue;
         };
         context.read(text, at, last, asked);
         let birth = context.cues.iter().find(|near| !matches!(near.cue, Cue::Number | Cue::Mail | Cue::Phone));
-        let accepted = birth.is_some_and(|near| near.cue == Cue::Birth && (whole || near.direct || near.distance <= 3));
+        let named = named(text, at) && (text.hints.birth || asked.birth());
+        let accepted = answers || named || birth.is_some_and(|near| near.cue == Cue::Birth && (whole || near.direct || near.distance <= 3));
         if accepted {
+            let last = goes_on(text, last, &mut run);
             found.push(Found { first: at, last, label: Label::DateOfBirth, score: if whole { 0.9 } else { 0.7 } });
             at = last + 1;
         } else {
@@ -31,16 +36,140 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     }
 }
 
+/// True for a text that holds nothing but a date, or parts of one.
+fn answers(text: &Text<'_>) -> bool {
+    let small = ["in", "on", "of", "the", "born", "year", "month", "day", "and", "was", "i", "its", "thats", "it", "is", "my", "birthday", "birth"];
+    let polite = [
+        "thanks", "thank", "you", "please", "sure", "yes", "yeah", "okay", "ok", "right", "great", "perfect", "correct", "st", "nd", "rd", "th", "well",
+        "then", "so",
+    ];
+    let dates = |n: usize| text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale));
+    let other = |n: usize| text.has(n, words::FILLER | words::CORRECT) || text.one_of(n, &small) || text.one_of(n, &polite);
+    let sign = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_)));
+    text.tokens.len() <= 20 && !(0..text.tokens.len()).any(|n| moment(text, n)) && (0..text.tokens.len()).all(|n| dates(n) || other(n) || sign(n))
+}
+
+/// "month is april", "day seventh"
+fn named(text: &Text<'_>, at: usize) -> bool {
+    let before = at - usize::from(at > 1 && text.one_of(at - 1, &["is", "was"]));
+    before > 0 && text.one_of(before - 1, &["month", "day", "year"])
+}
+
+/// "one second"
+fn moment(text: &Text<'_>, at: usize) -> bool {
+    text.one_of(at, &["second", "moment", "minute", "sec"]) && at > 0 && text.one_of(at - 1, &["one", "a", "just"])
+}
+
+/// A year, a month or a day alone, as the answer to what was asked or the rest of what was said.
+fn part(text: &Text<'_>, at: usize, run: &mut Run, asked: Asked) -> Option<(usize, bool)> {
+    let token = text.get(at)?;
+    let lone = token.info.num == Num::Unit || token.kind == Kind::Digits && token.end - token.start == 1;
+    if token.info.num == Num::Month {
+        return Some((at, false));
+    }
+    let starts = token.kind == Kind::Digits || !matches!(token.info.num, Num::None | Num::Slip);
+    let whole = year(text, at, run).filter(|last| starts && *last >= at);
+    // A day beside a date that may be whole already is as likely a count.
+    let day = day(text, at, run).filter(|_| !(lone && asked.open.is_some())).map(|end| end - 1);
+    whole.max(day).map(|last| (last, false))
+}
+
+/// The last token of a date that goes on behind this one, with more of it ("on the third of march") or with another instead
+/// ("i mean 1992").
+fn goes_on(text: &Text<'_>, last: usize, run: &mut Run) -> usize {
+    let mut end = last;
+    loop {
+        let (mut at, mut corrected, mut joined) = (end + 1, false, false);
+        while at < end + 8 {
+            corrected |= text.has(at, words::CORRECT);
+            joined |= text.one_of(at, &["on", "in"]);
+            let sign = text.sign(at, b',') || text.sign(at, b'.') || text.sign(at, b'-');
+            if !(sign
+                || text.has(at, words::CORRECT | words::FILLER)
+                || text.one_of(at, &["i", "on", "in", "the", "its", "it", "is", "that", "thats", "was", "not"]))
+            {
+                break;
+            }
+            at += 1;
+        }
+        let more = joined && text.tokens[last].info.num != Num::Month && !dated(text, end);
+        let next = match date(text, at, run) {
+            Some((next, true)) if corrected || more => Some(next),
+            Some((next, false)) if corrected => Some(next),
+            _ if corrected => part(text, at, run, Asked::default()).map(|(next, _)| next),
+            _ => None,
+        };
+        match next.filter(|next| *next > end) {
+            Some(next) => end = next,
+            None => return end,
+        }
+    }
+}
+
+/// The parts of a date that a text ends with, and whether a birth is announced before them: first and last token.
+pub(super) fn tail(text: &Text<'_>) -> Option<(usize, usize, bool)> {
+    let small = |n: usize| text.has(n, words::FILLER) || text.one_of(n, &["thanks", "okay", "ok", "please", "you", "thank", "right", "great"]);
+    let sign = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'-' | b'/')));
+    let dates = |n: usize| {
+        text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale | Num::Repeat))
+            || text.one_of(n, &["st", "nd", "rd", "th"])
+    };
+    let last = (0..text.tokens.len()).rev().find(|n| !small(*n) && !sign(*n)).filter(|n| dates(*n) && !moment(text, *n))?;
+    let mut first = last;
+    let mut at = last;
+    while at > 0 && last - at < 12 && (dates(at - 1) || sign(at - 1) || text.one_of(at - 1, &["of", "the", "and", "uh", "um"])) {
+        at -= 1;
+        first = if dates(at) { at } else { first };
+    }
+    let announced = announced_before(text, first);
+    let alone =
+        (0..first).all(|n| small(n) || sign(n) || text.has(n, words::WEAK | words::CORRECT) || text.one_of(n, &["of", "the", "in", "on", "born", "was"]));
+    (announced == Some(Cue::Birth) || announced.is_none() && alone).then_some((first, last, announced.is_some()))
+}
+
+/// True where a month stands right before this token: the date has a day and a month already.
+fn dated(text: &Text<'_>, last: usize) -> bool {
+    (last.saturating_sub(6)..=last).any(|n| text.get(n).is_some_and(|t| t.info.num == Num::Month))
+}
+
 /// The last token of the date that begins here, and whether it is more than digits or a year.
 fn date(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
     let token = text.get(at)?;
     if token.info.num == Num::Month {
         return month_first(text, at, run).map(|last| (last, true));
     }
-    if let Some(last) = day(text, at, run).and_then(|end| day_first(text, end, run)) {
+    let days = day(text, at, run).and_then(|end| day_first(text, end, run));
+    if let Some(last) = days.max(year_first(text, at, run)) {
         return Some((last, true));
     }
     digits(text, at, run)
+}
+
+/// "nineteen eighty four on the third of march", "ninety eight august eleventh"
+fn year_first(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
+    let token = text.get(at)?;
+    let pairs = matches!(token.info.num, Num::Teen | Num::Tens) || token.info.num == Num::Unit && text.get(at + 1).is_some_and(|t| t.info.num == Num::Thousand);
+    if !(pairs || token.kind == Kind::Digits && matches!(token.end - token.start, 2 | 4)) {
+        return None;
+    }
+    let end = year(text, at, run)? + 1;
+    let next = skip(text, end + usize::from(text.sign(end, b',')), &["on", "the", "uh", "um"]);
+    let month = text.get(next)?.info.num == Num::Month;
+    // "the twentieth of march" has no year in front.
+    let joined = next > end || month;
+    if month { month_day(text, next, run) } else { day(text, next, run).filter(|_| joined).and_then(|end| day_month(text, end)) }
+}
+
+/// "march third": the last token.
+fn month_day(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
+    let next = skip(text, at + 1, &["the", "uh", "um"]);
+    day(text, next, run).map(|end| end - 1)
+}
+
+/// " of march" after a day: the last token.
+fn day_month(text: &Text<'_>, end: usize) -> Option<usize> {
+    let month = skip(text, end, &["of", "uh", "um"]);
+    (text.get(month)?.info.num == Num::Month).then_some(month)
 }
 
 /// "march third nineteen eighty four", "March 3rd, 1984", "march eighty four".
@@ -105,7 +234,14 @@ fn day(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
 /// The last token of the year that begins here or behind a comma.
 fn year(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
     let mut first = at + usize::from(text.sign(at, b',') || text.sign(at, b'-') || text.sign(at, b'/') || text.sign(at, b'\''));
-    first = skip(text, first, &["of", "in", "the", "year", "uh", "um", "and"]);
+    first = skip(text, first, &["of", "in", "the", "year", "uh", "um", "er", "erm", "and"]);
+    if text.word(first, "let") && text.word(first + 1, "me") && text.word(first + 2, "see") {
+        first += 3;
+    }
+    // "18-Sep-1967"
+    if text.get(first).is_some_and(|t| t.kind == Kind::Digits && t.glued && t.end - t.start == 4) && text.sign(first - 1, b'-') {
+        return (text.said(first).starts_with("19") || text.said(first).starts_with("20")).then_some(first);
+    }
     first += usize::from(text.get(first).is_some_and(|t| matches!(t.kind, Kind::Sign(b'\'' | 0))));
     run.next(text, first)?;
     if run.parts.first()?.first != first {

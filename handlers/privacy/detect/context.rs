@@ -3,6 +3,7 @@
 //! In: tokens and the place of a number. Out: for each kind of cue how near the nearest one is, and whether only words
 //! such as "number is" stand between. Never fails; looks at a bounded number of tokens.
 
+use super::asked::Asked;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 
@@ -14,54 +15,6 @@ const AFTER: usize = 8;
 
 /// How far away a cue is taken to be that was in the question before.
 const IN_QUESTION: usize = 40;
-
-/// What the agent asked for just before.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Asked {
-    /// A number, an address or a date.
-    pub cue: Cue,
-    /// A name.
-    pub name: bool,
-}
-
-impl Asked {
-    /// What is asked for after this text of the agent, given what was asked before: small remarks change nothing.
-    pub fn after(self, text: &Text<'_>) -> Self {
-        let read = Self::read(text);
-        let other = ["how", "what", "when", "where", "which", "why", "who", "anything", "thanks", "thank"];
-        let remark = read.cue == Cue::None && !read.name && !(0..text.tokens.len()).any(|n| text.one_of(n, &other));
-        if remark { Self { name: false, ..self } } else { read }
-    }
-
-    /// True where a birth was asked for.
-    pub fn birth(self) -> bool {
-        self.cue == Cue::Birth
-    }
-
-    /// Reads a question or a request; nothing where the text is neither.
-    pub fn read(text: &Text<'_>) -> Self {
-        let mut asked = Self::default();
-        let count = text.tokens.len();
-        let request = ["your", "please", "need", "confirm", "provide", "what", "whats", "which", "may", "can", "could", "tell", "and"];
-        if !(0..count).any(|n| text.sign(n, b'?') || text.one_of(n, &request)) {
-            return asked;
-        }
-        // The last thing that is named is what is asked for.
-        for at in count.saturating_sub(60)..count {
-            match cue(text, at) {
-                Cue::None => {}
-                // "the number on the card" asks for the card's.
-                Cue::Number if asked.cue != Cue::None => {}
-                found => (asked.cue, asked.name) = (found, false),
-            }
-            let person = at > 0 && text.one_of(at - 1, &["your", "last", "first", "full", "middle", "the", "a", "family", "callers"]);
-            if text.has(at, words::NAME) && (person || text.one_of(at + 1, &["please", "on"])) || text.one_of(at, &["surname", "lastname", "firstname"]) {
-                asked.name = true;
-            }
-        }
-        asked
-    }
-}
 
 /// One kind of cue near a number.
 #[derive(Debug, Clone, Copy)]
@@ -83,13 +36,15 @@ pub(super) struct Context {
     pub unit: bool,
     /// "last four" stands between cue and number.
     pub last_digits: bool,
+    /// A thing's number is named as such: "order number", "tracking id".
+    pub named: bool,
 }
 
 impl Context {
     /// Reads around the tokens `first..=last`.
     pub fn read(&mut self, text: &Text<'_>, first: usize, last: usize, asked: Asked) {
         self.cues.clear();
-        self.last_digits = false;
+        (self.last_digits, self.named) = (false, false);
         self.bare = bare(text, first, last);
         self.unit = text.has(last + 1, words::UNIT) || (text.sign(last + 1, b'%') || text.sign(last + 1, b'$'));
         self.before(text, first);
@@ -99,6 +54,7 @@ impl Context {
         if self.cues.is_empty() && asked.cue != Cue::None && asked.cue != Cue::Mail {
             let direct = (0..first).rev().take(BEFORE).all(|n| passes(text, n));
             self.cues.push(Near { cue: asked.cue, distance: IN_QUESTION, direct });
+            self.named = asked.cue == Cue::Thing;
         }
     }
 
@@ -107,6 +63,9 @@ impl Context {
         let mut crossed = false;
         // "about my order at ...": where somebody is reached, not what the order's number is.
         let mut place = false;
+        let mut owned = false;
+        // "one z two six six": a code that goes on, not another number.
+        let coded = first.checked_sub(1).and_then(|at| text.letter(at)).is_some_and(|letter| !matches!(letter, b'I' | b'A' | b'O'));
         for distance in 0..BEFORE {
             let Some(at) = first.checked_sub(distance + 1) else { break };
             let Some(token) = text.get(at) else { break };
@@ -117,12 +76,16 @@ impl Context {
             self.last_digits |= text.one_of(at, &["last", "final", "ends", "ending", "end"]);
             let found = cue(text, at);
             // What announces one number does not announce the next, except for telephone numbers.
-            let reaches = !crossed || matches!(found, Cue::Phone | Cue::Number);
+            let reaches = !crossed || matches!(found, Cue::Phone | Cue::Number) || (coded && found == Cue::Thing);
+            // "about my order, my number is": the number is not the order's.
+            owned |= found == Cue::Number && at > 0 && text.one_of(at - 1, &["my", "his", "her", "our"]);
             if found != Cue::None && reaches && !self.cues.iter().any(|near| near.cue == found) {
-                self.cues.push(Near { cue: found, distance, direct: direct && !(place && found == Cue::Thing) });
+                self.cues.push(Near { cue: found, distance, direct: direct && !((place || owned) && found == Cue::Thing) });
             }
+            let tells = ["number", "numbers", "no", "nr", "num", "id", "code", "is", "was", "key"];
+            self.named |= found == Cue::Thing && (text.one_of(at, &["code", "codes"]) || text.one_of(at + 1, &tells) || text.sign(at + 1, b'#'));
             place |= text.one_of(at, &["at", "us", "him", "them", "back", "me"]);
-            direct &= passes(text, at) || found != Cue::None;
+            direct &= passes(text, at) || found != Cue::None || coded && crossed;
         }
     }
 
@@ -162,6 +125,11 @@ impl Context {
         let strongest = self.cues.iter().find(|near| near.cue != Cue::Number);
         strongest.is_some_and(|near| near.cue == Cue::Thing && near.direct)
     }
+
+    /// True where that is said plainly, and no card is spoken of.
+    pub fn plainly_of_a_thing(&self) -> bool {
+        self.of_a_thing() && self.named && !self.has(Cue::Card)
+    }
 }
 
 /// True for what may stand between a cue and its value.
@@ -183,8 +151,16 @@ fn bare(text: &Text<'_>, first: usize, last: usize) -> bool {
     before <= 12 && after <= 12 && (0..first).all(small) && (last + 1..text.tokens.len()).all(small)
 }
 
+/// What is announced last before this token, as far as such words reach; what is no more than "number" announces nothing.
+pub(super) fn announced_before(text: &Text<'_>, first: usize) -> Option<Cue> {
+    let before = (first.saturating_sub(BEFORE)..first).rev().take_while(|at| text.get(*at).is_some_and(|t| t.kind != Kind::Mask));
+    // "call me at"
+    let reached = |at: usize, found: Cue| if found == Cue::Number && text.one_of(at + 1, &["me", "us", "him", "her", "them"]) { Cue::Phone } else { found };
+    before.map(|at| reached(at, cue(text, at))).find(|found| !matches!(found, Cue::None | Cue::Number))
+}
+
 /// What the token announces; two words may announce more than each.
-fn cue(text: &Text<'_>, at: usize) -> Cue {
+pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
     let Some(token) = text.get(at).filter(|t| t.kind == Kind::Word) else { return Cue::None };
     let before = |list: &[&str]| at > 0 && text.one_of(at - 1, list);
     if text.one_of(at, &["code", "codes"]) {
@@ -200,6 +176,14 @@ fn cue(text: &Text<'_>, at: usize) -> Cue {
                 Cue::Thing
             }
             () if behind_value => Cue::Pin,
+            // "gift code", "redemption code": whatever it opens, it is a thing's.
+            () if at > 0
+                && text
+                    .get(at - 1)
+                    .is_some_and(|t| t.kind == Kind::Word && t.info.cue == Cue::None && t.info.flags & (words::STOP | words::NEUTRAL | words::WEAK) == 0) =>
+            {
+                Cue::Thing
+            }
             () => Cue::None,
         };
     }
@@ -215,7 +199,10 @@ fn cue(text: &Text<'_>, at: usize) -> Cue {
         Cue::None if text.one_of(at, &["with", "using"]) && before(&["pay", "paying", "paid"]) => Cue::Card,
         Cue::None if text.word(at, "charge") => Cue::Card,
         // "the three digits on the back", "back of the card"
-        Cue::None if text.word(at, "back") && (before(&["the"]) || text.word(at + 1, "of")) => Cue::Pin,
+        Cue::None if text.word(at, "back") && (before(&["the"]) || text.word(at + 1, "of")) => {
+            let thing = (at.saturating_sub(5)..at).any(|n| text.get(n).is_some_and(|t| t.info.cue == Cue::Thing));
+            if thing { Cue::None } else { Cue::Pin }
+        }
         Cue::None if text.word(at, "express") && before(&["american"]) => Cue::Card,
         Cue::None if text.word(at, "b") && before(&["o"]) && at > 1 && text.word(at - 2, "d") => Cue::Birth,
         Cue::None if text.word(at, "v") && before(&["v"]) && at > 1 && text.word(at - 2, "c") => Cue::Pin,

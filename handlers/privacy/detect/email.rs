@@ -4,7 +4,7 @@
 //! to the mailbox if a dot, a dash or the like joins it, if it spells or counts, or if nothing speaks against it. Never
 //! fails; looks at a bounded number of tokens for each "at".
 
-use super::context::Asked;
+use super::asked::Asked;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use super::{Found, Label};
@@ -33,7 +33,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
 }
 
 fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Found> {
-    let domain = domain(text, at + 1)?;
+    let domain = corrected(text, at).or_else(|| domain(text, at + 1))?;
     let announced = asked.cue == Cue::Mail || (at.saturating_sub(ANNOUNCED)..at).any(|n| cued(text, n));
     let mailbox = mailbox(text, at, floor, announced)?;
     let written = text.sign(at, b'@');
@@ -41,6 +41,8 @@ fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Fou
     let first = taken_back(text, mailbox.first, floor).unwrap_or(mailbox.first);
     let alone = first == 0 || text.one_of(first - 1, &["is", "its"]);
     let accepted = match (domain.dots, domain.end) {
+        // "28 shares at 140.53"
+        _ if domain.numbers => false,
         (0, _) => domain.provider && (sure || alone),
         (_, End::Known) => true,
         (_, End::Word) => sure || domain.provider,
@@ -62,6 +64,16 @@ fn taken_back(text: &Text<'_>, first: usize, floor: usize) -> Option<usize> {
     mailbox(text, sign, floor, true).filter(|m| m.strength > 0).map(|m| m.first)
 }
 
+/// The domain that is said instead of the one behind this "at": "at gmail i mean at example dot com".
+fn corrected(text: &Text<'_>, at: usize) -> Option<Domain> {
+    let small = |n: usize| text.has(n, words::CORRECT | words::FILLER) || text.one_of(n, &["i", "that", "its", "no", "wait", "not"]);
+    let takes_back = (at + 2..at + 6).find(|n| small(*n))?;
+    let sign = (takes_back..takes_back + 5).find(|n| !small(*n)).filter(|n| text.has(*n, words::AT) || text.sign(*n, b'@'))?;
+    let said = (takes_back..sign).any(|n| text.has(n, words::CORRECT));
+    let plain = (at + 1..takes_back).all(|n| text.get(n).is_some_and(|t| t.kind == Kind::Word && t.info.flags & words::STOP == 0));
+    domain(text, sign + 1).filter(|domain| said && plain && domain.dots > 0)
+}
+
 fn cued(text: &Text<'_>, at: usize) -> bool {
     text.get(at).is_some_and(|t| t.info.cue == Cue::Mail) || text.one_of(at, &["reach", "address", "username"])
 }
@@ -80,6 +92,8 @@ struct Domain {
     dots: usize,
     end: End,
     provider: bool,
+    /// It holds no letter, so that it is none.
+    numbers: bool,
 }
 
 /// True for a dot inside a name: glued on both sides, or spoken.
@@ -129,7 +143,8 @@ fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
         let dot = is_dot(text, after) || spaced;
         if dots > 0 {
             let end = ending(text, at, next);
-            domain = Some(Domain { last: next - 1, dots, end, provider });
+            let numbers = (first..next).all(|n| text.get(n).is_some_and(|t| t.kind != Kind::Word));
+            domain = Some(Domain { last: next - 1, dots, end, provider, numbers });
             let two_words =
                 end != End::Known && !dot && !is_dash(text, after) && is_dot(text, after + 1) && label(text, after, true).is_some_and(|n| n > after);
             if !dot && !is_dash(text, after) && !two_words {
@@ -144,10 +159,10 @@ fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
             at = after + 1;
         } else if provider && dots == 0 && text.one_of(after, &["com", "net", "org"]) {
             // "at gmail com": the dot was swallowed.
-            return Some(Domain { last: after, dots: 1, end: End::Known, provider });
+            return Some(Domain { last: after, dots: 1, end: End::Known, provider, numbers: false });
         } else {
             if provider && dots == 0 {
-                domain = Some(Domain { last: next - 1, dots, end: End::Unknown, provider });
+                domain = Some(Domain { last: next - 1, dots, end: End::Unknown, provider, numbers: false });
             }
             if plain >= 4 {
                 break;
@@ -391,6 +406,7 @@ fn said_aside(text: &Text<'_>, at: usize) -> usize {
     let is = |n: usize, word: &str| before(n).is_some_and(|n| text.word(n, word));
     let begin = match () {
         () if text.one_of(at, &["word", "spaces", "space"]) && (is(1, "one") || is(1, "no")) => before(1),
+        () if text.word(at, "see") && is(1, "me") && is(2, "let") => return before(2).unwrap_or(at),
         () if text.word(at, "case") && (is(1, "lower") || is(1, "upper")) => before(1),
         () => return at,
     };

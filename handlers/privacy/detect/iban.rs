@@ -3,7 +3,7 @@
 //! In: tokens. Out: findings. Country and length must fit; the check (mod 97, ISO 13616) says how sure it is, and
 //! a number that is announced as an IBAN is one without it. Never fails.
 
-use super::context::Asked;
+use super::asked::Asked;
 use super::tokens::{Kind, Text};
 use super::words::Num;
 use super::{Found, Label};

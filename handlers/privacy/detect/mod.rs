@@ -1,11 +1,12 @@
 //! Finds personal values in what was said, written or spoken, and masks them.
 //!
-//! Pure and deterministic: text in, spans out; the text is never rewritten before it is read. Tokens keep their place;
+//! Pure and deterministic: text in, spans out. Digits of other scripts count as the plain ones. Tokens keep their place;
 //! each kind of value has a grammar over them; words nearby raise, lower or forbid. What was found joins nothing else,
 //! and a masked text is read as if its masks were found, so that masking twice changes nothing. Time is linear in the
 //! text. Never fails.
 
 mod across;
+mod asked;
 mod birth;
 mod card;
 mod context;
@@ -15,12 +16,14 @@ mod names;
 mod network;
 mod numbers;
 mod phone;
+mod plain;
 mod tokens;
 mod values;
 mod words;
 mod written;
 
-use context::Asked;
+use asked::Asked;
+use plain::Plain;
 use tokens::{Kind, Text};
 
 pub use across::{WINDOW, detect_across, detect_newest, may_continue};
@@ -67,6 +70,12 @@ impl Label {
         Self::AccountNumber,
         Self::PersonName,
     ];
+
+    /// The label of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|label| label.as_str() == name)
+    }
 
     /// Its name, as masks and reports have it.
     #[must_use]
@@ -141,7 +150,10 @@ struct Found {
 /// Finds the values in one text: in order, never overlapping.
 #[must_use]
 pub fn detect(text: &str) -> Vec<Span> {
-    detect_asked(text, Asked::default())
+    match Plain::of(text) {
+        Some(plain) => detect_asked(&plain.text, Asked::default()).into_iter().map(|span| plain.back(span)).collect(),
+        None => detect_asked(text, Asked::default()),
+    }
 }
 
 /// As [`detect`], knowing what was asked before.
@@ -204,7 +216,7 @@ fn round(text: &mut Text<'_>, asked: Asked, spans: &mut Vec<Span>) -> bool {
         (hints.numbers > 0 && text.text.len() >= 15, iban::find),
         (hints.numbers > 0 && (hints.birth || hints.letters > 2 || asked.birth()), birth::find),
         (hints.numbers > 0, values::find),
-        (hints.names || hints.letters > 2 || asked.name, names::find),
+        (hints.names || hints.letters > 2 || asked.any_name(), names::find),
     ];
     let before = spans.len();
     let mut found = Vec::new();

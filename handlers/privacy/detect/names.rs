@@ -3,7 +3,7 @@
 //! In: tokens. Out: findings. A name is the words behind its announcement up to the first that is in no name; where the
 //! text has capitals they decide. Letters that spell a name belong to it. Never fails.
 
-use super::context::Asked;
+use super::asked::Asked;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use super::{Found, Label};
@@ -18,12 +18,13 @@ const UPPER: usize = 5;
 pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let shouted = !text.text.bytes().any(|b| b.is_ascii_lowercase());
     let mut at = 0;
-    let mut announced = asked.name;
+    let mut announced = asked.any_name();
     while at < text.tokens.len() {
         announced |= text.has(at, words::NAME);
-        let begin = announcement(text, at).or_else(|| (at == 0 && asked.name).then(|| answer(text, shouted)).flatten());
+        let begin = announcement(text, at).or_else(|| (at == 0 && asked.any_name()).then(|| answer(text, shouted)).flatten());
         let value = begin.and_then(|first| name(text, first, shouted)).or_else(|| said_of_oneself(text, at, shouted)).or_else(|| spells_itself(text, at));
-        let value = value.map(|(first, last, score)| (first, spelled_after(text, last), score)).or_else(|| spelled(text, at, announced));
+        let value =
+            value.map(|(first, last, score)| (first, instead(text, spelled_after(text, last), shouted), score)).or_else(|| spelled(text, at, announced));
         match value {
             Some((first, last, score)) => {
                 found.push(Found { first, last, label: Label::PersonName, score });
@@ -45,10 +46,20 @@ fn skip_fillers(text: &Text<'_>, mut at: usize) -> usize {
 /// The first token behind an announcement at this place: "name is", "last name", "mr", "call me".
 fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     if text.has(at, words::TITLE) {
+        // Doctor Pepper is a drink.
+        if text.one_of(
+            at + 1,
+            &[
+                "pepper", "coffee", "clean", "bean", "beer", "potato", "teams", "word", "office", "excel", "pac", "scholls", "martens", "robot", "phil",
+                "fields",
+            ],
+        ) {
+            return None;
+        }
         let next = at + 1 + usize::from(text.sign(at + 1, b'.'));
         return text.get(next).is_some_and(|t| t.kind == Kind::Word && t.end - t.start > 1).then_some(next);
     }
-    if text.one_of(at, &["names"]) && text.said(at).len() > 5
+    if text.one_of(at, &["names"]) && somebodys(text, at) && text.said(at).len() > 5
         || text.word(at, "names") && at > 0 && text.one_of(at - 1, &["my", "his", "her", "the", "last", "first", "full", "middle", "sons", "wifes"])
     {
         return Some(skip_fillers(text, at + 1));
@@ -57,10 +68,13 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     if text.one_of(at, &["holder", "cardholder", "policyholder"]) && text.one_of(at + 1, &["is", "was"]) {
         return Some(skip_fillers(text, at + 2));
     }
+    if text.word(at, "called") && at > 0 && text.one_of(at - 1, &["im", "am"]) {
+        return Some(skip_fillers(text, at + 1));
+    }
     if text.word(at, "under") && text.has(at + 1, words::GIVEN) {
         return Some(at + 1);
     }
-    if !text.has(at, words::NAME) {
+    if !text.has(at, words::NAME) || !somebodys(text, at) {
         return None;
     }
     if text.has(at + 1, words::GIVEN) {
@@ -70,9 +84,37 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     if at > 1 && text.word(at - 1, "the") && text.one_of(at - 2, &["under", "by"]) && text.word(at, "name") {
         return Some(skip_fillers(text, at + 1 + usize::from(text.word(at + 1, "of"))));
     }
-    let part = at > 0 && text.one_of(at - 1, &["last", "first", "middle", "family", "given", "maiden", "full"])
+    let part = at > 0
+        && text.one_of(
+            at - 1,
+            &[
+                "last",
+                "first",
+                "middle",
+                "family",
+                "given",
+                "maiden",
+                "full",
+                "second",
+                "husbands",
+                "wifes",
+                "sons",
+                "daughters",
+                "mothers",
+                "fathers",
+                "partners",
+            ],
+        )
         || text.one_of(at, &["surname", "lastname", "firstname"]);
     let mut next = skip_fillers(text, at + 1);
+    // "in the name of miller"
+    if text.word(next, "of") && at > 1 && text.word(at - 1, "the") && text.word(at - 2, "in") {
+        return Some(skip_fillers(text, next + 1));
+    }
+    // "my name anna miller"
+    if at > 0 && text.word(at - 1, "my") && next == at + 1 && next + 2 == text.tokens.len() && !text.one_of(next, &["is", "was", "s"]) {
+        return Some(next);
+    }
     // "name on the account is"
     let whose = text.one_of(next, &["on", "for", "associated"]);
     if whose {
@@ -86,6 +128,85 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
         return None;
     }
     Some(skip_fillers(text, next))
+}
+
+/// A given name that stands alone in a text, or with one more word: its first and last token.
+pub(super) fn alone(text: &Text<'_>) -> Option<(usize, usize)> {
+    let small = |at: usize| text.has(at, words::FILLER) || text.get(at).is_some_and(|t| matches!(t.kind, Kind::Sign(_)));
+    let mut first = 0;
+    while small(first) || text.one_of(first, &["its", "yes", "yeah", "im", "sure"]) {
+        first += 1;
+    }
+    // "spelled q u"
+    let begin = first + usize::from(text.one_of(first, &["spelled", "spelt", "thats"]));
+    if let Some(last) = letters(text, begin, 2).filter(|last| (last + 1..text.tokens.len()).all(small)) {
+        return Some((begin, last));
+    }
+    if !text.has(first, words::GIVEN) {
+        return None;
+    }
+    let (_, last, _) = name(text, first, !text.text.bytes().any(|b| b.is_ascii_lowercase()))?;
+    (last + 1..text.tokens.len()).all(small).then_some((first, last))
+}
+
+/// True where a name is a person's: "my name", "his last name", "my husband's name", not "the hotel's name".
+fn somebodys(text: &Text<'_>, at: usize) -> bool {
+    const PEOPLE: [&str; 52] = [
+        "my",
+        "his",
+        "her",
+        "their",
+        "our",
+        "your",
+        "the",
+        "a",
+        "full",
+        "first",
+        "last",
+        "middle",
+        "family",
+        "given",
+        "maiden",
+        "legal",
+        "real",
+        "second",
+        "husbands",
+        "wifes",
+        "sons",
+        "daughters",
+        "mothers",
+        "fathers",
+        "partners",
+        "sisters",
+        "brothers",
+        "moms",
+        "dads",
+        "boss",
+        "customers",
+        "callers",
+        "clients",
+        "patients",
+        "guests",
+        "account",
+        "contact",
+        "cardholder",
+        "holders",
+        "customer",
+        "patient",
+        "guest",
+        "passenger",
+        "and",
+        "is",
+        "s",
+        "complete",
+        "preferred",
+        "caller",
+        "previous",
+        "birth",
+        "member",
+    ];
+    let Some(before) = at.checked_sub(1) else { return true };
+    text.get(before).is_some_and(|t| t.kind != Kind::Word) || text.has(before, words::FILLER | words::WEAK | words::NAME) || text.one_of(before, &PEOPLE)
 }
 
 /// Where the name begins in an answer to the question for it.
@@ -113,14 +234,19 @@ fn answer(text: &Text<'_>, shouted: bool) -> Option<usize> {
         "im",
         "this",
         "certainly",
+        "and",
+        "then",
     ];
     let mut at = 0;
     while text.one_of(at, &leads) || text.has(at, words::FILLER) || text.sign(at, b',') || text.sign(at, b'.') {
         at += 1;
     }
+    if text.has(at, words::REMARK | words::CORRECT) {
+        return None;
+    }
     let (_, last, _) = name(text, at, shouted)?;
     let end = spelled_after(text, last);
-    let polite = ["thanks", "thank", "you", "please", "spelled", "with", "thats", "and", "that's"];
+    let polite = ["thanks", "thank", "you", "please", "okay", "ok", "right", "great", "spelled", "with", "thats", "and", "that's"];
     let over = text.get(end + 1).is_none_or(|t| t.kind == Kind::Sign(b'.') || t.kind == Kind::Sign(b',')) || text.one_of(end + 1, &polite);
     over.then_some(at)
 }
@@ -134,19 +260,30 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
         () if text.one_of(at, &["call", "calls"]) && text.word(at + 1, "me") => at + 2,
         () if text.one_of(at, &["speaking", "talking"]) && text.one_of(at + 1, &["with", "to"]) => at + 2,
         () if at == 0 && text.has(at, words::GIVEN) => at,
+        () if (at == 0 || (0..at).all(|n| text.has(n, words::FILLER | words::WEAK) || text.sign(n, b',') || text.one_of(n, &["hi", "hello"]))) && at < 5 => {
+            return answers_the_phone(text, at, shouted);
+        }
         () => return None,
     };
     let begins = skip_fillers(text, begins);
     let (first, last, _) = name(text, begins, shouted)?;
     let given = text.has(first, words::GIVEN);
     let calls = text.one_of(last + 1, &["speaking", "calling", "here"]) || (text.sign(last + 1, b',') && text.one_of(last + 2, &["speaking", "calling"]));
+    let called = text.word(last + 1, "calling") && text.one_of(at, &["im"]) && last == first + 1;
+    let speaks = called || text.word(last + 1, "speaking") && (last > first || capital(text, first) && !shouted);
+    let introduced = text.one_of(at, &["speaking"]) && at > 0 && text.one_of(at - 1, &["youre", "are"]);
     let calls = calls || (text.word(last + 1, "is") && text.word(last + 2, "my") && text.has(last + 3, words::NAME));
     let from = text.one_of(last + 1, &["from", "and"]);
     let ends = text.get(last + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'!' | b'?')));
     let capitals = !shouted && capital(text, first) && first + 1 < last + 1 && last > first && capital(text, last);
     let greeted = text.word(at, "this")
         && (at == 0 || text.one_of(at - 1, &["hi", "hello", "hey", "yes", "yeah", "morning", "afternoon", "evening"]) || text.sign(at - 1, b','));
-    let sure = if begins == at || text.one_of(at, &["its"]) {
+    let sure = if speaks && text.one_of(at, &["its", "im", "this", "i"]) || introduced && ends {
+        true
+    } else if text.one_of(at, &["its"]) && !calls {
+        let whole = at <= 1 && last + 2 >= text.tokens.len();
+        given && last > first && ends && (capitals || whole && last == first + 1)
+    } else if begins == at || text.one_of(at, &["its"]) {
         given && calls
     } else {
         (calls && (given || capital(text, first) || text.word(at, "this")))
@@ -154,6 +291,18 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
             || (capitals && (ends || from || greeted))
     };
     sure.then_some((first, last, 0.6))
+}
+
+/// "helen schneider speaking", how one answers the phone.
+fn answers_the_phone(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, usize, f32)> {
+    let (first, last, _) = name(text, at, shouted)?;
+    let over = |n: usize| text.get(n).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(n, &["how", "here", "and", "from", "good", "what"]);
+    let named = text.has(first, words::GIVEN) || last > first || capital(text, first) && !shouted;
+    let speaks = text.word(last + 1, "speaking") && over(last + 2) && named;
+    let here = text.word(last + 1, "here") && over(last + 2) && !shouted && last > first && capital(text, first) && capital(text, last);
+    // "tanaka is my last name"
+    let mine = text.word(last + 1, "is") && text.one_of(last + 2, &["my", "the"]) && (last + 3..last + 5).any(|n| text.has(n, words::NAME));
+    ((speaks || here || mine) && text.letter(first).is_none()).then_some((first, last, 0.6))
 }
 
 /// True for a word that begins with a capital.
@@ -170,8 +319,13 @@ fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f
     let mut taken = 0;
     while taken < most && belongs(text, at, cased, taken == 0) {
         last = Some(at);
-        taken += 1;
+        taken += usize::from(!text.has(at, words::PARTICLE));
         at += 1;
+        // "oliver um fitzgerald"
+        let hesitation = (at..at + 2).take_while(|n| text.has(*n, words::FILLER) && !text.word(*n, "like")).count();
+        if hesitation > 0 && belongs(text, at + hesitation, cased, false) && text.letter(at + hesitation).is_none() {
+            at += hesitation;
+        }
         // "Anne-Marie", "O'Neil" with its sign apart, "John F. Kennedy"
         if (text.sign(at, b'-') || text.sign(at, b'.') && text.letter(at - 1).is_some()) && text.get(at).is_some_and(|t| t.glued) {
             let joined = text.sign(at, b'-') && text.glued_after(at);
@@ -187,7 +341,9 @@ fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f
         last -= 1;
     }
     let alone = last == first && text.get(first).is_some_and(|t| t.end - t.start < 2);
-    (!alone).then_some((first, last, 0.75))
+    let street = ["street", "boulevard", "avenue", "drive", "road", "lane", "way", "highway", "blvd", "hospital", "school", "park", "square", "station"];
+    let place = text.one_of(last, &street) || text.one_of(last + 1, &street);
+    (!alone && !place).then_some((first, last, 0.75))
 }
 
 /// True where a word belongs to a name.
@@ -214,6 +370,18 @@ fn belongs(text: &Text<'_>, at: usize, cased: bool, begins: bool) -> bool {
     info.flags & (words::STOP | words::FILLER | words::NAME | words::SPELL) == 0 && !counts && !announces && info.sign == 0
 }
 
+/// The last token of the name that is said instead of the one that ends here: "kwame no sorry kwesi tanaka".
+fn instead(text: &Text<'_>, last: usize, shouted: bool) -> usize {
+    let mut at = last + 1;
+    while text.has(at, words::CORRECT | words::FILLER) || text.sign(at, b',') || text.one_of(at, &["i", "its"]) {
+        at += 1;
+    }
+    let corrected = (last + 1..at).any(|n| text.has(n, words::CORRECT));
+    let ends = |end: usize| text.get(end + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(end + 1, &["and", "please", "thanks", "okay"]);
+    let other = if corrected { name(text, at, shouted) } else { None };
+    other.map(|(_, end, _)| end).filter(|end| ends(*end)).unwrap_or(last)
+}
+
 /// The last token of the letters that spell what ends here, or its own last token.
 fn spelled_after(text: &Text<'_>, last: usize) -> usize {
     let mut at = last + 1;
@@ -230,6 +398,9 @@ fn spelled_after(text: &Text<'_>, last: usize) -> usize {
 fn spells_itself(text: &Text<'_>, at: usize) -> Option<(usize, usize, f32)> {
     let said = text.get(at).filter(|t| t.kind == Kind::Word && t.end - t.start > 2).map(|_| text.said(at))?;
     let mut next = at + 1;
+    while next < at + 4 && (text.one_of(next, &["thats", "spelled", "spelt", "is", "its", "so"]) || text.has(next, words::FILLER) || text.sign(next, b',')) {
+        next += 1;
+    }
     let mut spelled = 0;
     for letter in said.bytes() {
         next += usize::from(text.sign(next, b'-') || text.sign(next, b',') || text.sign(next, b'.'));

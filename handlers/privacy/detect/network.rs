@@ -5,7 +5,8 @@
 
 use std::net::Ipv6Addr;
 
-use super::context::{Asked, Context};
+use super::asked::Asked;
+use super::context::Context;
 use super::email::is_dot;
 use super::numbers::{Run, Sep};
 use super::tokens::{Kind, Text};

@@ -80,6 +80,10 @@ pub(super) struct Run {
     pub taken_back: usize,
     /// Words of small talk inside.
     pub weak: usize,
+    /// How often "point" was said: once makes a decimal.
+    points: usize,
+    /// Most words of any talk between two parts; none unless something is announced that is not whole without it.
+    pub asides: usize,
     /// How often "thousand" was said.
     thousands: usize,
     /// Parts that were heard as another word.
@@ -95,12 +99,17 @@ const GAP: usize = 9;
 const SMALL_TALK: usize = 5;
 
 impl Run {
+    /// Nothing yet; reads on over so many words of any talk.
+    pub fn with_asides(asides: usize) -> Self {
+        Self { asides, ..Self::default() }
+    }
+
     /// Finds the next run at or after a token; tells where to go on.
     pub fn next(&mut self, text: &Text<'_>, from: usize) -> Option<usize> {
         self.parts.clear();
         self.digits.clear();
         (self.plus, self.paren, self.amount, self.taken_back, self.weak, self.slack) = (false, false, false, 0, 0, 0);
-        (self.slips, self.thousands) = (0, 0);
+        (self.slips, self.thousands, self.points) = (0, 0, 0);
         let mut at = from;
         loop {
             text.get(at)?;
@@ -142,6 +151,7 @@ impl Run {
             at = end;
         }
         self.last = self.parts.last().map_or(self.first, |p| p.last);
+        self.amount |= self.points == 1;
         self.amount |= text.get(self.last + 1).is_some_and(|t| t.info.num == Num::Scale);
         if self.paren && !(self.first..=self.last).any(|n| text.sign(n, b')')) {
             // "(425 555 0123)": the parenthesis is not the number's.
@@ -154,7 +164,7 @@ impl Run {
     /// What stands between the parts, where the next one begins, and how much small talk that was.
     fn separator(&mut self, text: &Text<'_>, from: usize) -> Option<(usize, Sep, usize)> {
         let mut sep = Sep::Space;
-        let mut weak = 0;
+        let (mut weak, mut asides) = (0, 0);
         let mut at = from;
         while at < from + GAP {
             let token = text.get(at)?;
@@ -171,7 +181,10 @@ impl Run {
                 }
                 Kind::Sign(b'.' | b',') => sep = sep_max(sep, Sep::Comma),
                 Kind::Word if text.has(at, words::CORRECT) => sep = Sep::Correction,
-                Kind::Word if token.info.sign != 0 && token.info.sign != b'+' => sep = sep_max(sep, Sep::Words),
+                Kind::Word if token.info.sign != 0 && token.info.sign != b'+' => {
+                    self.points += usize::from(text.word(at, "point"));
+                    sep = sep_max(sep, Sep::Words);
+                }
                 // "my bad"
                 Kind::Word if text.word(at, "on") && at > 0 && text.word(at - 1, "hold") => {}
                 Kind::Word if text.word(at, "my") && text.has(at + 1, words::CORRECT) => sep = Sep::Correction,
@@ -183,6 +196,10 @@ impl Run {
                 }
                 // "last four": tells which digits come, and is none of them.
                 Kind::Word if counts_nothing(text, at) || announces(text, at) => sep = sep_max(sep, Sep::Words),
+                Kind::Word if asides < self.asides && token.info.cue == Cue::None && !text.has(at, words::UNIT) => {
+                    asides += 1;
+                    sep = sep_max(sep, Sep::Words);
+                }
                 _ => return None,
             }
             at += 1;
@@ -260,6 +277,8 @@ impl Run {
         // "fifty two thousand": an amount; "two thousand" may be a year, or the end of a number.
         let thousand = token.info.num == Num::Thousand;
         self.amount |= thousand && (shape == Shape::Pair || self.thousands > 0);
+        // "four thousand four hundred"
+        self.amount |= !thousand && self.thousands > 0 && self.parts.len() == 1;
         self.thousands += usize::from(thousand);
         let and = usize::from(text.word(at + 1, "and"));
         // "one hundred twenty three" is one number, "eight hundred five five five" is not.

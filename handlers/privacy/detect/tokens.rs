@@ -144,7 +144,7 @@ impl<'a> Text<'a> {
                 hints.numbers += u32::from(!matches!(info.num, Num::None | Num::Slip | Num::Scale));
                 hints.at |= info.flags & words::AT != 0;
                 hints.dots |= info.sign == b'.';
-                hints.names |= info.flags & (words::NAME | words::TITLE | words::SPELL) != 0 || info.flags & words::GIVEN != 0;
+                hints.names |= info.flags & (words::NAME | words::TITLE | words::SPELL | words::INTRO) != 0 || info.flags & words::GIVEN != 0;
                 hints.birth |= info.cue == Cue::Birth;
                 hints.letters += u32::from(end - start == 1 || info.flags & words::NATO != 0);
             }
@@ -190,11 +190,16 @@ impl<'a> Text<'a> {
             return false;
         }
         let said = self.said(at);
+        let first = |text: &str| text.as_bytes().first().map(u8::to_ascii_lowercase);
+        if said.len() < word.len() || first(said) != first(word) {
+            return false;
+        }
         if said.len() == word.len() {
             return said.eq_ignore_ascii_case(word);
         }
         // Apostrophes count nothing: "that's" is "thats".
-        said.len() > word.len() && said.chars().filter(|c| !matches!(c, '\'' | '\u{2019}')).map(|c| c.to_ascii_lowercase()).eq(word.chars())
+        said.bytes().any(|b| b == b'\'' || !b.is_ascii())
+            && said.chars().filter(|c| !matches!(c, '\'' | '\u{2019}')).map(|c| c.to_ascii_lowercase()).eq(word.chars())
     }
 
     /// True for one of these words.

@@ -3,10 +3,11 @@
 //! In: runs and the words around them. Out: findings. The words decide first, then how many digits there are and how
 //! they were said; what is announced as an order or a flight stays. Never fails.
 
-use super::context::{Asked, Context};
+use super::asked::Asked;
+use super::context::Context;
 use super::numbers::{Run, Sep, Shape};
 use super::tokens::{Kind, Text};
-use super::words::Cue;
+use super::words::{self, Cue, Num};
 use super::{Found, Label, card, phone, written};
 
 /// How many digits there may be.
@@ -38,10 +39,15 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let mut at = 0;
     while let Some(next) = run.next(text, at) {
         at = next;
-        if run.digits.len() < 3 || run.amount {
+        let testing = text.one_of(run.last + 1, &["testing"]);
+        if run.digits.len() < 3 || run.amount || testing {
             continue;
         }
         context.read(text, run.first, extension(text, run.last), asked);
+        if let Some(end) = with_asides(text, &mut run, &context) {
+            at = end;
+            context.read(text, run.first, extension(text, run.last), asked);
+        }
         let from = found.len();
         let is_written = run.parts.iter().all(|p| p.shape == Shape::Written) && run.parts.iter().any(|p| p.len > 2);
         if is_written {
@@ -54,6 +60,39 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
             at = at.max(value.last + 1);
         }
     }
+}
+
+/// Most words of talk inside a number that was announced and is not whole without what follows.
+const ASIDES: usize = 6;
+
+/// Reads on behind talk in the middle of a number ("four five three nine where are my glasses one four eight eight"), where
+/// the digits before it are too few for what was announced and those behind it make it whole; tells where it ends.
+fn with_asides(text: &Text<'_>, run: &mut Run, context: &Context) -> Option<usize> {
+    let direct = context.cues.iter().find(|near| near.direct && !matches!(near.cue, Cue::Mail))?;
+    let whole = match direct.cue {
+        Cue::Card => 12..=21,
+        Cue::Phone => 10..=13,
+        Cue::Number => 10..=19,
+        Cue::Social => 9..=10,
+        _ => return None,
+    };
+    // Twelve digits are a card already, sixteen that check are a better one.
+    let part = run.digits.len() < *whole.start() || (direct.cue == Cue::Card && run.digits.len() < 16);
+    let few = part && !context.last_digits && !context.unit && !context.of_a_thing();
+    let goes_on =
+        || (run.last + 1..run.last + 3 + ASIDES).any(|n| text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip)));
+    if !few || !goes_on() {
+        return None;
+    }
+    let mut wide = Run::with_asides(ASIDES);
+    let end = wide.next(text, run.parts.first()?.first)?;
+    let better = run.digits.len() < *whole.start() || card::luhn(&wide.digits) && !card::luhn(&run.digits);
+    let better = better && (direct.cue != Cue::Number || wide.digits.len() <= 13 || card::issued(&wide.digits));
+    (better && whole.contains(&wide.digits.len()) && wide.digits.len() > run.digits.len() && !wide.amount && !text.has(wide.last + 1, words::UNIT)).then(|| {
+        wide.asides = 0;
+        *run = wide;
+        end
+    })
 }
 
 /// The last token of the extension that follows a telephone number, or the number's own.
@@ -153,14 +192,16 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
             Cue::Card if count.within(12, 19) || (12..=24).contains(&count.said) => {
                 Some((Label::CreditCard, if card::luhn(digits) { 0.99 } else { sure(near.direct) }))
             }
+            // The first or the next part of one.
+            Cue::Card if near.direct && count.said >= 8 && !context.has(Cue::Phone) && !context.last_digits => Some((Label::CreditCard, 0.6)),
             // "the phone number on my account"
-            Cue::Account if context.has(Cue::Phone) && count.within(10, 11) => None,
+            Cue::Account if context.has(Cue::Phone) && count.within(7, 15) => None,
             Cue::Account if !context.unit && (5..=18).contains(&count.said) && (near.direct || (near.distance <= 8 && count.said > 5)) => {
                 Some((Label::AccountNumber, sure(near.direct)))
             }
             Cue::Pin if near.direct && count.within(3, 8) => Some((Label::Pin, 0.8)),
             Cue::Birth if near.direct && (4..=8).contains(&count.said) => Some((Label::DateOfBirth, 0.6)),
-            Cue::Phone if count.within(7, 15) => Some((Label::PhoneNumber, sure(near.direct))),
+            Cue::Phone if count.within(7, 15) && (count.said >= 7 || !context.unit) => Some((Label::PhoneNumber, sure(near.direct))),
             Cue::Phone if count.said > 15 && said_twice(digits) => Some((Label::PhoneNumber, 0.7)),
             _ => None,
         };
@@ -173,7 +214,7 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
 
 /// What a number is that is announced as no more than that.
 pub(super) fn some_number(digits: &[u8], count: Count, abroad: bool) -> Option<(Label, f32)> {
-    if (count.within(7, 12) && count.said <= LONGEST_CORRECTED) || (abroad && count.within(8, 17)) || said_twice(digits) {
+    if (count.within(7, 12) && (6..=LONGEST_CORRECTED).contains(&count.said)) || (abroad && count.within(8, 17)) || said_twice(digits) {
         return Some((Label::PhoneNumber, 0.65));
     }
     by_length(digits, count)

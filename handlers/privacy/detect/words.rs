@@ -4,6 +4,7 @@
 //! language is; written values need no words. A word may carry several meanings; the detectors choose by its place.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
 /// What a word counts.
@@ -94,6 +95,10 @@ pub(super) const SPELL: u32 = 1 << 14;
 pub(super) const NAME: u32 = 1 << 15;
 /// A given name that is known as such.
 pub(super) const GIVEN: u32 = 1 << 16;
+/// Stands near a name that nothing else announces.
+pub(super) const INTRO: u32 = 1 << 18;
+/// Said to keep the talk going: no answer to a question.
+pub(super) const REMARK: u32 = 1 << 17;
 
 /// What is known of a word.
 #[derive(Debug, Clone, Copy, Default)]
@@ -155,7 +160,7 @@ const FLAGS: &[(u32, &str)] = &[
         "gmail googlemail yahoo hotmail outlook icloud aol protonmail proton gmx msn live ymail comcast verizon fastmail zoho mac tutanota \
          rocketmail sbcglobal bellsouth btinternet orange free wanadoo",
     ),
-    (TITLE, "mr mrs ms dr mister missus"),
+    (TITLE, "mr mrs ms dr mister missus professor"),
     (PARTICLE, "de van der den von la le del della di da dos bin ibn al el mac mc st san ter ten du"),
     (
         PLACE,
@@ -165,7 +170,14 @@ const FLAGS: &[(u32, &str)] = &[
          read went going go sale price listed posted free open opens closes opened today tomorrow now again later",
     ),
     (AT, "at"),
-    (SPELL, "holder cardholder policyholder under spelled spelt spell spelling spells letters"),
+    (SPELL, "speaking called holder cardholder policyholder under spelled spelt spell spelling spells letters"),
+    (
+        REMARK,
+        "hold hang alright perfect cool nice sweet lovely awesome wonderful understood agreed exactly cheers repeat pardon goodbye bye absolutely huh \
+         rest listening next part ready sounds noted good ahead moment minute barking sec \
+         continue half bear noise door",
+    ),
+    (INTRO, "calling here reached calls"),
     (NAME, "name names surname lastname firstname nickname forename"),
 ];
 
@@ -188,7 +200,11 @@ const STOPS: &str = "a about above account actually address after again all almo
     visit available located based work works working arrive arrived meet meeting found find see seen shop shopping buying bought buy ordered stay \
     staying live lives lived living looked page online logged signed registering check checking checked born married single retired spouse wife husband \
     son daughter mother father brother sister boss manager agent customer client caller isnt one probably certainly definitely clearly usually sometimes basically obviously simply somewhere apparently hopefully \
-    unfortunately currently";
+    unfortunately currently basis field required empty swapped \
+    hyphenated cut pronounced backwards outdated gone blank legally mentioned engraved appearing truncated optional mandatory deceased \
+    responsible broken leather dead appointment appears hidden shown displayed visible shortened abbreviated capitalized legal similar longer \
+    shorter hard easier simple different duplicated mixed switched removed deleted updated added entered stored saved attached crossed flagged \
+    banned public private unavailable valid invalid verified unverified typed printed stamped comes goes matches";
 
 const CUES: &[(Cue, &str)] = &[
     (Cue::Phone, "phone phones telephone tel mobile cell cellphone cellular fax landline whatsapp sms dial callback hotline handset telefon ph"),
@@ -206,7 +222,8 @@ const CUES: &[(Cue, &str)] = &[
          promo coupon voucher guid uuid room gate seat bus train route product purchase incident bug issue release firmware revision batches \
          authorization conf confirmations job article catalogue catalog channel chapter page section paragraph patent ean asin \
          container plate docket session lottery tag asset hash commit checksum population timestamp epoch balance total \
-         sum amount price cost costs paid invoices tickets",
+         policy device activation license licence modem router warranty survey rma prescription rx raffle lotto odometer employee badge permit registration suite apartment apt building floor avenue highway exit terminal platform locker row lane dock \
+         pallet shelf warehouse aisle sum amount price cost costs paid invoices tickets",
     ),
 ];
 
@@ -268,10 +285,33 @@ const GIVEN_NAMES: &str = "james john robert michael william david richard josep
     klaus jan sven lars erik ingrid giulia marco luca paolo anita sanjay amit sunil tom tim ben sam dan joe mike dave steve chris matt nick alex kate \
     jenny beth meg sue tony greg jeff jim bob bill ted fred harry leo max oscar felix victor simon martin philip phil keith craig derek dylan";
 
-static WORDS: LazyLock<HashMap<&'static str, Info>> = LazyLock::new(build);
+/// FNV-1a: the keys are our own, and every word of every text is looked up.
+struct Fnv(u64);
 
-fn build() -> HashMap<&'static str, Info> {
-    let mut words: HashMap<&'static str, Info> = HashMap::with_capacity(2048);
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+type Words = HashMap<&'static str, Info, BuildHasherDefault<Fnv>>;
+
+static WORDS: LazyLock<Words> = LazyLock::new(build);
+
+fn build() -> Words {
+    let mut words = Words::with_capacity_and_hasher(2048, BuildHasherDefault::default());
     for (flag, list) in FLAGS {
         list.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= flag);
     }

@@ -77,6 +77,10 @@ fn form(run: &Run, from: usize, to: usize, context: &Context) -> Option<(Label, 
     if from == 0 && run.plus {
         return international(digits, listed);
     }
+    // What is announced as an account's is one, unless it is printed and checked as cards are.
+    if of_an_account(context) && !(groups.len() > 3 && card::luhn(digits) && card::issued(digits)) {
+        return None;
+    }
     if let Some(score) = card_form(digits, groups, signs, context) {
         return Some((Label::CreditCard, score));
     }
@@ -87,6 +91,12 @@ fn form(run: &Run, from: usize, to: usize, context: &Context) -> Option<(Label, 
         return Some((Label::UsSsn, if context.has(Cue::Social) { 0.95 } else { 0.7 }));
     }
     telephone(run, digits, groups, signs, context, listed).map(|score| (Label::PhoneNumber, score))
+}
+
+/// True where an account is announced last, and nothing else of the kind.
+fn of_an_account(context: &Context) -> bool {
+    let nearest = context.cues.iter().find(|near| near.cue != Cue::Number);
+    nearest.is_some_and(|near| near.cue == Cue::Account && near.direct) && !context.has(Cue::Card) && !context.has(Cue::Phone)
 }
 
 fn international(digits: &[u8], listed: bool) -> Option<(Label, f32)> {
@@ -111,7 +121,7 @@ fn card_form(digits: &[u8], groups: &[usize], signs: &[Sep], context: &Context) 
     let printed = matches!(groups, [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 1..=3]);
     let slashed = signs.contains(&Sep::Slash);
     if printed {
-        return (!of_a_thing || (luhn && issued)).then(|| sure(0.6));
+        return (!of_a_thing || (luhn && issued && !context.plainly_of_a_thing())).then(|| sure(0.6));
     }
     if of_a_thing {
         return None;

@@ -236,7 +236,7 @@ impl Vault {
     }
 
     /// Makes a new version of a subject's key, which seals from now on: here at once, elsewhere within [`Lives::user`]. What the
-    /// older versions sealed stays readable. The new version.
+    /// older versions sealed stays readable. The new version. `NotFound` for a subject without any key.
     pub async fn rotate_user(&self, subject: &UserToken) -> Result<u32> {
         match &self.keys {
             Some(keys) => keys.users.rotate(subject).await,

@@ -108,9 +108,15 @@ impl Users {
         Err(Error::unavailable("the record of keys", "a key that another process made is not to be seen yet"))
     }
 
-    /// Makes a new version, which seals from now on: here at once, elsewhere within [`Lives::user`]. Its number.
+    /// Makes a new version, which seals from now on: here at once, elsewhere within [`Lives::user`]. Its number. `NotFound` for a
+    /// subject without any key.
     pub(super) async fn rotate(&self, subject: &UserToken) -> Result<u32> {
-        let versions = self.create(subject, &*self.read(subject).await?).await?;
+        let before = self.read(subject).await?;
+        if before.is_empty() {
+            // A key for nobody would rest among the others, and count as somebody's.
+            return Err(Error::new(Kind::NotFound, "nobody with this token has a key"));
+        }
+        let versions = self.create(subject, &before).await?;
         self.kept.put(subject.clone(), Arc::clone(&versions)).await;
         versions.last_key_value().map(|(version, _)| *version).ok_or_else(|| Error::internal("a subject without a key"))
     }

@@ -106,8 +106,8 @@ pub(super) async fn open_turn(app: &App, header: &Header, page: &str, mut turn: 
     Ok(turn)
 }
 
-fn loose_pointer(turn: &ArchivedTurn) -> String {
-    format!("/transcript/{}", turn.rev)
+fn loose_pointer(rev: u32) -> String {
+    format!("/transcript/{rev}")
 }
 
 fn loose_id(turn: &ArchivedTurn) -> String {
@@ -122,7 +122,7 @@ pub(super) async fn seal_loose(app: &App, call: &CallId, turn: &ArchivedTurn) ->
     }
     let words = kept(app, std::mem::take(&mut turn.entry.words))?;
     let cipher = app.ciphers.current(call).await?;
-    turn.transcript = Some(cipher.seal_text(&Place::document(CONTAINER, &loose_id(&turn), &loose_pointer(&turn)), &words)?);
+    turn.transcript = Some(cipher.seal_text(&Place::document(CONTAINER, &loose_id(&turn), &loose_pointer(turn.rev)), &words)?);
     turn.key = Some(cipher.wrap().to_owned());
     Ok(turn)
 }
@@ -131,7 +131,10 @@ pub(super) async fn open_loose(app: &App, call: &CallId, mut turn: ArchivedTurn)
     turn.entry.rev = turn.rev;
     if let (Some(wrap), Some(sealed)) = (turn.key.take(), turn.transcript.take()) {
         let opened = match app.vault.call(call, &wrap).await {
-            Ok(cipher) => cipher.open_text(&Place::document(CONTAINER, &loose_id(&turn), &loose_pointer(&turn)), &sealed),
+            Ok(cipher) => {
+                let (id, pointer) = (loose_id(&turn), loose_pointer(turn.rev));
+                cipher.open_revision(&Place::document(CONTAINER, &id, &pointer), turn.rev, loose_pointer, &sealed)
+            }
             Err(e) => Err(e),
         };
         restore(&mut turn, opened)?;

@@ -1,7 +1,11 @@
 //! Whose data could have been read: a walk over the audit log of a window, page by page.
 //!
-//! In: a window, and who is looked for. Out: what was touched, by subject and by key, with stores, fields, actions and
-//! counts. Subjects are tokens and keys are names with a keyed hash: who they are, `rtvoice` tells from the other side.
+//! In: a window, and who is looked for. Out: what was touched, by subject, with the calls, stores, fields, actions and counts;
+//! then the calls of which nobody knows whose they are, and what concerns nobody alone. Subjects are tokens and keys are
+//! names with a keyed hash: who they are, `rtvoice` tells from the other side. Whose a call is, say the log, the call's
+//! archive or session, and of erased people the record of their erasure (`owners`). Fails as the record does.
+
+mod owners;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +38,7 @@ pub struct Query {
     pub to: Timestamp,
     /// Who touched it, such as `operator:ann`; none for everybody.
     pub actor: Option<String>,
-    /// Whose it was; none for everybody's.
+    /// Whose it was, by the entry or by the call that it names; none for everybody's.
     pub subject: Option<String>,
     /// Which trace or invocation; none for all.
     pub correlation: Option<String>,
@@ -42,9 +46,10 @@ pub struct Query {
     pub cursor: Option<String>,
 }
 
-/// What was touched of one subject or key.
+/// What was touched of one subject, call or key.
 #[derive(Default)]
 struct Touched {
+    calls: BTreeSet<String>,
     stores: BTreeSet<String>,
     actions: BTreeSet<String>,
     fields: BTreeSet<String>,
@@ -60,9 +65,27 @@ impl Touched {
         self.actors.insert(entry.actor.clone());
         // Without the hash: which field it is, not whose.
         self.fields.extend(entry.key.as_deref().map(|key| key.splitn(3, ':').take(2).collect::<Vec<_>>().join(":")));
+        self.fields.extend(entry.places.iter().cloned());
         self.count += 1;
-        let (first, last) = self.span.unwrap_or((entry.ts, entry.ts));
-        self.span = Some((first.min(entry.ts), last.max(entry.ts)));
+        self.last_from(entry.ts, entry.ts);
+    }
+
+    fn last_from(&mut self, from: Timestamp, to: Timestamp) {
+        let (first, last) = self.span.unwrap_or((from, to));
+        self.span = Some((first.min(from), last.max(to)));
+    }
+
+    /// Takes in what was touched of one of their calls.
+    fn merge(&mut self, call: &str, other: &Self) {
+        self.calls.insert(call.to_owned());
+        self.stores.extend(other.stores.iter().cloned());
+        self.actions.extend(other.actions.iter().cloned());
+        self.fields.extend(other.fields.iter().cloned());
+        self.actors.extend(other.actors.iter().cloned());
+        self.count += other.count;
+        if let Some((first, last)) = other.span {
+            self.last_from(first, last);
+        }
     }
 
     fn view(&self, name: (&str, &str)) -> Value {
@@ -71,7 +94,60 @@ impl Touched {
             "stores": self.stores, "actions": self.actions, "fields": self.fields, "actors": self.actors, "count": self.count, "first": first, "last": last,
         });
         view[name.0] = json!(name.1);
+        if !self.calls.is_empty() {
+            view["calls"] = json!(self.calls);
+        }
         view
+    }
+}
+
+/// What a page found.
+#[derive(Default)]
+struct Found {
+    subjects: BTreeMap<String, Touched>,
+    calls: BTreeMap<String, Touched>,
+    keys: BTreeMap<String, Touched>,
+    /// Whose calls the log names, whoever it was that touched them.
+    owners: BTreeMap<String, BTreeSet<String>>,
+    entries: u64,
+}
+
+impl Found {
+    fn len(&self) -> usize {
+        self.subjects.len() + self.calls.len() + self.keys.len()
+    }
+
+    fn add(&mut self, entry: &Entry, query: &Query) {
+        // An entry of many calls names no one whose they all are.
+        if let (Some(subject), [call]) = (&entry.subject, &entry.calls[..]) {
+            self.owners.entry(call.clone()).or_default().insert(subject.clone());
+        }
+        if !query.fits(entry) {
+            return;
+        }
+        self.entries += 1;
+        for call in &entry.calls {
+            self.calls.entry(call.clone()).or_default().add(entry);
+        }
+        match (&entry.subject, &entry.key) {
+            _ if !entry.calls.is_empty() => {}
+            (Some(subject), _) => self.subjects.entry(subject.clone()).or_default().add(entry),
+            (None, Some(key)) => self.keys.entry(key.clone()).or_default().add(entry),
+            (None, None) => {}
+        }
+    }
+
+    /// Puts what was touched of each call to whoever's call it is. What is left in `calls` is nobody's that is known.
+    async fn resolve(&mut self, app: &App) -> Result<()> {
+        let mut known = std::mem::take(&mut self.owners);
+        owners::complete(app, self.calls.keys(), &mut known).await?;
+        for (call, touched) in std::mem::take(&mut self.calls) {
+            match known.get(&call) {
+                Some(subjects) => subjects.iter().for_each(|subject| self.subjects.entry(subject.clone()).or_default().merge(&call, &touched)),
+                None => drop(self.calls.insert(call, touched)),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -100,8 +176,8 @@ pub async fn scope(app: &App, id: &str, fields: Map<String, Value>) -> Result<Va
 }
 
 async fn find(app: &App, query: &Query) -> Result<Value> {
-    let (mut subjects, mut keys): (BTreeMap<String, Touched>, BTreeMap<String, Touched>) = Default::default();
-    let (mut documents, mut entries, mut next) = (0, 0u64, None);
+    let mut found = Found::default();
+    let (mut documents, mut next) = (0, None);
     // What happens at midnight may stand in the stream of the day before or after.
     let streams = audit::streams(app, query.from.plus_millis(-DAY), query.to.plus_millis(DAY)).await?;
     let (start, mut after) = match query.cursor.as_deref().map(|cursor| cursor.split_once('~')) {
@@ -112,21 +188,14 @@ async fn find(app: &App, query: &Query) -> Result<Value> {
     'streams: for stream in streams.iter().filter(|stream| **stream >= start) {
         let mut from = if *stream == start { after.take() } else { None };
         loop {
-            if documents >= DOCUMENTS || subjects.len() + keys.len() >= GROUPS {
+            if documents >= DOCUMENTS || found.len() >= GROUPS {
                 next = Some(format!("{stream}~{}", from.unwrap_or_default()));
                 break 'streams;
             }
             let page = app.documents.list(Container::Audit, stream, "", from.as_deref(), READ).await?;
             documents += page.documents.len();
             for document in page.documents.into_iter().filter(|d| d.body["id"] != HEAD) {
-                for entry in batch(document.body)?.entries.iter().filter(|entry| query.fits(entry)) {
-                    entries += 1;
-                    match (&entry.subject, &entry.key) {
-                        (Some(subject), _) => subjects.entry(subject.clone()).or_default().add(entry),
-                        (None, Some(key)) => keys.entry(key.clone()).or_default().add(entry),
-                        (None, None) => {}
-                    }
-                }
+                batch(document.body)?.entries.iter().for_each(|entry| found.add(entry, query));
             }
             from = page.next;
             if from.is_none() {
@@ -134,28 +203,26 @@ async fn find(app: &App, query: &Query) -> Result<Value> {
             }
         }
     }
+    found.resolve(app).await?;
+    if let Some(subject) = &query.subject {
+        found.subjects.retain(|id, _| id == subject);
+        found.entries = found.subjects.values().map(|touched| touched.count).sum();
+        (found.calls, found.keys) = Default::default();
+    }
     let list = |name, groups: &BTreeMap<String, Touched>| groups.iter().map(|(id, touched)| touched.view((name, id))).collect::<Vec<_>>();
     Ok(json!({
-        "from": query.from, "to": query.to, "actor": query.actor, "entries": entries,
-        "subjects": list("subject", &subjects), "keys": list("key", &keys), "next": next,
+        "from": query.from, "to": query.to, "actor": query.actor, "entries": found.entries,
+        "subjects": list("subject", &found.subjects), "calls": list("call", &found.calls), "keys": list("key", &found.keys), "next": next,
     }))
 }
 
 impl Query {
     fn fits(&self, entry: &Entry) -> bool {
         let is = |wanted: &Option<String>, value: Option<&String>| wanted.is_none() || wanted.as_ref() == value;
-        self.from <= entry.ts
-            && entry.ts <= self.to
-            && is(&self.actor, Some(&entry.actor))
-            && is(&self.subject, entry.subject.as_ref())
-            && is(&self.correlation, entry.correlation_id.as_ref())
+        self.from <= entry.ts && entry.ts <= self.to && is(&self.actor, Some(&entry.actor)) && is(&self.correlation, entry.correlation_id.as_ref())
     }
 }
 
-fn batch(mut body: Value) -> Result<Batch> {
-    if let Value::Object(fields) = &mut body {
-        fields.remove("expiresAt");
-        fields.remove("ttl");
-    }
+fn batch(body: Value) -> Result<Batch> {
     serde_json::from_value(body).map_err(|e| Error::internal(format!("the audit log is not readable: {e}")))
 }

@@ -37,7 +37,8 @@ pub enum SecurityEvent {
     BadToken,
     /// A sealed value that is not what was sealed at its place.
     Envelope,
-    /// Something that was taken before came again where it cannot.
+    /// Something from before came back where it cannot by accident: what was sealed for an older revision of a turn, or what
+    /// an erasure had removed. A copy of what is still there is none: queues and callers repeat themselves.
     Replay,
     /// A key was refused to us, or to somebody who had no right to it.
     KeyDenied,
@@ -71,7 +72,7 @@ impl SecurityEvent {
         match self {
             Self::BadToken => "Tokens that are not their holders' were tried in a burst.",
             Self::Envelope => "Sealed values were not what was sealed at their place.",
-            Self::Replay => "Something that was taken before came again where it cannot.",
+            Self::Replay => "Something from before came back where it cannot by accident.",
             Self::KeyDenied => "Access to a key was refused.",
             Self::AuditBreak => "The audit log is not as it was written.",
         }
@@ -161,7 +162,11 @@ pub fn watch<T>(app: &App, result: &Result<T>) {
     }
 
     for refusal in app.vault.refused().drain() {
-        security_event(app, SecurityEvent::Envelope, &format!("a value was refused: {} {}", refusal.store, refusal.field));
+        let (kind, what) = match refusal.replayed {
+            true => (SecurityEvent::Replay, "an older value was put back"),
+            false => (SecurityEvent::Envelope, "a value was refused"),
+        };
+        security_event(app, kind, &format!("{what}: {} {}", refusal.store, refusal.field));
     }
 }
 

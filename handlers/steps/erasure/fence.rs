@@ -9,11 +9,13 @@ use super::model::{Erasure, Reason, State};
 use super::{begin, put, removal, run};
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
+use crate::model::call::field;
 use crate::model::ids::UserToken;
 use crate::model::time::Timestamp;
 use crate::model::transcript::HEADER_ID;
 use crate::ports::audit::Note;
 use crate::ports::documents::{Condition, Container};
+use crate::steps::breach::{self, SecurityEvent};
 
 /// Id of a person's fence.
 const FENCE: &str = "fence";
@@ -95,10 +97,17 @@ async fn look(app: &App, body: Value) -> Result<bool> {
         return run(app, &erasure.id).await.map(|erasure| erasure.state == State::Done);
     }
     let (Some(user), Some(erased)) = (body["user"].as_str().and_then(|user| UserToken::parse(user).ok()), time(&body, "erasedAt")) else { return Ok(false) };
-    if body["type"] != FENCE || !has_returned(app, &user, erased).await? {
+    if body["type"] != FENCE {
         return Ok(false);
     }
+    let Some(returned) = returned(app, &user, erased).await? else { return Ok(false) };
     tracing::error!(security_event = "erased_data_returned", subject = %user, "data of an erased person has come back: it is erased again");
+    if returned == Returned::Before
+        && let Err(e) = breach::reported(app, SecurityEvent::Replay, "what an erasure had removed was there again").await
+    {
+        // It stays pending; the erasure must not wait for it.
+        tracing::error!(security_event = SecurityEvent::Replay.name(), error = e.chain(), page = true, "an incident was not written; trying again later");
+    }
     let mut again = begin(app, &user, Reason::Fence).await?;
     // What the person left after the erasure stays.
     again.requested_at = erased;
@@ -106,24 +115,37 @@ async fn look(app: &App, body: Value) -> Result<bool> {
     run(app, &again.id).await.map(|erasure| erasure.state == State::Done)
 }
 
-/// Whether anything from before the erasure stands in any store.
-async fn has_returned(app: &App, user: &UserToken, erased: Timestamp) -> Result<bool> {
+/// What stands behind a fence.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Returned {
+    /// Something that shows by its time that it is from before the erasure: a copy of it was put back.
+    Before,
+    /// A call of the person that was opened anew, by a client or an event that came late.
+    Anew,
+}
+
+/// Whether anything of what was erased stands in any store.
+async fn returned(app: &App, user: &UserToken, erased: Timestamp) -> Result<Option<Returned>> {
     let past = past(app, user).await?;
     if past.iter().any(|erasure| erasure.state != State::Done) {
-        return Ok(false);
+        return Ok(None);
     }
     let keys = removal::all(app, Container::Keys, user.as_str(), "").await?;
     let profiles = removal::all(app, Container::Profiles, user.as_str(), "").await?;
     if keys.iter().any(|key| time(&key.body, "created").is_some_and(|created| created <= erased)) || profiles.iter().any(|d| is_behind(&d.body, erased)) {
-        return Ok(true);
+        return Ok(Some(Returned::Before));
     }
+    let mut found = None;
     for call in past.iter().flat_map(|erasure| &erasure.calls) {
         let id = &call.call_connection_id;
         let header = app.documents.get(Container::Transcripts, id.as_str(), HEADER_ID).await?;
-        if header.is_some_and(|header| header.body["type"] != "erased") || app.state.survey(std::slice::from_ref(id)).await?.iter().any(|s| s.session.is_some())
-        {
-            return Ok(true);
+        let session = app.state.survey(std::slice::from_ref(id)).await?.into_iter().find_map(|survey| survey.session);
+        let began = session.as_ref().map(|session| session.time(field::OPENED_AT));
+        // Nobody writes a header over the one that an erasure leaves.
+        if header.is_some_and(|header| header.body["type"] != "erased") || began.is_some_and(|at| at.is_some_and(|at| at <= erased)) {
+            return Ok(Some(Returned::Before));
         }
+        found = found.or(session.map(|_| Returned::Anew));
     }
-    Ok(false)
+    Ok(found)
 }

@@ -10,6 +10,7 @@ use rusqlite::{OptionalExtension as _, Params, Row, Transaction, params};
 
 use crate::error::Result;
 use crate::model::time::Timestamp;
+use crate::ports::audit::Keys;
 use crate::ports::embedded::failure;
 
 /// The tables; everything of a key goes with its row in `state_keys`.
@@ -64,8 +65,8 @@ pub(super) struct KeyId(i64);
 /// What a transaction touched.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// The first key.
-    pub first: Option<Box<str>>,
+    /// The keys.
+    pub keys: Keys,
     /// How often a key was looked for.
     pub looks: u64,
 }
@@ -88,7 +89,7 @@ impl<'a> Table<'a> {
     fn look(&self, key: &str) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.looks += 1;
-        seen.first.get_or_insert_with(|| key.into());
+        seen.keys.add(key);
     }
 
     /// The moment at which expiry is judged.
@@ -151,7 +152,10 @@ impl<'a> Table<'a> {
 
     /// Gives an existing key this life; nothing where it is absent.
     pub(super) fn touch(&self, key: &str, life: Life) -> Result<()> {
-        if self.exists(key)? { self.open(key, life).map(drop) } else { Ok(()) }
+        self.look(key);
+        let (millis, keep) = parts(life);
+        let sql = "UPDATE state_keys SET expires_at = max(?2, CASE WHEN ?3 THEN expires_at ELSE 0 END) WHERE key = ?1 AND expires_at > ?4";
+        self.run(sql, params![key, self.now.plus_millis(millis).millis(), keep, self.now.millis()]).map(drop)
     }
 
     pub(super) fn remove(&self, key: &str) -> Result<()> {

@@ -47,14 +47,6 @@ impl RedisKeyManager {
         Some(KeyPlace { data_type, component })
     }
 
-    /// What a key is for the audit log: its data type, its component, and whether it holds anything of a caller. One that is
-    /// not ours is `other`, and counts as personal.
-    pub fn kind(&self, key: &str) -> (&'static str, &'static str, bool) {
-        let Some(KeyPlace { data_type, component }) = self.place(key) else { return (OTHER, OTHER, true) };
-        let impersonal = matches!((data_type, component), ("worker", _) | ("cache", "tts") | ("system", "open" | "index"));
-        (data_type, component, !impersonal)
-    }
-
     /// The longest life that any key may have, in seconds.
     pub fn longest_life(&self) -> u64 {
         TtlPolicy::ALL.iter().map(|policy| self.ttl(*policy)).max().unwrap_or(0)

@@ -1,4 +1,5 @@
-//! What is noted of every operation on Redis: its commands or its script, the first key, bytes, result and time.
+//! What is noted of every operation on Redis: its commands or its script, the first key, the kinds of all keys and whose they
+//! are, bytes, result and time.
 //!
 //! Room in the audit log is made before the operation, so that nothing touches personal data unnoted: where the log
 //! takes nothing, Redis counts as away.
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 
 use super::AsyncAzureRedisManager;
 use crate::error::Result;
-use crate::ports::audit::{Note, Room};
+use crate::ports::audit::{Keys, Note, Room};
 
 /// Commands whose second word is no key.
 const KEYLESS: [&[u8]; 5] = [b"PING", b"INFO", b"SCAN", b"CLUSTER", b"CONFIG"];
@@ -27,14 +28,14 @@ impl Named {
     }
 
     pub(super) fn prepare_invoke(&self) -> Invocation<'_> {
-        Invocation { name: self.name, key: None, bytes: 0, script: self.script.prepare_invoke() }
+        Invocation { name: self.name, keys: Keys::default(), bytes: 0, script: self.script.prepare_invoke() }
     }
 }
 
 /// A script with its keys and arguments.
 pub(super) struct Invocation<'a> {
     name: &'static str,
-    key: Option<String>,
+    keys: Keys,
     bytes: usize,
     script: ScriptInvocation<'a>,
 }
@@ -44,7 +45,7 @@ impl<'a> Invocation<'a> {
         let key = key.into();
         self.bytes += key.len();
         self.script.key(key.as_str());
-        self.key.get_or_insert(key);
+        self.keys.add(&key);
         self
     }
 
@@ -88,7 +89,7 @@ impl std::io::Write for Size {
 /// One operation, as it will be noted.
 pub(super) struct Operation {
     action: Cow<'static, str>,
-    key: Option<Box<str>>,
+    keys: Keys,
     sent: usize,
     count: u64,
 }
@@ -96,7 +97,7 @@ pub(super) struct Operation {
 impl Operation {
     /// Commands that are sent together, named by their different words.
     pub(super) fn of<'a>(commands: impl Iterator<Item = &'a Cmd>) -> Self {
-        let mut this = Self { action: Cow::Borrowed(""), key: None, sent: 0, count: 0 };
+        let mut this = Self { action: Cow::Borrowed(""), keys: Keys::default(), sent: 0, count: 0 };
         let (mut action, mut names): (String, [&[u8]; 8]) = ("redis.".to_owned(), [b""; 8]);
         let mut different = 0;
         for command in commands {
@@ -115,8 +116,8 @@ impl Operation {
                 different += 1;
             }
             let key = words.next().unwrap_or_default();
-            if this.key.is_none() && !KEYLESS.contains(&name) {
-                this.key = std::str::from_utf8(key).ok().map(Into::into);
+            if let (false, Ok(key)) = (KEYLESS.contains(&name), std::str::from_utf8(key)) {
+                this.keys.add(key);
             }
             this.sent += name.len() + key.len() + words.map(<[u8]>::len).sum::<usize>();
         }
@@ -126,7 +127,7 @@ impl Operation {
 
     /// A script.
     pub(super) fn script(invocation: &Invocation<'_>) -> Self {
-        Self { action: Cow::Borrowed(invocation.name), key: invocation.key.as_deref().map(Into::into), sent: invocation.bytes, count: 1 }
+        Self { action: Cow::Borrowed(invocation.name), keys: invocation.keys.clone(), sent: invocation.bytes, count: 1 }
     }
 
     /// Pipelines that are sent at once.
@@ -173,15 +174,12 @@ impl AsyncAzureRedisManager {
             return work.await;
         }
         let operation = operation();
-        let (data_type, component, personal) = operation.key.as_deref().map_or(("server", "server", false), |key| self.keys.kind(key));
+        let personal = operation.keys.is_personal();
         let room = if personal || self.audit.is_sampled() { self.audit.room(personal).await? } else { Room::none() };
         let began = Instant::now();
         let result = work.await;
         let received = result.as_ref().map_or(0, Weight::weight);
-        let mut note = Note::new(operation.action).store("redis").count(operation.count).result(&result).took(began.elapsed());
-        if let Some(key) = operation.key {
-            note = note.key(data_type, component, key);
-        }
+        let note = Note::new(operation.action).store("redis").keys(operation.keys).count(operation.count).result(&result).took(began.elapsed());
         room.note(note.bytes((operation.sent + received) as u64));
         result
     }

@@ -8,6 +8,7 @@ use super::SealedState;
 use crate::error::{Error, Kind, Result};
 use crate::model::ids::{CallId, UserToken};
 use crate::model::time::Timestamp;
+use crate::ports::audit::Note;
 use crate::ports::state::{Caches, Spoken};
 use crate::privacy::envelope::Place;
 
@@ -33,6 +34,9 @@ impl SealedState {
             Ok(cipher) => cipher.open(&Place::redis(&self.keys.audio(hash), hash, "audio"), sealed),
             Err(e) => Err(e),
         };
+        // By its name alone nobody could tell whose it is.
+        let note = Note::new("audio.private").store("state").call(&call).named("private audio").bytes(sealed.len() as u64).result(&opened);
+        self.audit.note(note).await?;
         match opened {
             Ok(audio) => Ok(Some(audio.into())),
             // Nobody can hear it any more.
@@ -65,6 +69,7 @@ impl Caches for SealedState {
         }
         let cipher = self.ciphers.current(call).await?;
         let sealed = cipher.seal(&Place::redis(&self.keys.audio(hash), hash, "audio"), &audio)?;
+        self.audit.note(Note::new("audio.keep").store("state").call(call).named("private audio").bytes(sealed.len() as u64)).await?;
         let stored = [PRIVATE, call.as_str().as_bytes(), b"\n", cipher.wrap().as_bytes(), b"\n", &sealed].concat();
         self.inner.keep_private(call, hash, stored.into()).await
     }

@@ -105,7 +105,7 @@ impl SealedState {
         let Some(sealed) = entry.sealed.take() else { return Ok(entry) };
         let key = self.keys.call(cipher.call(), CallKey::History);
         let field = words_field(entry.rev);
-        let opened = cipher.open_text(&Place::redis(&key, &entry.turn_id, &field), &sealed);
+        let opened = cipher.open_revision(&Place::redis(&key, &entry.turn_id, &field), entry.rev, words_field, &sealed);
         match opened.and_then(|words| serde_json::from_slice(&words).map_err(|_| Error::internal("sealed words are not readable"))) {
             Ok(words) => entry.words = words,
             Err(e) if e.kind == Kind::Tampered => entry.source = Some(REFUSED.to_owned()),

@@ -1,0 +1,138 @@
+//! Which keys of the state store one operation touched: of which kinds they are, and whose.
+//!
+//! In: the keys, one after another, as the operation is put together. Out: the first one, the kinds of all of them as bits,
+//! and one key of each further owner. An operation on one call costs one allocation, as many keys as it has. Who owns a key
+//! stands in its name: `…:{data type}:{identifier}:{component}`, or in one of the names of an earlier generation.
+
+/// Data type and component of every kind of key; the last two are legacy keys, and keys that are not ours.
+const PLACES: [(&str, &str); 19] = [
+    ("call", "session"),
+    ("call", "events"),
+    ("call", "worker"),
+    ("call", "summary"),
+    ("conversation", "context"),
+    ("conversation", "history"),
+    ("conversation", "turns"),
+    ("conversation", "outbox"),
+    ("conversation", "auth"),
+    ("cache", "profile"),
+    ("system", "calls"),
+    ("system", "canary"),
+    ("worker", "affinity"),
+    ("worker", "heartbeat"),
+    ("cache", "tts"),
+    ("system", "open"),
+    ("system", "index"),
+    ("legacy", "other"),
+    ("other", "other"),
+];
+/// Those that hold nothing of a caller.
+const IMPERSONAL: std::ops::Range<usize> = 12..17;
+const LEGACY: usize = 17;
+const OTHER: usize = 18;
+/// Parts of a key's name, from its end: component or identifier, identifier or kind, data type, environment, prefix.
+const PARTS: usize = 5;
+
+/// Whose a key is, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner<'a> {
+    /// A call's.
+    Call(&'a str),
+    /// A person's; the token.
+    User(&'a str),
+    /// Nobody's alone.
+    Nobody,
+}
+
+/// What one operation touched.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Keys {
+    first: Option<Box<str>>,
+    /// One key of each owner that is not the first one's.
+    also: Vec<Box<str>>,
+    places: u32,
+}
+
+impl Keys {
+    /// Adds a key.
+    pub fn add(&mut self, key: &str) {
+        self.places |= 1 << place(key);
+        let Some(first) = &self.first else {
+            self.first = Some(key.into());
+            return;
+        };
+        let whose = owner(key);
+        // The keys of one owner follow each other; what comes twice all the same is told once when it is written.
+        if whose != Owner::Nobody && whose != owner(first) && self.also.last().is_none_or(|last| whose != owner(last)) {
+            self.also.push(key.into());
+        }
+    }
+
+    /// True where there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// Whether any of them holds something of a caller.
+    pub fn is_personal(&self) -> bool {
+        let impersonal = IMPERSONAL.fold(0, |bits, place| bits | 1 << place);
+        self.places & !impersonal != 0
+    }
+
+    /// How many owners there are besides the first one.
+    pub(super) fn more(&self) -> usize {
+        self.also.len()
+    }
+
+    /// The first key with its data type and component.
+    pub(super) fn first(&self) -> Option<(&'static str, &'static str, &str)> {
+        let key = self.first.as_deref()?;
+        let (data_type, component) = PLACES[place(key)];
+        Some((data_type, component, key))
+    }
+
+    /// The kinds of all keys.
+    pub(super) fn places(&self) -> impl Iterator<Item = String> {
+        PLACES.iter().enumerate().filter(|(n, _)| self.places & (1 << n) != 0).map(|(_, (data_type, component))| format!("{data_type}:{component}"))
+    }
+
+    /// Whose they are.
+    pub(super) fn owners(&self) -> impl Iterator<Item = Owner<'_>> {
+        self.first.iter().chain(&self.also).map(|key| owner(key))
+    }
+}
+
+/// The last part of a name and what stands before it, up to five parts from the end; how many there are.
+fn parts(key: &str) -> ([&str; PARTS], usize) {
+    let mut parts = [""; PARTS];
+    let mut count = 0;
+    for part in key.rsplitn(PARTS, ':') {
+        parts[count] = part;
+        count += 1;
+    }
+    (parts, count)
+}
+
+fn place(key: &str) -> usize {
+    let ([last, before, data_type, ..], count) = parts(key);
+    if count < PARTS {
+        return LEGACY;
+    }
+    // The kind of a cached value stands before its identifier.
+    let component = if data_type == "cache" { before } else { last };
+    PLACES.iter().position(|place| *place == (data_type, component)).unwrap_or(OTHER)
+}
+
+fn owner(key: &str) -> Owner<'_> {
+    let ([last, before, data_type, ..], count) = parts(key);
+    let call = match (count, data_type, before, last) {
+        (PARTS, "call" | "conversation", id, _) => id.trim_start_matches('{').trim_end_matches('}'),
+        (PARTS, "cache", "profile", user) => return Owner::User(user),
+        (PARTS, "system", user, "calls") => return user.strip_prefix("user-").map_or(Owner::Nobody, Owner::User),
+        (3, "call", id, _) | (2, _, id, "hist") | (2, _, "session" | "call_session_map" | "dtmf_sequence" | "dtmf_validation", id) => {
+            id.strip_prefix("media_").unwrap_or(id)
+        }
+        _ => return Owner::Nobody,
+    };
+    Owner::Call(call)
+}
