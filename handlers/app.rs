@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, RootKey};
 use crate::error::{Error, Kind, Result};
+use crate::host::admission::Admission;
 use crate::model::phrase::Phrase;
 use crate::ports::audit::{self, Audit};
 use crate::ports::clock::{Clock, SystemClock};
@@ -71,6 +72,8 @@ pub struct Parts {
     pub cache_takes: std::sync::atomic::AtomicBool,
     /// Work off the callers' paths.
     pub tasks: TaskTracker,
+    /// Who may run now, and who waits.
+    pub admission: Admission,
     /// What health remembers between its looks at the dependencies.
     pub health: crate::steps::health::Watch,
 }
@@ -160,6 +163,7 @@ impl App {
             .time_to_live(L1_LIFE)
             .build();
         let health = crate::steps::health::Watch::default();
+        let admission = Admission::new(config.max_in_flight, config.max_waiting);
         let parts = Parts {
             config,
             state,
@@ -177,6 +181,7 @@ impl App {
             audio,
             cache_takes: true.into(),
             tasks: TaskTracker::new(),
+            admission,
             health,
         };
         Ok(Self { inner: Arc::new(parts) })

@@ -40,6 +40,8 @@ pub enum Kind {
     CallEnded,
     /// An `If-Match` that no longer matches.
     PreconditionFailed,
+    /// A body that did not arrive within its time.
+    Slow,
     /// A body above its limit.
     TooLarge,
     /// A content type that is not understood.
@@ -109,6 +111,7 @@ impl Kind {
             Self::Conflict => row(409, "conflict", "Conflict", Reject, Level::INFO, "error.conflict", false),
             Self::CallEnded => row(409, "call-ended", "Call ended", Reject, Level::INFO, "error.call_ended", false),
             Self::PreconditionFailed => row(412, "precondition-failed", "Precondition failed", Reject, Level::INFO, "error.precondition", false),
+            Self::Slow => row(408, "slow-body", "Request timeout", Reject, Level::INFO, "error.slow_body", false),
             Self::TooLarge => row(413, "too-large", "Too large", Reject, Level::INFO, "error.too_large", false),
             Self::UnsupportedMedia => row(415, "unsupported-media-type", "Unsupported media type", Reject, Level::INFO, "error.media_type", false),
             Self::Unavailable => row(503, "unavailable", "Temporarily unavailable", Retry, Level::WARN, "error.unavailable", false),

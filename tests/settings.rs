@@ -91,6 +91,10 @@ const WRONG: &[Case] = &[
     case(&[("TTS_L1_BYTES", "32M")], "TTS_L1_BYTES"),
     case(&[("TTS_L1_BYTES", "-1")], "TTS_L1_BYTES"),
     case(&[("TTS_MAX_BYTES", "lots")], "TTS_MAX_BYTES"),
+    case(&[("MAX_IN_FLIGHT", "15")], "MAX_IN_FLIGHT"),
+    case(&[("MAX_IN_FLIGHT", "no limit")], "MAX_IN_FLIGHT"),
+    case(&[("MAX_WAITING", "-1")], "MAX_WAITING"),
+    case(&[("MAX_WAITING", "65537")], "MAX_WAITING"),
     case(&[("FUNCTIONS_CUSTOMHANDLER_PORT", "0")], "FUNCTIONS_CUSTOMHANDLER_PORT"),
     case(&[("FUNCTIONS_CUSTOMHANDLER_PORT", "70000")], "FUNCTIONS_CUSTOMHANDLER_PORT"),
     case(&[("FUNCTIONS_CUSTOMHANDLER_PORT", "http")], "FUNCTIONS_CUSTOMHANDLER_PORT"),
@@ -170,6 +174,7 @@ fn without_any_setting_all_is_embedded_and_the_defaults_hold() {
     assert!(config.redis.is_none() && config.cosmos.is_none() && config.service_bus.is_none() && config.speech.is_none() && config.openai.is_none());
     assert_eq!((config.app_prefix.as_str(), config.environment.as_str(), config.transcript_queue.as_str()), ("rtvoice", "dev", "transcripts"));
     assert_eq!((config.queue_lanes, config.history_window, config.auth_max_attempts), (256, 20, 3));
+    assert_eq!((config.max_in_flight, config.max_waiting), (256, 512));
     assert_eq!((config.tts_l1_bytes, config.tts_max_bytes), (33_554_432, 1_073_741_824));
     assert_eq!(config.call_idle_limit, Duration::from_secs(7200));
     assert_eq!(config.embedded_path, Path::new("/tmp/rtvoice-root/.rtvoice/rtvoice.db"));

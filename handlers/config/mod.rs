@@ -128,6 +128,10 @@ pub struct Config {
     pub tts_l1_bytes: u64,
     /// `TTS_MAX_BYTES`, upper bound of cached audio in Redis, default 1 GiB.
     pub tts_max_bytes: u64,
+    /// `MAX_IN_FLIGHT`, HTTP invocations that run at once, default 256; triggers may be half as many besides.
+    pub max_in_flight: usize,
+    /// `MAX_WAITING`, HTTP invocations that wait for their turn, default 512; triggers may be half as many besides.
+    pub max_waiting: usize,
     /// `FUNCTIONS_CUSTOMHANDLER_PORT`, where `serve` binds 127.0.0.1.
     pub handler_port: Option<u16>,
     /// True in the child of `rtvoice dev`, which delivers the embedded queue itself.

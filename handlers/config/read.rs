@@ -67,6 +67,8 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("AUTH_MAX_ATTEMPTS", "whole number, 1 to 100", "3"),
     ("TTS_L1_BYTES", "bytes", "33554432"),
     ("TTS_MAX_BYTES", "bytes", "1073741824"),
+    ("MAX_IN_FLIGHT", "whole number, 16 to 65536: HTTP invocations that run at once; triggers: half as many besides", "256"),
+    ("MAX_WAITING", "whole number, 0 to 65536: HTTP invocations that wait; triggers: half as many besides", "512"),
     ("FUNCTIONS_CUSTOMHANDLER_PORT", "port number, set by the host", ""),
 ];
 
@@ -187,6 +189,8 @@ pub(super) fn config(lookup: Lookup<'_>, app_root: PathBuf) -> Result<Config, Se
         auth_max_attempts: number(lookup, "AUTH_MAX_ATTEMPTS", 3, 1, 100, "3")?,
         tts_l1_bytes: number(lookup, "TTS_L1_BYTES", 32 << 20, 0, 1 << 34, "33554432")?,
         tts_max_bytes: number(lookup, "TTS_MAX_BYTES", 1 << 30, 0, 1 << 40, "1073741824")?,
+        max_in_flight: number(lookup, "MAX_IN_FLIGHT", 256, 16, 65_536, "256")?,
+        max_waiting: number(lookup, "MAX_WAITING", 512, 0, 65_536, "512")?,
         handler_port: handler_port(lookup)?,
         under_dev_host: text(lookup, "RTVOICE_DEV_HOST").is_some(),
         exit_with_stdin: text(lookup, "RTVOICE_EXIT_WITH_STDIN").is_some(),

@@ -1,16 +1,27 @@
 //! HTTP as the functions see it: requests with a bounded body, problem details (RFC 9457), JSON answers.
 
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody as _};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
+use futures::FutureExt as _;
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value, json};
 
+use super::admission::Room;
 use super::json;
 use crate::error::{Error, Kind, Result};
 
 /// How much of a body that is too large is read off before the answer, so that the client sees the answer.
 const READ_OFF: usize = 8 << 20;
+/// How long a body may be on its way.
+const BODY: Duration = Duration::from_secs(10);
+/// The same where more than [`LARGE`] bytes are allowed.
+const LARGE_BODY: Duration = Duration::from_secs(30);
+/// Largest limit of a body that need not be waited for any longer.
+const LARGE: usize = 256 << 10;
 
 /// One request to an HTTP function.
 #[derive(Debug, Clone)]
@@ -139,8 +150,36 @@ pub fn unknown_field(name: &str) -> Error {
 }
 
 /// Reads a body of at most `limit` bytes. Of a larger one the excess is read off up to 8 MiB before `TooLarge` is
-/// answered.
-pub async fn read_body(body: axum::body::Body, limit: usize) -> Result<Bytes> {
+/// answered. One that did not come with its head needs leave of the room (else `Throttled`), and must be whole within 10 s,
+/// within 30 s where it may be large (else `Slow`).
+pub async fn read_body(body: Body, limit: usize, room: &Room) -> Result<Bytes> {
+    let length = body.size_hint().upper().and_then(|n| usize::try_from(n).ok()).map_or(limit, |n| n.min(limit));
+    let mut whole = std::pin::pin!(read(body, limit));
+    if let Some(result) = whole.as_mut().now_or_never() {
+        return result;
+    }
+    let _leave = room.body(length).ok_or_else(|| room.refusal("too many bodies are on their way"))?;
+    let time = if limit > LARGE { LARGE_BODY } else { BODY };
+    tokio::time::timeout(time, whole).await.unwrap_or_else(|_| Err(Error::new(Kind::Slow, format!("must arrive within {} s", time.as_secs())).in_field("body")))
+}
+
+/// Reads off the body of a request that is refused without it, beside the answer: so the client sees the answer and keeps
+/// its connection. One for which there is no leave, and one that the client has not begun to send, is left: the connection
+/// then ends with the answer.
+pub fn read_off(headers: &HeaderMap, body: Body, limit: usize, room: &Room) {
+    if body.is_end_stream() || headers.contains_key(header::EXPECT) {
+        return;
+    }
+    if let Some(leave) = room.body(limit) {
+        tokio::spawn(async move {
+            // Whatever comes of it, the answer is given.
+            let _ = tokio::time::timeout(BODY, read(body, 0)).await;
+            drop(leave);
+        });
+    }
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes> {
     let mut body = body;
     let mut kept = BytesMut::new();
     let mut seen = 0usize;
@@ -167,7 +206,7 @@ pub fn json_response(status: StatusCode, body: &Value) -> Response {
 
 /// An answer with a body of this content type.
 pub fn response(status: StatusCode, content_type: &'static str, body: Bytes) -> Response {
-    let mut response = Response::new(axum::body::Body::from(body));
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// Parses a whole body; the error tells the place and quotes nothing. At most 127 levels deep.
 pub fn parse(body: &[u8]) -> Result<Value> {
     serde_json::from_slice::<Strict>(body).map(|strict| strict.0).map_err(|e| {
-        let needs = if e.classify() == Category::Data { "must not have a name twice in one object" } else { "must be JSON in UTF-8" };
+        let needs = if e.classify() == Category::Data { "must not have a name twice in one object" } else { "must be JSON in UTF-8, at most 127 levels deep" };
         Error::input("body", format!("{needs} (line {}, column {})", e.line(), e.column()))
     })
 }

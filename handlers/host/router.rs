@@ -1,7 +1,8 @@
 //! What the Functions host talks to: forwarded requests on their routes, envelopes on `POST /{function}`.
 //!
-//! Every invocation has a span with its ids, a deadline, and a task of its own: a client that hangs up does not stop it
-//! halfway, and a panic in it is an answer like any other failure.
+//! Every invocation has a span with its ids, a deadline, a seat (but Ready and Health), and a task of its own: a client that
+//! hangs up does not stop it halfway, and a panic in it is an answer like any other failure. Where there is no seat it is
+//! refused before its body is read; the seat is taken after it, so that a slow body costs none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +15,12 @@ use axum::http::{HeaderMap, Method, Request as HttpRequest, StatusCode, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::admission::{Key, Room};
 use super::envelope::{self, Envelope};
-use super::http::{Request, json_response, method_not_allowed, problem, read_body};
+use super::http::{Request, json_response, method_not_allowed, problem, read_body, read_off};
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::functions::{self, Face, Function};
@@ -29,6 +32,12 @@ use crate::steps::breach;
 pub const PREFIX: &str = "api";
 /// Most bytes of an envelope.
 const ENVELOPE_LIMIT: usize = 4 << 20;
+/// An invocation waits for its seat for at most this part of its deadline.
+const WAIT: u32 = 5;
+/// Say how the app does, also when nothing else gets through.
+const ALWAYS: [&str; 2] = ["Health", "Ready"];
+/// Their bodies tell which call they are for.
+const EVENTS: &str = "CallEvents";
 
 /// Everything that the handler answers.
 pub fn router(app: App) -> Router {
@@ -74,14 +83,40 @@ async fn http(app: App, function: &'static Function, invocation: String, params:
     }
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let Parts { method, headers, .. } = parts;
+    let room = Arc::clone(&app.admission.interactive);
+    let key = key(function, &params, &[], &room);
     let body = match payload {
-        Payload::Stream(body) => read_body(body, limit).await?,
+        Payload::Stream(body) => admitted_body(&room, key, &headers, body, limit).await?,
         Payload::Whole(body) if body.len() <= limit => body,
         Payload::Whole(_) => return Err(Error::new(Kind::TooLarge, format!("must be at most {limit} bytes")).in_field("body")),
     };
     let traceparent = text(&headers, "traceparent");
+    let key = if function.name == EVENTS { self::key(function, &params, &body, &room) } else { key };
     let request = Request { method, params, query, headers, body };
-    invoke(function, invocation, traceparent, run(app, request)).await
+    invoke(function, key.map(|key| (room, key)), invocation, traceparent, run(app, request)).await
+}
+
+/// The body of an invocation for which there is a place now; without a place it is not waited for.
+async fn admitted_body(room: &Room, key: Option<Key>, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes> {
+    if let Some(Err(refusal)) = key.map(|key| room.look(Some(key))) {
+        read_off(headers, body, limit, room);
+        return Err(refusal);
+    }
+    read_body(body, limit, room).await
+}
+
+/// Whom an invocation of an HTTP function is for: what its first parameter names; for events the call that their body names
+/// first; else whoever uses its route. None for what is always answered.
+fn key(function: &Function, params: &[(String, String)], body: &[u8], room: &Room) -> Option<Key> {
+    let named = || params.first().map(|(_, value)| value.as_bytes()).or_else(|| call_in(body));
+    if ALWAYS.contains(&function.name) { None } else { Some(named().map_or_else(|| room.route(function.name), |id| room.one(id))) }
+}
+
+/// The first `"callConnectionId":"…"` of a body, found without parsing it: a wrong one costs its sender a place alone.
+fn call_in(body: &[u8]) -> Option<&[u8]> {
+    let (_, rest) = std::str::from_utf8(body).ok()?.split_once("\"callConnectionId\"")?;
+    let (id, _) = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?.split_once('"')?;
+    Some(id.as_bytes())
 }
 
 /// An envelope: the function's name is the whole path.
@@ -92,11 +127,17 @@ async fn enveloped(app: App, request: HttpRequest<Body>) -> Result<Response> {
         return Ok(method_not_allowed(&[Method::POST]));
     }
     let (parts, body) = request.into_parts();
-    let envelope = Envelope::parse(&read_body(body, ENVELOPE_LIMIT).await?)?;
+    let (room, key) = match function.face {
+        Face::Trigger { .. } => (&app.admission.background, Some(app.admission.background.trigger(function.name))),
+        // Its parameters stand in the envelope.
+        Face::Http { .. } => (&app.admission.interactive, key(function, &[], &[], &app.admission.interactive)),
+    };
+    let room = Arc::clone(room);
+    let envelope = Envelope::parse(&admitted_body(&room, key, &parts.headers, body, ENVELOPE_LIMIT).await?)?;
     match function.face {
         Face::Trigger { run } => {
             let traceparent = text(&parts.headers, "traceparent").or_else(|| envelope.traceparent());
-            invoke(function, invocation_id(&parts.headers), traceparent, run(app, envelope)).await?;
+            invoke(function, key.map(|key| (room, key)), invocation_id(&parts.headers), traceparent, run(app, envelope)).await?;
             Ok(super::http::response(StatusCode::OK, "application/json", envelope::answer_empty()))
         }
         Face::Http { .. } => {
@@ -176,13 +217,19 @@ fn matches(route: &str, segments: &[&str]) -> Option<Vec<(String, String)>> {
     Some(params)
 }
 
-/// Runs one invocation: span, deadline, panic guard, outcome.
+/// Runs one invocation: seat, span, deadline (from when it began to wait), panic guard, outcome.
 async fn invoke<T: Send + 'static>(
     function: &'static Function,
+    place: Option<(Arc<Room>, Key)>,
     invocation: String,
     traceparent: Option<String>,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
+    let began = Instant::now();
+    let seat = match place {
+        Some((room, key)) => Some(room.enter(key, function.deadline / WAIT).await?),
+        None => None,
+    };
     // Before it stands in the log: a client may have written anything there.
     let traceparent = traceparent.filter(|text| is_valid(text));
     let span = tracing::info_span!(
@@ -194,8 +241,12 @@ async fn invoke<T: Send + 'static>(
     );
     let deadline = function.deadline;
     let running = Running::new(function.name, traceparent.as_deref(), &invocation);
-    let guarded = running::scope(running, tokio::time::timeout(deadline, work));
-    let result = match tokio::spawn(guarded.instrument(span.clone())).await {
+    let guarded = running::scope(running, tokio::time::timeout_at(began + deadline, work));
+    let seated = async move {
+        let _seat = seat;
+        guarded.await
+    };
+    let result = match tokio::spawn(seated.instrument(span.clone())).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Error::deadline("the function", deadline)),
         Err(e) => Err(Error::internal(if e.is_panic() { "the function panicked" } else { "the function was stopped" })),

@@ -1,13 +1,21 @@
 //! `rtvoice serve`: connects, then binds 127.0.0.1 and answers the host until it is told to end.
+//!
+//! HTTP/1.1 alone, which is what the host speaks. Connections are bounded by the files that the process may open; a head
+//! that is slow, and a connection that is idle, ends after 75 s; one that is too large is answered 431.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::router::router;
 use crate::app::App;
@@ -17,6 +25,18 @@ use crate::error::{Error, Kind, Result};
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long the end waits for work that is under way.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long the head of a request may take, counted from when the connection was opened or the answer before it was sent: also
+/// how long a connection may be idle. The host's client lets go of its own after 60 s (`SocketsHttpHandler`), so that none
+/// is closed under a request.
+const HEAD: Duration = Duration::from_secs(75);
+/// Most bytes of a head, and of what is read ahead of a body for each connection. (hyper itself takes at most 100 headers.)
+const BUFFER: usize = 64 << 10;
+/// Most open connections, where the system allows so many.
+const CONNECTIONS: u64 = 16_384;
+/// Open files that are left to the stores and services.
+const OTHER_FILES: u64 = 256;
+/// Pause after a connection could not be taken.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Checks the dependencies for at most 5 s. One that is away is a warning, a setting that it shows to be wrong is an error.
 pub async fn connect(app: &App) -> Result<()> {
@@ -54,9 +74,7 @@ pub async fn connect(app: &App) -> Result<()> {
 
 /// Serves until `stop`, then lets what is under way end.
 pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> Result<()> {
-    let stopped = stop.clone();
-    let result = axum::serve(listener, router(app.clone())).with_graceful_shutdown(async move { stopped.cancelled().await });
-    let server = tokio::spawn(async move { result.await });
+    let server = tokio::spawn(answer(app.clone(), listener, stop.clone()));
     stop.cancelled().await;
     let drained = async {
         let ended = server.await;
@@ -68,14 +86,94 @@ pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> 
         ended
     };
     match tokio::time::timeout(DRAIN, drained).await {
-        Ok(Ok(Ok(()))) => Ok(()),
-        Ok(Ok(Err(e))) => Err(Error::internal(e)),
+        Ok(Ok(())) => Ok(()),
         Ok(Err(e)) => Err(Error::internal(e)),
         Err(_) => {
             tracing::warn!("ended with work under way: the outbox has it");
             Ok(())
         }
     }
+}
+
+/// Takes connections until `stop`, and ends when the last one has ended. One too many is closed at once.
+async fn answer(app: App, listener: TcpListener, stop: CancellationToken) {
+    let mut protocol = http1::Builder::new();
+    protocol.timer(TokioTimer::new()).header_read_timeout(HEAD).max_header_size(BUFFER).max_buf_size(BUFFER);
+    let service = TowerToHyperService::new(router(app));
+    let (open, most) = (TaskTracker::new(), most_connections());
+    loop {
+        let taken = tokio::select! {
+            taken = listener.accept() => taken,
+            () = stop.cancelled() => break,
+        };
+        match taken {
+            Ok((stream, _)) if open.len() < most => {
+                let connection = protocol.serve_connection(TokioIo::new(prompt(stream)), service.clone());
+                open.spawn(until_stopped(connection, stop.clone()));
+            }
+            Ok(_) => tracing::debug!(most, "a connection too many"),
+            Err(e) => {
+                // Mostly a client that went away before it was taken; else the system is short of something.
+                tracing::warn!(error = %e, "a connection was not taken");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    open.close();
+    open.wait().await;
+}
+
+/// Small answers go out at once; where that cannot be asked for they go out a little later.
+fn prompt(stream: TcpStream) -> TcpStream {
+    if let Err(e) = stream.set_nodelay(true) {
+        tracing::debug!(error = %e, "answers may be held back");
+    }
+    stream
+}
+
+/// Serves one connection; when told to stop, until what it is being asked is answered.
+async fn until_stopped(connection: http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>, stop: CancellationToken) {
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(e) = ended {
+        tracing::debug!(error = %e, "a connection was cut or is not HTTP");
+    }
+}
+
+/// How many connections may be open at once: by the limit on open files, which is raised where the system lets us.
+fn most_connections() -> usize {
+    usize::try_from(open_files().saturating_sub(OTHER_FILES).clamp(1, CONNECTIONS)).unwrap_or(usize::MAX)
+}
+
+#[cfg(unix)]
+fn open_files() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = CONNECTIONS + OTHER_FILES;
+    let limit = getrlimit(Resource::Nofile);
+    let now = limit.current.unwrap_or(u64::MAX);
+    let raised = wanted.min(limit.maximum.unwrap_or(u64::MAX));
+    if now >= raised {
+        return now;
+    }
+    match setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum: limit.maximum }) {
+        Ok(()) => raised,
+        Err(e) => {
+            tracing::warn!(error = %e, files = now, "the limit on open files could not be raised");
+            now
+        }
+    }
+}
+
+#[cfg(not(unix))]
+const fn open_files() -> u64 {
+    CONNECTIONS + OTHER_FILES
 }
 
 /// Binds the port that the host gave, on 127.0.0.1 alone.

@@ -1,6 +1,7 @@
 //! Whether the app serves: the state of each dependency. The state store is looked at anew at most once a second, the
 //! others, where a look costs money, at most every 30 s. A state store that may evict calls counts as unfit: unhealthy
 //! where production's rules hold, degraded elsewhere; it is asked when it first answers and after every outage.
+//! While too many wait for their turn the app is degraded and, for as long as that lasts, not ready.
 
 use std::time::Duration;
 
@@ -52,19 +53,33 @@ enum Fitness {
 pub struct Report {
     /// `healthy`, `degraded` or `unhealthy`.
     pub status: &'static str,
-    /// One member per dependency.
+    /// One member per dependency, and `admission`.
     pub details: Value,
+    /// False where others had better take what comes next.
+    pub ready: bool,
 }
 
 impl Report {
-    /// 503 for `unhealthy`, else 200.
+    /// 503 where it is unhealthy or not ready, else 200.
     pub fn http_status(&self) -> u16 {
-        if self.status == "unhealthy" { 503 } else { 200 }
+        if self.status == "unhealthy" || !self.ready { 503 } else { 200 }
     }
 }
 
-/// The last look, or a new one where it is older than a second. Many who ask at once share one look.
+/// The last look, or a new one where it is older than a second, with how full it is now.
 pub async fn report(app: &App) -> Report {
+    let mut report = looked(app).await;
+    let admission = app.admission.detail();
+    if report.status == "healthy" && admission["status"] != "healthy" {
+        report.status = "degraded";
+    }
+    report.ready = app.admission.is_ready();
+    report.details["admission"] = admission;
+    report
+}
+
+/// Many who ask at once share one look.
+async fn looked(app: &App) -> Report {
     let mut seen = app.health.seen.lock().await;
     if let Some((at, report)) = &seen.last
         && at.elapsed() < FRESH
@@ -112,7 +127,7 @@ async fn look(app: &App, seen: &mut Seen) -> Report {
         (false, true) => "healthy",
         (false, false) => "degraded",
     };
-    Report { status, details: Value::Object(details) }
+    Report { status, details: Value::Object(details), ready: true }
 }
 
 /// The reason is the error's safe detail; its sources stay in the log.

@@ -215,6 +215,7 @@ fn parts(app: &Rtvoice) -> Parts {
         audio: app.app.audio.clone(),
         cache_takes: true.into(),
         tasks: app.app.tasks.clone(),
+        admission: app.app.admission.clone(),
         health: rtvoice::steps::health::Watch::default(),
     }
 }

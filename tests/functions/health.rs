@@ -12,6 +12,11 @@ async fn it_tells_each_dependency() {
     let expected = json!({"status": "healthy", "details": {
         "state": healthy("embedded"), "documents": healthy("embedded"), "queue": healthy("embedded"),
         "speech": healthy("tone"), "replies": healthy("scripted"),
+        "admission": {
+            "status": "healthy",
+            "interactive": {"inFlight": 0, "waiting": 0, "refused": 0, "maxInFlight": 256, "maxWaiting": 512},
+            "background": {"inFlight": 0, "waiting": 0, "refused": 0, "maxInFlight": 128, "maxWaiting": 256},
+        },
     }});
     assert_eq!(app.get("/api/health").await.ok(), expected);
     app.finish().await;

@@ -117,8 +117,7 @@ impl Rtvoice {
         let config = Config::from_lookup(lookup, folder.path().to_owned()).unwrap();
         let clock = Arc::new(ManualClock::at(START));
         let plain = App::with_clock(config, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
-        let (state, documents, queue) = (Switch::default(), Switch::default(), Switch::default());
-        let (agent, voice) = (Arc::new(Agent::default()), Arc::new(Voice::default()));
+        let (state, documents, queue, agent, voice) = <(Switch, Switch, Switch, Arc<Agent>, Arc<Voice>)>::default();
         let faulty: Arc<dyn Documents> = Arc::new(Switchable { inner: Arc::clone(&plain.documents), switch: documents.clone() });
         let app = App::from_parts(Parts {
             config: plain.config.clone(),
@@ -137,6 +136,7 @@ impl Rtvoice {
             audio: plain.audio.clone(),
             cache_takes: true.into(),
             tasks: plain.tasks.clone(),
+            admission: plain.admission.clone(),
             health: rtvoice::steps::health::Watch::default(),
         });
         Self { app, clock, state, documents, queue, agent, voice, _folder: folder, finished: false }

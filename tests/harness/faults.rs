@@ -230,19 +230,26 @@ switchable! { Queue for dyn Queue {
     fn check() -> ();
 } }
 
-/// An agent that says what it heard, and remembers what it was given.
+/// An agent that says what it heard, and remembers what it was given. Words that begin with `hold` are answered once they
+/// are let go.
 #[derive(Default)]
 pub struct Agent {
     /// Its faults.
     pub switch: Switch,
     /// The facts of each prompt: `text`, `language`, `history` (its length), `auth`, `profile`.
     prompts: Mutex<Vec<Value>>,
+    let_go: tokio::sync::watch::Sender<bool>,
 }
 
 impl Agent {
     /// What it was asked since the last look.
     pub fn prompts(&self) -> Vec<Value> {
         std::mem::take(&mut self.prompts.lock().unwrap())
+    }
+
+    /// Answers what was held, and holds nothing from now on.
+    pub fn let_go(&self) {
+        self.let_go.send_replace(true);
     }
 }
 
@@ -254,6 +261,9 @@ impl Replies for Agent {
             "auth": prompt.auth, "profile": prompt.profile,
         });
         self.prompts.lock().unwrap().push(facts);
+        if prompt.text.starts_with("hold") {
+            self.let_go.subscribe().wait_for(|go| *go).await.unwrap();
+        }
         let heard: String = prompt.text.chars().take(100).collect();
         self.switch.around("reply", async { Ok(Reply { text: format!("You said: {heard}"), source: "scripted" }) }).await
     }

@@ -1,8 +1,10 @@
 //! What the app promises, shown on the real binary: whole calls, and calls to which everything happens that may.
 
+mod admission;
 mod archiving;
 mod away;
 mod bench;
+mod connections;
 mod copies;
 mod deadlines;
 mod instances;
