@@ -4,6 +4,7 @@ pub mod callbacks;
 pub mod compose;
 pub mod deliver;
 pub mod envelope;
+pub mod failpoint;
 pub mod http;
 mod json;
 pub mod link;

@@ -17,6 +17,7 @@ use percent_encoding::percent_decode_str;
 use tracing::Instrument as _;
 
 use super::envelope::{self, Envelope};
+use super::failpoint;
 use super::http::{Request, json_response, method_not_allowed, problem, read_body};
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
@@ -194,7 +195,7 @@ async fn invoke<T: Send + 'static>(
     );
     let deadline = function.deadline;
     let running = Running::new(function.name, traceparent.as_deref(), &invocation);
-    let guarded = running::scope(running, tokio::time::timeout(deadline, work));
+    let guarded = running::scope(running, tokio::time::timeout(deadline, failpoint::watch(function.name, work)));
     let result = match tokio::spawn(guarded.instrument(span.clone())).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Error::deadline("the function", deadline)),

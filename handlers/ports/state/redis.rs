@@ -34,6 +34,7 @@ mod nodes;
 mod outbox;
 mod persons;
 mod sending;
+mod silence;
 mod workers;
 
 pub use link::install_tls13;
