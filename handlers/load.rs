@@ -4,16 +4,12 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rtvoice::config::{self, Secret};
-use rtvoice::ops::load::{self, LoadArgs};
+use rtvoice::ops::load::{self, LoadArgs, Report};
 
 /// The function key of the target, where it asks for one: on the command line others could see it.
 const KEY: &str = "LOAD_FUNCTION_KEY";
 
 pub(crate) fn run(arguments: &LoadArgs) -> ExitCode {
-    let config = match super::settings() {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
     let key = config::process_env(KEY).filter(|key| !key.is_empty()).map(Secret::new);
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {wide_msg}") {
@@ -28,21 +24,29 @@ pub(crate) fn run(arguments: &LoadArgs) -> ExitCode {
         shown.set_message(line.to_owned());
         shown.tick();
     };
-    super::command(
-        config,
-        "error",
-        async |app| load::run(&app, arguments, key, &progress).await,
-        |report| {
-            bar.finish_and_clear();
-            if arguments.json {
-                match serde_json::to_string(&report) {
-                    Ok(text) => println!("{text}"),
-                    Err(e) => return super::failed(&rtvoice::error::Error::internal(e)),
-                }
-            } else {
-                println!("{}", report.text());
+    let done = |report: Report| {
+        bar.finish_and_clear();
+        if arguments.json {
+            match serde_json::to_string(&report) {
+                Ok(text) => println!("{text}"),
+                Err(e) => return super::failed(&rtvoice::error::Error::internal(e)),
             }
-            if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        },
-    )
+        } else {
+            println!("{}", report.text());
+        }
+        if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    };
+    if arguments.faults {
+        super::log_to("error", super::LogTarget::Stderr);
+        let work = load::run_with_faults(config::app_root(), arguments, &progress);
+        return match super::runtime().and_then(|runtime| runtime.block_on(work)) {
+            Ok(report) => done(report),
+            Err(e) => super::failed(&e),
+        };
+    }
+    let config = match super::settings() {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    super::command(config, "error", async |app| load::run(&app, arguments, key, &progress).await, done)
 }

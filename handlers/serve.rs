@@ -10,7 +10,7 @@ use rtvoice::error::{Error, Kind, Result};
 use rtvoice::host::deliver::{Deliverer, Target};
 use rtvoice::host::link::HandlerLink;
 use rtvoice::host::manifest::{Manifest, Trigger};
-use rtvoice::host::{router, server};
+use rtvoice::host::{failpoint, router, server};
 use rtvoice::{ports, steps};
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +36,7 @@ async fn serve(config: Config) -> Result<()> {
     let port = config.handler_port.ok_or_else(|| {
         Error::new(Kind::Setting, "FUNCTIONS_CUSTOMHANDLER_PORT must be set: the Functions host sets it, for example FUNCTIONS_CUSTOMHANDLER_PORT=7072")
     })?;
+    failpoint::set(config.ends_at.as_ref());
     let with_stdin = config.exit_with_stdin;
     let app = App::new(config)?;
     server::connect(&app).await?;

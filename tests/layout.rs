@@ -185,6 +185,7 @@ const VENDORS: &[(&str, &[&str])] = &[
             // Speaks with a handler on loopback.
             "handlers/host/link.rs",
             "handlers/dev/",
+            "handlers/ops/load/",
         ],
     ),
 ];
@@ -282,31 +283,39 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn the_architecture_page_names_what_exists() {
-    let Ok(page) = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")) else { return };
+    names_what_exists("docs/ARCHITECTURE.md", "guarantee", 8);
+}
+
+#[test]
+fn the_reliability_page_names_what_exists() {
+    names_what_exists("docs/RELIABILITY.md", "fault", 20);
+}
+
+/// Every path and test that a page names exists; and below a heading with this word stands a table, its first column headed by the
+/// same word, of so many rows at the least, whose last cells name tests.
+fn names_what_exists(file: &str, word: &str, least: usize) {
+    let page = std::fs::read_to_string(root().join(file)).unwrap();
     let tests = sources("tests", "rs");
-    let mut guarantees = 0;
-    let mut in_guarantees = false;
+    let mut rows = 0;
+    let mut in_table = false;
     for (number, line) in page.lines().enumerate().map(|(n, line)| (n + 1, line)) {
         for path in quoted(line).filter(|q| ["handlers/", "tests/", "docs/", "infra/", "prompts/"].iter().any(|folder| q.starts_with(folder))) {
             let path = path.split("::").next().unwrap_or(path);
-            assert!(!path.contains(['*', ' ']), "docs/ARCHITECTURE.md:{number}: {path} is no path");
-            assert!(root().join(path).exists(), "docs/ARCHITECTURE.md:{number} names {path}, which does not exist");
+            assert!(!path.contains(['*', ' ']), "{file}:{number}: {path} is no path");
+            assert!(root().join(path).exists(), "{file}:{number} names {path}, which does not exist");
         }
         if line.starts_with('#') {
-            in_guarantees = line.to_lowercase().contains("guarantee");
+            in_table = line.to_lowercase().contains(word);
         }
-        let row = line.starts_with('|') && !line.starts_with("| ---") && !line.starts_with("|--") && !line.to_lowercase().starts_with("| guarantee");
-        if in_guarantees && row {
-            guarantees += 1;
+        let row = line.starts_with('|') && !line.starts_with("| ---") && !line.starts_with("|--") && !line.to_lowercase().starts_with(&format!("| {word} |"));
+        if in_table && row {
+            rows += 1;
             let named: Vec<&str> = line.trim_end_matches([' ', '|']).rsplit('|').next().map(|cell| quoted(cell).collect()).unwrap_or_default();
-            assert!(
-                !named.is_empty(),
-                "docs/ARCHITECTURE.md:{number}: the last cell must name a test, such as `functions::ready::it_says_healthy_and_nothing_else`"
-            );
-            named.iter().for_each(|name| assert!(is_test(&tests, name), "docs/ARCHITECTURE.md:{number} names {name}, which is no test"));
+            assert!(!named.is_empty(), "{file}:{number}: the last cell must name a test, such as `functions::ready::it_says_healthy_and_nothing_else`");
+            named.iter().for_each(|name| assert!(is_test(&tests, name), "{file}:{number} names {name}, which is no test"));
         }
     }
-    assert!(guarantees >= 8, "docs/ARCHITECTURE.md must have a table of guarantees below a heading that says so");
+    assert!(rows >= least, "{file} must have a table of at least {least} rows below a heading with {word:?}");
 }
 
 /// True where `a::b::name` is a function `name` in `tests/a/b.rs`, or in a file or folder on the way there (a contract's

@@ -140,6 +140,8 @@ pub struct Config {
     pub exit_with_stdin: bool,
     /// False only in tests of the demo: turns are then not deduplicated. Debug builds alone read it.
     pub deduplicate: bool,
+    /// Only in tests: the function at which await the process ends, see `host::failpoint`. Debug builds alone read it.
+    pub ends_at: Option<(String, u64)>,
 }
 
 /// What is kept of a value that the detector finds in a caller's words.

@@ -196,9 +196,16 @@ pub(super) fn config(lookup: Lookup<'_>, app_root: PathBuf) -> Result<Config, Se
         exit_with_stdin: text(lookup, "RTVOICE_EXIT_WITH_STDIN").is_some(),
         app_root,
         deduplicate: !(cfg!(debug_assertions) && text(lookup, "RTVOICE_TEST_DEDUPLICATION").as_deref() == Some("off")),
+        ends_at: if cfg!(debug_assertions) { text(lookup, "RTVOICE_TEST_ENDS_AT").and_then(|point| end_point(&point)) } else { None },
     };
     embedded_allowed(&config)?;
     Ok(config)
+}
+
+/// `ConversationTurn:7`.
+fn end_point(point: &str) -> Option<(String, u64)> {
+    let (function, number) = point.split_once(':')?;
+    Some((function.to_owned(), number.parse().ok()?))
 }
 
 fn environment(lookup: Lookup<'_>) -> Result<Environment, SettingError> {

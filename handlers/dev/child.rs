@@ -113,7 +113,7 @@ impl Handler {
         self.state.clone()
     }
 
-    /// Kills and restarts the handler of this start, as the host does when an invocation exceeds functionTimeout.
+    /// Kills and restarts the handler of this start, as the host does when an invocation exceeds functionTimeout; not an error.
     pub fn restart(&self, start: u64) {
         // A closed channel means that the keeper has ended: nothing is left to restart.
         let _ = self.restarts.send(start);
@@ -215,7 +215,7 @@ impl Keeper {
                 () = self.stop.cancelled() => return end(child, stdin).await,
                 status = child.wait() => return status.map_or_else(|e| End::Error(e.to_string()), End::Exit),
                 Some(asked) = self.asked.recv() => if asked == start {
-                    self.log.host("an invocation exceeded functionTimeout: the handler is killed and started again");
+                    self.log.host("the handler is killed and started again");
                     kill(&mut child).await;
                     return End::Restart;
                 }

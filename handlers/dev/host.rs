@@ -229,6 +229,13 @@ impl LocalHost {
         self.front.invoker.handler.ready().await
     }
 
+    /// Kills the handler, as the host does with one that hangs, and starts it again. Not one of the failures that end the host.
+    pub async fn kill_handler(&self) -> Result<()> {
+        let ready = self.handler().await?;
+        self.front.invoker.handler.restart(ready.start);
+        Ok(())
+    }
+
     /// Waits until the handler has failed for good; with the reason.
     pub async fn failed(&self) -> Error {
         let mut state = self.front.invoker.handler.state();

@@ -118,7 +118,8 @@ async fn send_waiting(app: &App, survey: &Survey, now: Timestamp, began: Instant
             if began.elapsed() >= WALK {
                 return Ok(sent);
             }
-            if now.since(waiting.since) < UNCONFIRMED_MS {
+            // What was noted far in the future was noted before the clock was set back: it must not wait until then.
+            if now.since(waiting.since).abs() < UNCONFIRMED_MS {
                 continue;
             }
             match outbox::relay(app, &survey.call, survey.session.as_ref(), waiting).await {

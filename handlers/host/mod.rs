@@ -5,6 +5,7 @@ pub mod callbacks;
 pub mod compose;
 pub mod deliver;
 pub mod envelope;
+pub mod failpoint;
 pub mod http;
 pub mod json;
 pub mod link;

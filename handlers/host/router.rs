@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 
 use super::admission::{Key, Room};
 use super::envelope::{self, Envelope};
+use super::failpoint;
 use super::http::{Request, json_response, method_not_allowed, problem, read_body, read_off};
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
@@ -241,7 +242,7 @@ async fn invoke<T: Send + 'static>(
     );
     let deadline = function.deadline;
     let running = Running::new(function.name, traceparent.as_deref(), &invocation);
-    let guarded = running::scope(running, tokio::time::timeout_at(began + deadline, work));
+    let guarded = running::scope(running, tokio::time::timeout_at(began + deadline, failpoint::watch(function.name, work)));
     let seated = async move {
         let _seat = seat;
         guarded.await

@@ -28,8 +28,10 @@ const BODY: usize = 16 << 20;
 pub enum Fault {
     /// 429 with `x-ms-retry-after-ms`.
     Throttle(Duration),
-    /// This status with this sub-status; nothing is done.
+    /// This status with this sub-status; nothing is done. A failed condition (412) is met by requests that have one alone.
     Status(u16, u16),
+    /// Carried out and answered this much later.
+    Slow(Duration),
     /// No answer, and nothing is done.
     Hang,
     /// The request is carried out, its answer never comes.
@@ -135,7 +137,7 @@ impl Drop for CosmosEmulator {
 
 impl Account {
     /// The fault for a request, and whether it uses one up.
-    fn fault_for(&self, path: &str) -> Option<Fault> {
+    fn fault_for(&self, path: &str, conditional: bool) -> Option<Fault> {
         let on_documents = path.split('/').nth(5) == Some("docs");
         if on_documents {
             self.document_requests.fetch_add(1, Ordering::SeqCst);
@@ -150,7 +152,8 @@ impl Account {
         if faults.all.is_some() || !on_documents {
             return faults.all;
         }
-        let (left, fault) = faults.next.filter(|(left, _)| *left > 0)?;
+        let meets = |fault: &Fault| conditional || !matches!(fault, Fault::Status(412, _));
+        let (left, fault) = faults.next.filter(|(left, fault)| *left > 0 && meets(fault))?;
         faults.next = Some((left - 1, fault));
         Some(fault)
     }
@@ -189,7 +192,7 @@ fn ascii(value: &str) -> String {
 
 async fn serve(State(account): State<Arc<Account>>, request: Request) -> Response {
     let path = request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned();
-    let fault = account.fault_for(request.uri().path());
+    let fault = account.fault_for(request.uri().path(), request.headers().contains_key("if-match"));
     let (parts, body) = request.into_parts();
     // A client that was killed halfway gets an answer that it never reads.
     let Ok(body) = axum::body::to_bytes(body, BODY).await else { return plain(400, &[]) };
@@ -197,6 +200,10 @@ async fn serve(State(account): State<Arc<Account>>, request: Request) -> Respons
         None => account.answer(parts.method.as_str(), &path, &parts.headers, body).await,
         Some(Fault::Throttle(after)) => plain(429, &[("x-ms-retry-after-ms", after.as_millis().to_string())]),
         Some(Fault::Status(status, sub)) => plain(status, &[("x-ms-substatus", sub.to_string())]),
+        Some(Fault::Slow(by)) => {
+            tokio::time::sleep(by).await;
+            account.answer(parts.method.as_str(), &path, &parts.headers, body).await
+        }
         Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::LoseAnswer) => {
             account.answer(parts.method.as_str(), &path, &parts.headers, body).await;

@@ -39,6 +39,8 @@ pub struct Answer {
 pub struct Handler {
     settings: Settings,
     folder: Arc<TempDir>,
+    /// Settings of its next life alone.
+    once: Mutex<Settings>,
     running: Mutex<Option<Running>>,
     output: Arc<Mutex<String>>,
     client: reqwest::Client,
@@ -76,7 +78,7 @@ impl Handler {
 
     async fn launch(settings: Settings, folder: Arc<TempDir>) -> Arc<Self> {
         let client = rtvoice::ports::http::client().expect("a client");
-        let handler = Self { settings, folder, running: Mutex::default(), output: Arc::default(), client, app: OnceLock::new() };
+        let handler = Self { settings, folder, once: Mutex::default(), running: Mutex::default(), output: Arc::default(), client, app: OnceLock::new() };
         handler.restart().await;
         Arc::new(handler)
     }
@@ -98,6 +100,18 @@ impl Handler {
         panic!("the handler does not start:\n{}", self.output());
     }
 
+    /// The same with further settings for this life of it.
+    pub async fn restart_with(&self, once: Settings) {
+        *self.once.lock().expect("unpoisoned") = once;
+        self.restart().await;
+        self.once.lock().expect("unpoisoned").clear();
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_died(&self) -> bool {
+        self.port().is_none_or(|port| std::net::TcpStream::connect(("127.0.0.1", port)).is_err())
+    }
+
     fn spawn(&self) -> Running {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("its address").port();
@@ -106,6 +120,7 @@ impl Handler {
             .args(["-c", WATCHDOG, env!("CARGO_BIN_EXE_rtvoice")])
             .env_clear()
             .envs(self.settings.iter().map(|(name, value)| (*name, value.as_str())))
+            .envs(self.once.lock().expect("unpoisoned").iter().map(|(name, value)| (*name, value.as_str())))
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string())
             .stdin(Stdio::piped())

@@ -129,6 +129,11 @@ async fn lane(shared: Arc<Shared>, handler: Arc<Handler>, mut messages: Unbounde
                 if count > MOST { &shared.dead } else { &shared.completed }.fetch_add(1, SeqCst);
                 break;
             }
+            if handler.has_died() {
+                // The host notices too, and delivers nothing until it has started another.
+                tokio::time::sleep(LOOK).await;
+                continue;
+            }
             shared.failed.fetch_add(1, SeqCst);
             count += 1;
         }

@@ -1,9 +1,10 @@
-//! Real `redis-server` processes on free loopback ports: single, with TLS, or a cluster of three.
+//! Real `redis-server` processes on free loopback ports: single, with TLS, or a cluster.
 //!
 //! Each runs under a watchdog shell that ends it, and only it, when the server is dropped or the test process is gone
 //! for whatever reason; so servers may stand in statics. Fails by panic, with the server's log.
 
 mod certificates;
+mod cluster;
 mod proof;
 mod refusing;
 mod wire;
@@ -20,6 +21,7 @@ use rtvoice::config::Config;
 use rtvoice::ports::clock::{Clock as _, SystemClock};
 use tempfile::TempDir;
 
+pub use cluster::RedisCluster;
 pub use refusing::Refusing;
 pub use wire::{Reply, Wire};
 
@@ -199,45 +201,6 @@ impl RedisServer {
 impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-/// Three masters that share the slots.
-pub struct RedisCluster {
-    nodes: Vec<RedisServer>,
-}
-
-impl RedisCluster {
-    /// Starts the nodes, gives each a third of the slots, and waits until all of them agree.
-    pub fn start() -> Self {
-        let nodes: Vec<_> = (0..3).map(|_| RedisServer::start(Options { cluster: true, ..Options::default() })).collect();
-        for (node, (first, last)) in nodes.iter().zip([("0", "5460"), ("5461", "10922"), ("10923", "16383")]) {
-            let mut wire = node.wire();
-            wire.command(&["CLUSTER", "ADDSLOTSRANGE", first, last]).expect_ok();
-            for other in &nodes {
-                wire.command(&["CLUSTER", "MEET", "127.0.0.1", &other.port.to_string(), &other.bus_port.to_string()]).expect_ok();
-            }
-        }
-        let log = || nodes.iter().map(RedisServer::log).collect();
-        wait_for("the cluster agrees", log, || {
-            nodes.iter().all(|node| {
-                let info = node.wire().command(&["CLUSTER", "INFO"]).text();
-                info.contains("cluster_state:ok") && info.contains("cluster_slots_ok:16384") && info.contains("cluster_known_nodes:3")
-            })
-        });
-        Self { nodes }
-    }
-
-    /// The nodes.
-    pub fn nodes(&self) -> &[RedisServer] {
-        &self.nodes
-    }
-
-    /// The settings that lead to this cluster by its first node.
-    pub fn settings(&self) -> Vec<(&'static str, String)> {
-        let mut settings = self.nodes[0].settings();
-        settings.push(("REDIS_CLUSTER", "true".to_owned()));
-        settings
     }
 }
 

@@ -74,14 +74,7 @@ impl Demo {
     }
 
     async fn play_in(&self, folder: &Path, script: &script::Script) -> Result<report::Report> {
-        let file = folder.join("rtvoice.db");
-        let mut environment = vec![
-            ("ENVIRONMENT".to_owned(), "dev".to_owned()),
-            ("WEBSITE_SITE_NAME".to_owned(), String::new()),
-            ("OPENAI_DEPLOYMENT".to_owned(), String::new()),
-            ("EMBEDDED_PATH".to_owned(), file.display().to_string()),
-        ];
-        environment.extend(CLOUD.iter().map(|name| ((*name).to_owned(), String::new())));
+        let environment = alone(&folder.join("rtvoice.db"));
         let lines = Arc::new(Mutex::new(Vec::<String>::new()));
         let sink = Arc::clone(&lines);
         let log = LogSink::new(move |_, line| sink.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned()));
@@ -97,6 +90,18 @@ impl Demo {
         host.stop().await;
         played.inspect_err(|_| show(&lines))
     }
+}
+
+/// Settings that keep an app to this embedded file and away from everything else, whatever the environment says.
+pub fn alone(file: &Path) -> Vec<(String, String)> {
+    let mut environment = vec![
+        ("ENVIRONMENT".to_owned(), "dev".to_owned()),
+        ("WEBSITE_SITE_NAME".to_owned(), String::new()),
+        ("OPENAI_DEPLOYMENT".to_owned(), String::new()),
+        ("EMBEDDED_PATH".to_owned(), file.display().to_string()),
+    ];
+    environment.extend(CLOUD.iter().map(|name| ((*name).to_owned(), String::new())));
+    environment
 }
 
 fn show(lines: &Mutex<Vec<String>>) {

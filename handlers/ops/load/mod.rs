@@ -5,13 +5,19 @@
 //! that stands still cannot hide it. In the closed loop a fixed number of callers calls again and again; such figures tell
 //! throughput, and understate waiting. Bounded by calls and by time.
 
+pub mod faults;
 mod gauge;
+mod inject;
 mod outbox;
 mod page;
 mod plan;
 mod player;
+pub mod proxy;
+mod redis_server;
 mod report;
+mod stack;
 mod verify;
+mod with_faults;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -22,12 +28,17 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 pub use gauge::{Counts, Gauge, Second, Stage, Times};
+pub use inject::{Faulted, Injected};
 pub use plan::{Delivery, Mix, PlannedCall, PlannedTurn};
 pub use player::{Answered, Played, Player, Target};
 pub use report::Report;
 pub use verify::Verified;
+pub use with_faults::run as run_with_faults;
+
+use clap::builder::ArgPredicate;
 
 use crate::app::App;
 use crate::config::Secret;
@@ -41,15 +52,17 @@ const MOST_OPEN: usize = 20_000;
 /// Calls against a running handler or host, and whether the record holds what was answered.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    after_help = "The documents that the settings name must be those of the target. Exit codes: 0 every answered turn is in the record once and in order,\n\
-                        1 one is missing, doubled or foreign, or nothing was answered, 2 wrong usage or setting."
+    after_help = "With --faults: unlimited calls, 120 seconds, 250 ms of thinking and 180 s of patience unless they are given; needs redis-server on the PATH.\n\
+                        The documents that the settings name must be those of the target. Exit codes: 0 every answered turn is in the record once and in order,\n\
+                        1 one is missing, doubled or foreign, nothing was answered, or a\n\
+                        fault was not recovered from within 10 s, 2 wrong usage or setting."
 )]
 pub struct LoadArgs {
     /// Where the handler or the host listens
     #[arg(long, default_value = "http://127.0.0.1:7071", value_name = "URL")]
     pub target: String,
     /// Calls in all
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    #[arg(long, default_value_t = 100, default_value_if("faults", ArgPredicate::IsPresent, "10000000"), value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub calls: u64,
     /// Turns of a call
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=2000))]
@@ -61,7 +74,7 @@ pub struct LoadArgs {
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub concurrency: u32,
     /// Milliseconds between an answer and the next turn
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=600_000))]
+    #[arg(long, default_value_t = 0, default_value_if("faults", ArgPredicate::IsPresent, "250"), value_parser = clap::value_parser!(u64).range(0..=600_000))]
     pub think_ms: u64,
     /// Share of turns after which no new phrase is asked for
     #[arg(long, default_value_t = 0.9, value_parser = share)]
@@ -79,10 +92,10 @@ pub struct LoadArgs {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Begin no call after this many seconds
-    #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, default_value_t = 3600, default_value_if("faults", ArgPredicate::IsPresent, "120"), value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds: u64,
     /// Seconds in which a request is tried again, and in which the archives must be there after the end
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, default_value_t = 60, default_value_if("faults", ArgPredicate::IsPresent, "180"), value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub patience: u64,
     /// Print one JSON object
     #[arg(long)]
@@ -96,6 +109,12 @@ pub struct LoadArgs {
     /// Send nothing: compare the record with what an earlier run saved
     #[arg(long, value_name = "FILE", conflicts_with_all = ["calls", "turns", "rate", "concurrency", "save", "html"])]
     pub verify: Option<PathBuf>,
+    /// Start everything here (Redis with a proxy in front of it, the local host) and break it again and again; --seed draws how
+    #[arg(long, conflicts_with_all = ["target", "verify", "save"])]
+    pub faults: bool,
+    /// Write what host and handler say
+    #[arg(long, value_name = "FILE", requires = "faults")]
+    pub log: Option<PathBuf>,
 }
 
 fn share(text: &str) -> std::result::Result<f64, String> {
@@ -125,7 +144,8 @@ pub async fn run(app: &App, arguments: &LoadArgs, key: Option<Secret>, progress:
     }
     let gauge = Arc::new(Gauge::new()?);
     let target = Arc::new(target(arguments, key)?);
-    let played = watched(app, &gauge, progress, drive(app, arguments, &target, &gauge)).await?;
+    let load = Load { app, arguments, target: &target, gauge: &gauge, run: SystemClock.new_id()[..8].to_owned() };
+    let played = watched(app, &gauge, progress, load.drive(&CancellationToken::new())).await?;
     if let Some(file) = &arguments.save {
         let saved = Saved { calls: played.clone() };
         write(file, &serde_json::to_string(&saved).map_err(Error::internal)?)?;
@@ -173,7 +193,7 @@ async fn watched<T>(app: &App, gauge: &Gauge, progress: &Progress, work: impl Fu
     let mut work = std::pin::pin!(work);
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     ticks.tick().await;
-    let mut waiting = None;
+    let (_asking, waiting) = outbox::watch(app);
     loop {
         tokio::select! {
             result = &mut work => {
@@ -182,56 +202,68 @@ async fn watched<T>(app: &App, gauge: &Gauge, progress: &Progress, work: impl Fu
             }
             _ = ticks.tick() => {
                 let (second, counts) = (gauge.tick(), gauge.counts());
-                if gauge.elapsed().as_secs().is_multiple_of(2) {
-                    waiting = outbox::depth(app).await;
-                }
+                let waiting = *waiting.borrow();
                 progress(&report::line(&second, &counts, gauge, waiting));
             }
         }
     }
 }
 
-/// Plays all calls; what was answered, and which archives were waited for.
-async fn drive(app: &App, arguments: &LoadArgs, target: &Arc<Target>, gauge: &Arc<Gauge>) -> Result<Vec<Played>> {
-    let mix = Mix { turns: arguments.turns, repeated: arguments.repeated, duplicated: arguments.duplicated, reordered: arguments.reordered };
-    let run = SystemClock.new_id()[..8].to_owned();
-    let began = Instant::now();
-    let last = began + Duration::from_secs(arguments.seconds);
-    let open = Arc::new(Semaphore::new(if arguments.rate.is_some() { MOST_OPEN } else { arguments.concurrency as usize }));
-    let (done, mut ended) = mpsc::unbounded_channel();
-    let mut waiting = JoinSet::new();
-    let patience = target.patience;
-    for number in 0..arguments.calls {
-        let due = arguments.rate.map_or(began, |rate| began + Duration::from_secs_f64(number as f64 / rate));
-        sleep_until(due).await;
-        if open.available_permits() == 0 && arguments.rate.is_some() {
-            gauge.count(|counts| counts.late += 1);
+/// One run.
+struct Load<'a> {
+    app: &'a App,
+    arguments: &'a LoadArgs,
+    target: &'a Arc<Target>,
+    gauge: &'a Arc<Gauge>,
+    /// Its name, in the ids of its calls.
+    run: String,
+}
+
+impl Load<'_> {
+    /// Plays all calls; what was answered, and which archives were waited for. `over` is cancelled when the last call has begun,
+    /// and when it is cancelled no further one begins.
+    async fn drive(&self, over: &CancellationToken) -> Result<Vec<Played>> {
+        let Self { app, arguments, target, gauge, run } = self;
+        let mix = Mix { turns: arguments.turns, repeated: arguments.repeated, duplicated: arguments.duplicated, reordered: arguments.reordered };
+        let began = Instant::now();
+        let last = began + Duration::from_secs(arguments.seconds);
+        let open = Arc::new(Semaphore::new(if arguments.rate.is_some() { MOST_OPEN } else { arguments.concurrency as usize }));
+        let (done, mut ended) = mpsc::unbounded_channel();
+        let mut waiting = JoinSet::new();
+        let patience = target.patience;
+        for number in 0..arguments.calls {
+            let due = arguments.rate.map_or(began, |rate| began + Duration::from_secs_f64(number as f64 / rate));
+            sleep_until(due.min(last)).await;
+            if open.available_permits() == 0 && arguments.rate.is_some() {
+                gauge.count(|counts| counts.late += 1);
+            }
+            let permit = Arc::clone(&open).acquire_owned().await.map_err(Error::internal)?;
+            if Instant::now() >= last || over.is_cancelled() {
+                break;
+            }
+            // In the closed loop a call is due when its caller is free.
+            let due = if arguments.rate.is_some() { due } else { Instant::now() };
+            let player = Player { target: Arc::clone(target), gauge: Arc::clone(gauge), call: format!("load-{run}-{number}") };
+            let (plan, done) = (PlannedCall::draw(mix, arguments.seed, number), done.clone());
+            let (app, gauge) = ((*app).clone(), Arc::clone(gauge));
+            waiting.spawn(async move {
+                let played = player.play(plan, due).await;
+                drop(permit);
+                verify::wait(&app, &played, &gauge, Instant::now() + patience).await;
+                // The receiver lives until all calls are through.
+                let _ = done.send(played);
+            });
+            while waiting.try_join_next().is_some() {}
         }
-        let permit = Arc::clone(&open).acquire_owned().await.map_err(Error::internal)?;
-        if Instant::now() >= last {
-            break;
+        over.cancel();
+        drop(done);
+        let mut played = Vec::new();
+        while let Some(call) = ended.recv().await {
+            played.push(call);
         }
-        // In the closed loop a call is due when its caller is free.
-        let due = if arguments.rate.is_some() { due } else { Instant::now() };
-        let player = Player { target: Arc::clone(target), gauge: Arc::clone(gauge), call: format!("load-{run}-{number}") };
-        let (plan, done) = (PlannedCall::draw(mix, arguments.seed, number), done.clone());
-        let (app, gauge) = (app.clone(), Arc::clone(gauge));
-        waiting.spawn(async move {
-            let played = player.play(plan, due).await;
-            drop(permit);
-            verify::wait(&app, &played, &gauge, Instant::now() + patience).await;
-            // The receiver lives until all calls are through.
-            let _ = done.send(played);
-        });
-        while waiting.try_join_next().is_some() {}
+        while let Some(call) = waiting.join_next().await {
+            call.map_err(Error::internal)?;
+        }
+        Ok(played)
     }
-    drop(done);
-    let mut played = Vec::new();
-    while let Some(call) = ended.recv().await {
-        played.push(call);
-    }
-    while let Some(call) = waiting.join_next().await {
-        call.map_err(Error::internal)?;
-    }
-    Ok(played)
 }

@@ -18,6 +18,8 @@ use crate::ports::http::retry_after;
 const REQUEST: Duration = Duration::from_secs(15);
 /// Pauses between tries.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// Between two looks whether turns are whole again.
+const PROBE: Duration = Duration::from_millis(50);
 
 /// Where the calls go.
 #[derive(Debug, Clone)]
@@ -110,6 +112,38 @@ impl Player {
             self.event("CallConnected", "connected-late", json!({}), Delivery::Once).await;
         }
         played
+    }
+
+    /// Says turns of a call of its own until one is answered with the state store; when that was, at most until `until`.
+    pub async fn until_whole(&self, until: Instant) -> (Played, Option<Instant>) {
+        let mut played = Played { call: self.call.clone(), ..Played::default() };
+        self.gauge.count(|counts| counts.calls += 1);
+        let path = format!("/api/calls/{}/turns", self.call);
+        let mut whole = None;
+        while whole.is_none() && Instant::now() < until {
+            let turn = format!("t{}", played.sent.len() + 1);
+            played.sent.push(turn.clone());
+            self.gauge.count(|counts| counts.turns += 1);
+            let body = json!({ "turnId": turn, "text": "Is anybody there?", "speak": false });
+            match self.once(Method::POST, &path, Some(&body)).await {
+                Ok((answer, _)) if answer.status == StatusCode::OK => {
+                    let degraded = answer.body["degraded"] == true;
+                    whole = (!degraded).then(Instant::now);
+                    self.gauge.count(|counts| {
+                        counts.answered += 1;
+                        counts.degraded += u64::from(degraded);
+                    });
+                    played.answered.push(Answered { turn, seq: answer.body["seq"].as_u64() });
+                }
+                Ok(_) | Err(_) => self.gauge.count(|counts| counts.errors += 1),
+            }
+            if whole.is_none() {
+                sleep(PROBE).await;
+            }
+        }
+        played.ended = self.event("CallDisconnected", "disconnected", json!({}), Delivery::Once).await;
+        self.gauge.count(|counts| counts.ended += u64::from(played.ended));
+        (played, whole)
     }
 
     async fn connect(&self, delivery: Delivery, due: Instant) {

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::gauge::{Counts, Gauge, Second, Stage, Times};
+use super::inject::Faulted;
 use super::player::Played;
 use super::verify::Verified;
 
@@ -32,6 +33,9 @@ pub struct Report {
     pub call_ids: Vec<String>,
     /// Times by stage, in milliseconds.
     pub stages: BTreeMap<&'static str, Times>,
+    /// What was broken on purpose, with `--faults`.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub faulted: Option<Faulted>,
     /// Whether all of it holds.
     pub ok: bool,
     /// Each second of the run, for the page.
@@ -63,8 +67,17 @@ impl Report {
             counts,
             verified,
             contradictions,
+            faulted: None,
             timeline,
         }
+    }
+
+    /// Adds what became of the faults: with them a call without an archive is one that is stuck.
+    #[must_use]
+    pub fn with_faults(mut self, faulted: Faulted) -> Self {
+        self.ok = self.ok && faulted.holds() && self.verified.unarchived == 0;
+        self.faulted = Some(faulted);
+        self
     }
 
     /// The report for people.
@@ -92,12 +105,34 @@ impl Report {
             "record: {} turns; missing {}, doubled {}, foreign {}, misplaced {}; calls without an archive {}",
             verified.archived, verified.missing, verified.doubled, verified.foreign, verified.misplaced, verified.unarchived
         );
+        if let Some(faulted) = &self.faulted {
+            out.push_str(&faulted_text(faulted));
+        }
         for problem in &verified.problems {
             let _ = writeln!(out, "DOES NOT HOLD: {problem}");
         }
         let _ = write!(out, "{}", if self.ok { "every answered turn is in the record, once and in order" } else { "something does not hold" });
         out
     }
+}
+
+/// The faults for people.
+fn faulted_text(faulted: &Faulted) -> String {
+    let mut out = String::new();
+    for fault in &faulted.faults {
+        let recovery = fault.recovery_ms.map_or_else(|| "never".to_owned(), |ms| format!("after {ms} ms"));
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "fault at {:.1} s: {} for {} ms, recovered {recovery}", fault.at_s, fault.kind, fault.lasted_ms);
+    }
+    let outbox = faulted.outbox_left.map_or_else(|| "unknown".to_owned(), |left| left.to_string());
+    let _ = writeln!(
+        out,
+        "{} faults, longest recovery {} ms; outbox {outbox}, dead letters {}",
+        faulted.faults.len(),
+        faulted.recovery_max_ms,
+        faulted.dead_lettered
+    );
+    out
 }
 
 /// One second for people.

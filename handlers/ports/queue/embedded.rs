@@ -152,6 +152,11 @@ impl EmbeddedQueue {
         self.embedded.read(move |tx| table::stats(tx, clock.now())).await
     }
 
+    /// The file behind it.
+    pub fn file(&self) -> &Embedded {
+        &self.embedded
+    }
+
     /// Up to `max` dead letters, the oldest first, without locking them: they cannot be completed by this.
     pub async fn peek_dead(&self, max: usize) -> Result<Vec<Delivery>> {
         let mut letters = self.embedded.read(move |tx| table::peek_dead(tx, max)).await?;

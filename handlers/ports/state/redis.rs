@@ -35,6 +35,7 @@ mod nodes;
 mod outbox;
 mod persons;
 mod sending;
+mod silence;
 mod workers;
 
 pub use bare::{BareRedis, ServerFigures, Template};

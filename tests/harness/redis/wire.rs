@@ -50,7 +50,8 @@ impl Reply {
         assert_eq!(self, Self::Simple("OK".to_owned()));
     }
 
-    fn array(self) -> Vec<Self> {
+    /// The items of an array.
+    pub fn array(self) -> Vec<Self> {
         match self {
             Self::Array(items) => items,
             other => panic!("not an array: {other:?}"),

@@ -16,8 +16,8 @@ use redis::{
     BasicAuth, Client, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline, RedisConnectionInfo, RedisError, RedisFuture, RedisResult, ServerErrorKind,
     StreamingCredentialsProvider, TlsCertificates, TlsMode, Value,
 };
-use tokio::sync::OnceCell;
 
+use super::silence::Silence;
 use crate::config::{RedisAuth, RedisConfig};
 use crate::error::{Error, Kind, Result};
 use crate::model::time::Timestamp;
@@ -31,7 +31,7 @@ const DEADLINE: Duration = Duration::from_millis(500);
 /// How often an operation is sent, at most.
 const ATTEMPTS: u32 = 2;
 /// Time that a connection may take; longer than an operation, so that a slow handshake is not begun over and over.
-const CONNECT: Duration = Duration::from_secs(3);
+pub(super) const CONNECT: Duration = Duration::from_secs(3);
 /// Time that the first connection to all nodes of a cluster may take.
 const CLUSTER: Duration = Duration::from_secs(15);
 /// Scope of Entra tokens for Azure Managed Redis and Azure Cache for Redis.
@@ -45,10 +45,11 @@ const RENEW_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Link {
     target: Target,
     breaker: Breaker,
+    silence: Silence,
 }
 
 enum Target {
-    Single { client: Box<Client>, manager: Box<ConnectionManagerConfig>, connection: OnceCell<Connection> },
+    Single { client: Box<Client>, manager: Box<ConnectionManagerConfig>, connection: Mutex<Option<Connection>> },
     Cluster { client: Box<ClusterClient>, starting: Mutex<Option<Starting>> },
 }
 
@@ -104,14 +105,19 @@ impl Link {
             _ => None,
         };
         let target = if config.cluster { cluster(config, certificates, provider)? } else { single(config, certificates, provider)? };
-        Ok(Self { target, breaker: Breaker::new("Redis") })
+        Ok(Self { target, breaker: Breaker::new("Redis"), silence: Silence::new(config.cluster) })
     }
 
     async fn connection(&self) -> RedisResult<Connection> {
         match &self.target {
             Target::Single { client, manager, connection } => {
-                let make = || async { ConnectionManager::new_lazy_with_config((**client).clone(), (**manager).clone()).map(Connection::Single) };
-                connection.get_or_try_init(make).await.cloned()
+                let mut slot = connection.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(connection) = slot.as_ref() {
+                    return Ok(connection.clone());
+                }
+                let made = ConnectionManager::new_lazy_with_config((**client).clone(), (**manager).clone()).map(Connection::Single)?;
+                self.silence.begins();
+                Ok(slot.insert(made).clone())
             }
             Target::Cluster { client, starting } => {
                 let starting = {
@@ -140,7 +146,24 @@ impl Link {
         F: Fn(Connection) -> W,
         W: Future<Output = RedisResult<T>>,
     {
-        self.breaker.call(within(DEADLINE, self.attempts(operation))).await
+        self.breaker.admit()?;
+        let result = within(DEADLINE, self.attempts(operation)).await;
+        self.record(&result);
+        result
+    }
+
+    /// Notes how an operation ended.
+    fn record<T>(&self, result: &Result<T>) {
+        self.breaker.record(result);
+        if !self.silence.record(result) {
+            return;
+        }
+        tracing::warn!("Redis is silent: the connection is made anew");
+        match &self.target {
+            Target::Single { connection, .. } => drop(connection.lock().unwrap_or_else(PoisonError::into_inner).take()),
+            // One that is still being made has a limit of its own.
+            Target::Cluster { starting, .. } => drop(starting.lock().unwrap_or_else(PoisonError::into_inner).take_if(|made| made.peek().is_some())),
+        }
     }
 
     /// Runs an operation past the circuit breaker with time for a first connection: for the checks at start. Its
@@ -151,7 +174,7 @@ impl Link {
         W: Future<Output = RedisResult<T>>,
     {
         let result = within(limit, self.attempts(operation)).await;
-        self.breaker.record(&result);
+        self.record(&result);
         result
     }
 
@@ -265,7 +288,7 @@ fn single(config: &RedisConfig, certificates: TlsCertificates, provider: Option<
     if let Some(provider) = provider {
         manager = manager.set_credentials_provider(provider);
     }
-    Ok(Target::Single { client: Box::new(client), manager: Box::new(manager), connection: OnceCell::new() })
+    Ok(Target::Single { client: Box::new(client), manager: Box::new(manager), connection: Mutex::new(None) })
 }
 
 fn cluster(config: &RedisConfig, certificates: TlsCertificates, provider: Option<EntraCredentials>) -> Result<Target> {

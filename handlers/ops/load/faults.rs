@@ -1,0 +1,126 @@
+//! Which faults a run meets, and when: drawn from a seed, so that the same seed gives the same schedule again.
+//!
+//! Every kind comes once before one comes again, in an order of its own each time: a short run meets many kinds. One fault ends
+//! before the next begins, with time to recover between them.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+/// From one beginning to the next, in milliseconds.
+const EVERY: (u64, u64) = (5_000, 15_000);
+/// How long a fault lasts, in milliseconds.
+const LASTS: (u64, u64) = (1_000, 6_000);
+/// The longest that the file is locked, in milliseconds: another process may wait five seconds for it, and no more.
+const LOCKED: u64 = 3_000;
+/// The least from the end of one to the beginning of the next, in milliseconds.
+const BETWEEN: u64 = 3_000;
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Every piece of data between handler and Redis comes this much later.
+    Delay(Duration),
+    /// This many bytes a second pass, in each direction of a connection.
+    Throttle(u32),
+    /// Connections break, and new ones are closed at once.
+    Cut,
+    /// Connections stand, and nothing passes.
+    BlackHole,
+    /// Redis sees the end of each connection, and the handler is not told: its own stay open and silent.
+    HalfClose,
+    /// Redis is killed, and later started again with its append-only file.
+    RedisKilled,
+    /// Redis stands still.
+    RedisFrozen,
+    /// Redis has no memory left for a write.
+    RedisFull,
+    /// Redis is a replica without a master.
+    RedisReadOnly,
+    /// The handler is killed, and started again by its host.
+    HandlerKilled,
+    /// Another process holds the embedded file.
+    FileLocked,
+}
+
+/// How many kinds there are.
+pub const KINDS: usize = 11;
+
+impl Fault {
+    /// Its name in the report.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Delay(_) => "delay",
+            Self::Throttle(_) => "throttle",
+            Self::Cut => "cut",
+            Self::BlackHole => "blackHole",
+            Self::HalfClose => "halfClose",
+            Self::RedisKilled => "redisKilled",
+            Self::RedisFrozen => "redisFrozen",
+            Self::RedisFull => "redisFull",
+            Self::RedisReadOnly => "redisReadOnly",
+            Self::HandlerKilled => "handlerKilled",
+            Self::FileLocked => "fileLocked",
+        }
+    }
+
+    fn draw(rng: &mut Rng) -> [Self; KINDS] {
+        let mut all = [
+            // Up to beyond the deadline of an operation.
+            Self::Delay(Duration::from_millis(rng.u64(20..=700))),
+            Self::Throttle(rng.u32(500..=20_000)),
+            Self::Cut,
+            Self::BlackHole,
+            Self::HalfClose,
+            Self::RedisKilled,
+            Self::RedisFrozen,
+            Self::RedisFull,
+            Self::RedisReadOnly,
+            Self::HandlerKilled,
+            Self::FileLocked,
+        ];
+        rng.shuffle(&mut all);
+        all
+    }
+}
+
+/// One fault of a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Planned {
+    /// From the beginning of the run to that of the fault.
+    pub at: Duration,
+    /// How long it lasts; nothing for a kill, which is over at once.
+    pub lasts: Duration,
+    /// What it is.
+    pub fault: Fault,
+}
+
+/// The faults of a run of this length: the last one ends within it.
+pub fn schedule(seed: u64, length: Duration) -> Vec<Planned> {
+    let mut rng = Rng::with_seed(seed.wrapping_mul(0xd6e8_feb8_6659_fd93).wrapping_add(1));
+    let (mut planned, mut bag) = (Vec::new(), Vec::new());
+    let (mut at, mut free) = (0, 0);
+    loop {
+        at = (at + rng.u64(EVERY.0..=EVERY.1)).max(free);
+        let fault = match bag.pop() {
+            Some(fault) => fault,
+            None => {
+                let [first, rest @ ..] = Fault::draw(&mut rng);
+                bag.extend(rest);
+                first
+            }
+        };
+        let lasts = rng.u64(LASTS.0..=LASTS.1);
+        let lasts = match fault {
+            Fault::HandlerKilled => 0,
+            Fault::FileLocked => lasts.min(LOCKED),
+            _ => lasts,
+        };
+        free = at + lasts + BETWEEN;
+        let (at, lasts) = (Duration::from_millis(at), Duration::from_millis(lasts));
+        if at + lasts > length {
+            return planned;
+        }
+        planned.push(Planned { at, lasts, fault });
+    }
+}

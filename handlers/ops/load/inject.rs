@@ -1,0 +1,88 @@
+//! Injects the faults of a schedule while calls are played, and measures after each how long it takes until turns are whole again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::Progress;
+use super::faults::Planned;
+use super::gauge::Gauge;
+use super::player::{Played, Player, Target};
+use super::stack::Stack;
+use crate::error::Result;
+
+/// The longest that recovery may take.
+pub const RECOVERY: Duration = Duration::from_secs(10);
+/// How long recovery is waited for.
+const WAIT: Duration = Duration::from_secs(60);
+
+/// One fault that was injected.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Injected {
+    /// Its kind.
+    pub kind: &'static str,
+    /// From the beginning of the run to that of the fault, in seconds.
+    pub at_s: f64,
+    /// How long it lasted, in milliseconds.
+    pub lasted_ms: u64,
+    /// From its end until a turn was answered whole, in milliseconds; none where that did not happen within a minute.
+    pub recovery_ms: Option<u64>,
+}
+
+/// What a run with faults found beside the calls.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Faulted {
+    /// The faults, in order.
+    pub faults: Vec<Injected>,
+    /// The longest recovery, in milliseconds.
+    pub recovery_max_ms: u64,
+    /// Messages in outboxes at the end; none where the state store could not be asked.
+    pub outbox_left: Option<u64>,
+    /// Messages that nobody could read.
+    pub dead_lettered: u64,
+}
+
+impl Faulted {
+    /// Whether everything recovered in time, and nothing is left.
+    pub fn holds(&self) -> bool {
+        let recovered = |fault: &Injected| fault.recovery_ms.is_some_and(|took| u128::from(took) <= RECOVERY.as_millis());
+        self.faults.iter().all(recovered) && self.outbox_left == Some(0) && self.dead_lettered == 0
+    }
+}
+
+/// Injects what is planned until `over`; what was injected, and the calls that were made to see the recovery.
+pub async fn run(
+    stack: &mut Stack,
+    plan: &[Planned],
+    (target, gauge, run): (&Arc<Target>, &Arc<Gauge>, &str),
+    over: &CancellationToken,
+    progress: &Progress,
+) -> Result<(Vec<Injected>, Vec<Played>)> {
+    let began = Instant::now();
+    let (mut injected, mut probes) = (Vec::new(), Vec::new());
+    for (number, planned) in plan.iter().enumerate() {
+        tokio::select! { biased; () = over.cancelled() => break, () = sleep_until(began + planned.at) => {} }
+        let (at, kind) = (Instant::now(), planned.fault.kind());
+        progress(&format!("fault: {kind} for {:.1} s", planned.lasts.as_secs_f64()));
+        stack.begin(*planned).await?;
+        sleep_until(at + planned.lasts).await;
+        stack.end(planned.fault).await?;
+        let ended = Instant::now();
+        let player = Player { target: Arc::clone(target), gauge: Arc::clone(gauge), call: format!("load-{run}-probe-{number}") };
+        let (played, recovered) = player.until_whole(ended + WAIT).await;
+        let recovery_ms = recovered.map(|at| millis(at - ended));
+        progress(&format!("fault: {kind} is over, recovered after {}", recovery_ms.map_or_else(|| "more than a minute".to_owned(), |ms| format!("{ms} ms"))));
+        injected.push(Injected { kind, at_s: (at - began).as_secs_f64(), lasted_ms: millis(ended - at), recovery_ms });
+        probes.push(played);
+    }
+    Ok((injected, probes))
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,182 @@
+//! The whole stack on this machine, for a load with faults: a Redis of its own, a proxy in front of it, and the local host with
+//! the handler as its child, on embedded documents and queue, all in one temporary folder.
+//!
+//! In: the folder of `host.json`. Out: where calls go, an app on the same stores past the proxy, and what does and undoes a
+//! fault. Whatever it started ends with it.
+
+use std::collections::VecDeque;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::faults::{Fault, Planned};
+use super::proxy::{Proxy, Way};
+use super::redis_server::RedisServer;
+use crate::app::App;
+use crate::config::Config;
+use crate::dev::demo;
+use crate::dev::host::{LocalHost, Options};
+use crate::dev::log::LogSink;
+use crate::error::{Error, Kind, Result};
+use crate::ports::audit::Actor;
+use crate::ports::clock::{Clock as _, SystemClock};
+use crate::ports::embedded::Embedded;
+
+/// Last lines of host and handler that are told when something does not hold.
+const LINES: usize = 40;
+
+/// A folder that is removed when dropped.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left in the place for temporary files is no reason to fail.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The running stack.
+pub struct Stack {
+    /// The same stores, past the proxy.
+    pub app: App,
+    host: LocalHost,
+    proxy: Proxy,
+    redis: RedisServer,
+    file: PathBuf,
+    lock: Option<JoinHandle<Result<()>>>,
+    lines: Arc<Mutex<VecDeque<String>>>,
+    _folder: Folder,
+}
+
+impl Stack {
+    /// Starts all of it, and waits until it answers. Every line of host and handler goes to `log`, where there is one.
+    pub async fn start(app_root: PathBuf, log: Option<&Path>) -> Result<Self> {
+        let folder = Folder(std::env::temp_dir().join(format!("rtvoice-load-{}", SystemClock.new_id())));
+        let unwritable = |e| Error::new(Kind::Setting, "the temporary folder must be writable, for example TMPDIR=/tmp").because(e);
+        std::fs::create_dir_all(&folder.0).map_err(unwritable)?;
+        let redis = RedisServer::start(&folder.0).await?;
+        let proxy = Proxy::start(redis.port()).await?;
+        let file = folder.0.join("rtvoice.db");
+        let environment = environment(&file, proxy.port());
+        let direct = self::environment(&file, redis.port());
+        let lookup = |name: &str| direct.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.clone());
+        let config = Config::from_lookup(lookup, app_root.clone()).map_err(|e| Error::new(Kind::Setting, e.to_string()))?;
+        let app = App::new(config)?;
+        app.audit.acting_as(Actor::Cli);
+        let (sink, lines) = sink(log)?;
+        let host = LocalHost::start(Options { port: 0, environment, log: sink, ..Options::new(app_root) }).await?;
+        Ok(Self { app, host, proxy, redis, file, lock: None, lines, _folder: folder })
+    }
+
+    /// Where calls go: `http://localhost:{port}`.
+    pub fn url(&self) -> &str {
+        self.host.url()
+    }
+
+    /// The last lines of host and handler.
+    pub fn last_lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// Begins a fault; returns once it holds.
+    pub async fn begin(&mut self, planned: Planned) -> Result<()> {
+        match planned.fault {
+            Fault::Delay(by) => self.proxy.behave(Way::Delay(by)),
+            Fault::Throttle(bytes) => self.proxy.behave(Way::Throttle(bytes)),
+            Fault::Cut => self.proxy.behave(Way::Cut),
+            Fault::BlackHole => self.proxy.behave(Way::BlackHole),
+            Fault::HalfClose => self.proxy.behave(Way::HalfClose),
+            Fault::RedisKilled => self.redis.kill().await,
+            Fault::RedisFrozen => self.redis.freeze().await?,
+            Fault::RedisFull => self.redis.command("CONFIG SET maxmemory 1").await?,
+            // Nothing listens on port 1.
+            Fault::RedisReadOnly => self.redis.command("REPLICAOF 127.0.0.1 1").await?,
+            Fault::HandlerKilled => self.host.kill_handler().await?,
+            Fault::FileLocked => self.lock = Some(hold(&self.file, planned.lasts).await?),
+        }
+        Ok(())
+    }
+
+    /// Ends a fault; returns once the dependency is there again.
+    pub async fn end(&mut self, fault: Fault) -> Result<()> {
+        match fault {
+            Fault::Delay(_) | Fault::Throttle(_) | Fault::Cut | Fault::BlackHole | Fault::HalfClose => self.proxy.behave(Way::Pass),
+            Fault::RedisKilled => self.redis.restart().await?,
+            Fault::RedisFrozen => self.redis.thaw().await?,
+            Fault::RedisFull => self.redis.command("CONFIG SET maxmemory 0").await?,
+            Fault::RedisReadOnly => self.redis.command("REPLICAOF NO ONE").await?,
+            Fault::HandlerKilled => {}
+            Fault::FileLocked => {
+                if let Some(lock) = self.lock.take() {
+                    lock.await.map_err(Error::internal)??;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends all of it in order.
+    pub async fn stop(mut self) -> Result<()> {
+        self.host.stop().await;
+        let closed = self.app.audit.close().await;
+        self.redis.kill().await;
+        closed
+    }
+}
+
+/// The settings of the handler, and of an app beside it.
+fn environment(file: &Path, redis: u16) -> Vec<(String, String)> {
+    let ours = [
+        ("REDIS_HOST", "127.0.0.1".to_owned()),
+        ("REDIS_PORT", redis.to_string()),
+        ("APP_PREFIX", "rtvoice".to_owned()),
+        ("KEY_VAULT_URL", String::new()),
+        ("KEYS_PATH", file.with_file_name("keys.json").display().to_string()),
+        ("LOG_LEVEL", "warn".to_owned()),
+    ];
+    let mut environment = demo::alone(file);
+    environment.retain(|(name, _)| ours.iter().all(|(own, _)| own != name));
+    environment.extend(ours.map(|(name, value)| (name.to_owned(), value)));
+    environment
+}
+
+/// Keeps the last lines, and writes all of them to a file where there is one.
+fn sink(log: Option<&Path>) -> Result<(LogSink, Arc<Mutex<VecDeque<String>>>)> {
+    let create = |path: &Path| std::fs::File::create(path).map_err(|e| Error::input("--log", format!("{} cannot be written", path.display())).because(e));
+    let file = log.map(create).transpose()?.map(Mutex::new);
+    let lines = Arc::new(Mutex::new(VecDeque::with_capacity(LINES)));
+    let kept = Arc::clone(&lines);
+    let sink = LogSink::new(move |_, line| {
+        if let Some(file) = &file {
+            // A full disk costs the log, not the run.
+            let _ = writeln!(file.lock().unwrap_or_else(PoisonError::into_inner), "{line}");
+        }
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == LINES {
+            kept.pop_front();
+        }
+        kept.push_back(line.to_owned());
+    });
+    Ok((sink, lines))
+}
+
+/// Holds the file as another process would; returns once it does, and yields the wait for its end.
+async fn hold(file: &Path, lasts: Duration) -> Result<JoinHandle<Result<()>>> {
+    let file = Embedded::open(file)?;
+    let (held, holds) = oneshot::channel();
+    let task = tokio::spawn(async move {
+        file.write(move |_| {
+            // Nobody waits for it only where the run is being ended.
+            let _ = held.send(());
+            std::thread::sleep(lasts);
+            Ok(())
+        })
+        .await
+    });
+    holds.await.map_err(|_| Error::unavailable("the embedded store", "it could not be locked"))?;
+    Ok(task)
+}

@@ -1,0 +1,57 @@
+//! `rtvoice load --faults`: the short form of the long run. Everything is broken again and again, and nothing is lost.
+
+use std::collections::BTreeSet;
+use std::process::Output;
+use std::time::Duration;
+
+use rtvoice::ops::load::faults::{self, KINDS};
+use serde_json::Value;
+
+async fn load(arguments: &[&str], path: &str) -> Output {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_rtvoice"));
+    command.args(["load", "--faults", "--json"]).args(arguments).env_clear().env("PATH", path);
+    command.env("FUNCTIONS_APP_ROOT_PATH", env!("CARGO_MANIFEST_DIR")).kill_on_drop(true);
+    command.output().await.expect("it runs")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_minutes_of_faults_lose_and_double_nothing() {
+    let output = load(&["--seconds", "100", "--seed", "7", "--rate", "2", "--turns", "6", "--think-ms", "150"], "/usr/local/bin:/usr/bin:/bin").await;
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"));
+    let told = String::from_utf8_lossy(&output.stderr);
+    let found = |field: &str| report[field].as_u64().unwrap_or_else(|| panic!("{field}: {report}"));
+    for field in ["missing", "doubled", "foreign", "misplaced", "unarchived", "contradictions", "deadLettered", "outboxLeft"] {
+        assert_eq!(found(field), 0, "{field}: {report}\n{told}");
+    }
+    assert!(found("answered") > 600, "{report}\n{told}");
+    let faults = report["faults"].as_array().expect("faults");
+    let kinds: BTreeSet<&str> = faults.iter().map(|fault| fault["kind"].as_str().expect("a kind")).collect();
+    assert!(kinds.len() >= 6, "{kinds:?}");
+    assert!(faults.iter().all(|fault| fault["recoveryMs"].is_u64() && fault["atS"].is_f64() && fault["lastedMs"].is_u64()), "{faults:?}");
+    assert!(found("recoveryMaxMs") <= 10_000, "{faults:?}\n{told}");
+    assert!(output.status.success(), "{report}\n{told}");
+}
+
+#[tokio::test]
+async fn without_a_redis_server_it_says_what_it_needs() {
+    let nowhere = tempfile::tempdir().expect("a folder");
+    let output = load(&["--seconds", "1"], &nowhere.path().display().to_string()).await;
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("redis-server"), "{output:?}");
+}
+
+#[test]
+fn a_seed_repeats_its_schedule_and_every_kind_comes_before_one_comes_again() {
+    let length = Duration::from_secs(1800);
+    let planned = faults::schedule(7, length);
+    assert_eq!(planned, faults::schedule(7, length));
+    assert_ne!(planned, faults::schedule(8, length));
+    assert!(planned.len() > 100, "{}", planned.len());
+    for round in planned.chunks_exact(KINDS) {
+        assert_eq!(round.iter().map(|planned| planned.fault.kind()).collect::<BTreeSet<_>>().len(), KINDS);
+    }
+    for pair in planned.windows(2) {
+        assert!(pair[0].at + pair[0].lasts + Duration::from_secs(3) <= pair[1].at, "{pair:?}");
+    }
+    assert!(planned.iter().all(|planned| planned.at + planned.lasts <= length));
+}
