@@ -71,9 +71,17 @@ async fn told(breaks: &[&str], mends: &[&str]) {
     for _ in 0..5 {
         assert!(talk.say().await, "nothing can be committed");
     }
+    // A call that nobody has heard of begins meanwhile, and ends.
+    let new = Call::new(&stack.handler);
+    new.connect().await;
+    let answer = new.say("only", "hello").await;
+    assert_eq!((answer.status, &answer.body["degraded"]), (200, &json!(true)), "{answer:?}");
+    new.disconnect().await;
+    assert!(!stack.handler.output().contains(r#""level":"ERROR""#), "an outage is no defect: {}", stack.handler.output());
     stack.redis.wire().command(mends).expect_ok();
     talk.recovers().await;
     talk.ends(&stack).await;
+    assert_eq!(turn_ids(&new.archived(1).await), ["only"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,7 +50,7 @@ pub(super) struct Link {
 
 enum Target {
     Single { client: Box<Client>, manager: Box<ConnectionManagerConfig>, connection: Mutex<Option<Connection>> },
-    Cluster { client: Box<ClusterClient>, starting: Mutex<Option<Starting>> },
+    Cluster { client: Box<ClusterClient>, starting: Arc<Mutex<Option<Starting>>> },
 }
 
 /// A cluster's first connection, which many await.
@@ -153,8 +153,7 @@ impl Link {
         tracing::warn!("Redis is silent: the connection is made anew");
         match &self.target {
             Target::Single { connection, .. } => drop(connection.lock().unwrap_or_else(PoisonError::into_inner).take()),
-            // One that is still being made has a limit of its own.
-            Target::Cluster { starting, .. } => drop(starting.lock().unwrap_or_else(PoisonError::into_inner).take_if(|made| made.peek().is_some())),
+            Target::Cluster { client, starting } => replace((**client).clone(), Arc::clone(starting)),
         }
     }
 
@@ -202,6 +201,18 @@ fn begin(client: ClusterClient) -> Starting {
     async move { task.await.unwrap_or_else(|e| Err(RedisError::from(std::io::Error::other(e)))).map_err(Arc::new) }.boxed().shared()
 }
 
+/// Makes a cluster's connection anew beside the one that is there: it knows nodes that the settings do not name, and stays where
+/// those that they name are away.
+fn replace(client: ClusterClient, slot: Arc<Mutex<Option<Starting>>>) {
+    tokio::spawn(async move {
+        let made = begin(client);
+        match made.clone().await {
+            Ok(_) => *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(made),
+            Err(e) => tracing::warn!(error = e.to_string(), "the connection to the cluster could not be made anew"),
+        }
+    });
+}
+
 async fn within<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(Error::deadline("Redis", limit)))
 }
@@ -213,15 +224,15 @@ fn setting(detail: &str, e: impl Into<Box<dyn std::error::Error + Send + Sync>>)
 /// Codes of a server that is there and does not serve.
 const REFUSING: [&str; 9] = ["OOM", "READONLY", "LOADING", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "MISCONF", "NOREPLICAS", "BUSY"];
 
-/// Whether a server does not serve. Up to version 6 it wraps what a command raises inside a script into an error of the
-/// script: `ERR Error running script (call to f_…): @user_script:11: @user_script: 11: -OOM command not allowed …`.
-fn is_refusing(e: &RedisError) -> bool {
-    let wrapped = || e.detail().unwrap_or_default().split(' ').filter_map(|word| word.strip_prefix('-')).any(|code| REFUSING.contains(&code));
-    match e.code() {
-        Some("ERR") => wrapped(),
-        Some(code) => REFUSING.contains(&code),
-        None => false,
-    }
+/// Whether the server answered with one of these codes: to a command, or to one of a pipeline. Up to version 6 it wraps what a
+/// command raises inside a script into an error of the script:
+/// `ERR Error running script (call to f_…): @user_script:11: @user_script: 11: -OOM command not allowed …`.
+fn says(e: &RedisError, codes: &[&str]) -> bool {
+    let wrapped = |words: &str| words.split(' ').filter_map(|word| word.strip_prefix('-')).any(|code| codes.contains(&code));
+    let said = e.clone().into_server_errors();
+    let said = said.as_deref().unwrap_or_default();
+    e.code().is_some_and(|code| codes.contains(&code))
+        || said.iter().any(|(_, error)| codes.contains(&error.code()) || (error.code() == "ERR" && error.details().is_some_and(wrapped)))
 }
 
 /// What a Redis failure means for us. The server's words stay in the log.
@@ -229,12 +240,12 @@ fn failure(e: RedisError) -> Error {
     if e.is_timeout() {
         return Error::deadline("Redis", DEADLINE).because(e);
     }
-    let denied = e.kind() == redis::ErrorKind::AuthenticationFailed || matches!(e.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"));
+    let denied = e.kind() == redis::ErrorKind::AuthenticationFailed || says(&e, &["NOAUTH", "WRONGPASS", "NOPERM"]);
     if denied {
         return Error::new(Kind::Denied, "Redis refused the identity").because(e);
     }
     let away = e.is_io_error() || e.is_connection_dropped() || e.is_connection_refusal() || e.is_cluster_error();
-    let refusing = is_refusing(&e)
+    let refusing = says(&e, &REFUSING)
         || matches!(
             e.kind(),
             redis::ErrorKind::Server(
@@ -299,7 +310,7 @@ fn cluster(config: &RedisConfig, certificates: TlsCertificates, provider: Option
         builder = builder.set_credentials_provider(provider);
     }
     let client = builder.build().map_err(|e| setting(WRONG, e))?;
-    Ok(Target::Cluster { client: Box::new(client), starting: Mutex::new(None) })
+    Ok(Target::Cluster { client: Box::new(client), starting: Arc::new(Mutex::new(None)) })
 }
 
 /// Entra tokens for the connection, renewed on it while it lives.
