@@ -20,7 +20,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Tells the handler's process id first, then what it says; ends it when the input ends.
-const WATCHDOG: &str = r#"sh -c 'echo $$; exec "$0" serve 2>&1' "$0" </dev/null & read -r _; kill -9 $!; wait $! 2>/dev/null"#;
+const WATCHDOG: &str = r#"sh -c 'echo $$; exec "$0" serve 2>&1' "$0" </dev/null & read -r _; kill -9 $! 2>/dev/null; wait $! 2>/dev/null"#;
 
 /// Longest that a condition is waited for; far above what it takes, for machines with much else to do.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -92,6 +92,7 @@ async fn a_clock_that_jumps_back_while_the_queue_is_away() {
     // By this clock the first was sent in the future: it must not wait until then.
     app.clock.advance_millis(60_000);
     app.relay().await.ok();
+    assert!(app.hash("call-1:outbox").is_empty(), "all of it is sent");
     app.deliver_queue().await;
     assert_eq!(app.archived_turns("call-1").await, ["turn-1", "turn-2"]);
     app.finish().await;
