@@ -6,12 +6,14 @@
 //! text. Never fails.
 
 mod across;
+mod aside;
 mod asked;
 mod birth;
 mod card;
 mod context;
 mod email;
 mod iban;
+mod name_words;
 mod names;
 mod network;
 mod numbers;

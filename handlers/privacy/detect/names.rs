@@ -22,7 +22,8 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     while at < text.tokens.len() {
         announced |= text.has(at, words::NAME);
         let begin = announcement(text, at).or_else(|| (at == 0 && asked.any_name()).then(|| answer(text, shouted)).flatten());
-        let value = begin.and_then(|first| name(text, first, shouted)).or_else(|| said_of_oneself(text, at, shouted)).or_else(|| spells_itself(text, at));
+        let value = begin.and_then(|first| name(text, first, shouted)).filter(|(first, last, _)| somebody(text, *first, *last));
+        let value = value.or_else(|| said_of_oneself(text, at, shouted)).or_else(|| spells_itself(text, at));
         let value =
             value.map(|(first, last, score)| (first, instead(text, spelled_after(text, last), shouted), score)).or_else(|| spelled(text, at, announced));
         match value {
@@ -41,6 +42,29 @@ fn skip_fillers(text: &Text<'_>, mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// Ends that words have and given names seldom.
+const ENDS: [&str; 10] = ["ing", "ed", "ly", "tion", "able", "ible", "ness", "less", "ous", "ful"];
+
+/// Ends of given names among them.
+const NAMES_END: [&str; 6] = ["fred", "dred", "eed", "med", "led", "red"];
+
+/// True where one word in lower case behind "my name is" can be a name by its form and by what follows: "nowhere on that
+/// form" and "being mispronounced" are none.
+fn somebody(text: &Text<'_>, first: usize, last: usize) -> bool {
+    let said = text.said(first);
+    if text.has(first, words::GIVEN | words::PARTICLE) || capital(text, first) || text.letter(first).is_some() {
+        return true;
+    }
+    let family = (first.saturating_sub(4)..first).any(|n| text.one_of(n, &["last", "surname", "family", "maiden", "lastname", "second"]));
+    let ends = |list: &[&str]| list.iter().any(|end| said.ends_with(end));
+    if !family && said.len() >= 6 && ends(&ENDS) && !ends(&NAMES_END) {
+        return false;
+    }
+    let goes_on = text.one_of(last + 1, &["on", "in", "to", "at", "by", "than", "about", "that", "of", "all", "as"]);
+    let filed = text.one_of(last + 1, &["on", "in"]) && (last + 2..last + 5).any(|n| text.one_of(n, &["account", "file", "booking", "reservation", "profile"]));
+    last > first || !goes_on || filed || text.word(last + 1, "as") && text.word(last + 2, "in")
 }
 
 /// The first token behind an announcement at this place: "name is", "last name", "mr", "call me".
@@ -121,7 +145,8 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
         let end = (next..next + 7).find(|n| text.one_of(*n, &["is", "was"]) || text.sign(*n, b':'))?;
         next = end;
     }
-    let is = text.one_of(next, &["is", "was", "s"]) || text.sign(next, b':') || text.sign(next, b'=') || text.sign(next, b'-');
+    next += usize::from(text.one_of(next, &["would", "should", "will"]) && text.word(next + 1, "be"));
+    let is = text.one_of(next, &["is", "was", "s", "be"]) || text.sign(next, b':') || text.sign(next, b'=') || text.sign(next, b'-');
     if is {
         next += 1;
     } else if !part {
@@ -258,6 +283,7 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
         () if text.one_of(at, &["im", "its"]) => at + 1,
         () if text.word(at, "i") && text.word(at + 1, "am") => at + 2,
         () if text.one_of(at, &["call", "calls"]) && text.word(at + 1, "me") => at + 2,
+        () if text.word(at, "under") && at > 0 && text.one_of(at - 1, &["its", "is", "be", "was", "booked", "registered", "filed", "reservation", "account"]) => at + 1,
         () if text.one_of(at, &["speaking", "talking"]) && text.one_of(at + 1, &["with", "to"]) => at + 2,
         () if at == 0 && text.has(at, words::GIVEN) => at,
         () if (at == 0 || (0..at).all(|n| text.has(n, words::FILLER | words::WEAK) || text.sign(n, b',') || text.one_of(n, &["hi", "hello"]))) && at < 5 => {
@@ -274,11 +300,27 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
     let introduced = text.one_of(at, &["speaking"]) && at > 0 && text.one_of(at - 1, &["youre", "are"]);
     let calls = calls || (text.word(last + 1, "is") && text.word(last + 2, "my") && text.has(last + 3, words::NAME));
     let from = text.one_of(last + 1, &["from", "and"]);
+    // "it's under keiko miller that's my name"
+    let mine = text.one_of(last + 1, &["thats", "is"]) && text.word(last + 2, "my") && (last + 3..last + 5).any(|n| text.has(n, words::NAME));
+    if text.word(at, "under") {
+        return (mine || given).then_some((first, last, 0.6));
+    }
+    let greets = ["hi", "hello", "hey", "morning", "afternoon", "evening", "there", "yeah", "yes"];
+    let said_hello = at > 0 && (text.one_of(at - 1, &greets) || text.sign(at - 1, b',') && at > 1 && text.one_of(at - 2, &greets));
+    // "hi there i'm rosa griffiths and i'm calling ...", "good morning this is zainab haugen from accounting"
+    let calm = |n: usize| text.get(n).is_some_and(|t| t.kind == Kind::Word) && !text.one_of(n, &["you", "your", "my", "me", "the", "this", "that", "last", "a", "what"]);
+    let joined = text.word(last + 1, "from") && calm(last + 2)
+        || text.word(last + 1, "and") && text.one_of(last + 2, &["im", "id", "ive", "i"]);
+    let introduces = said_hello && joined && last == first + 1 && somebody(text, first, last);
+    let two = last == first + 1 && somebody(text, first, last);
     let ends = text.get(last + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'!' | b'?')));
     let capitals = !shouted && capital(text, first) && first + 1 < last + 1 && last > first && capital(text, last);
     let greeted = text.word(at, "this")
         && (at == 0 || text.one_of(at - 1, &["hi", "hello", "hey", "yes", "yeah", "morning", "afternoon", "evening"]) || text.sign(at - 1, b','));
-    let sure = if speaks && text.one_of(at, &["its", "im", "this", "i"]) || introduced && ends {
+    let ended = text.get(last + 2).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(last + 2, &["about", "from", "for", "back", "again", "and"]);
+    let sure = if introduces || mine && two || text.word(at, "its") && text.word(last + 1, "calling") && two && ended {
+        true
+    } else if speaks && text.one_of(at, &["its", "im", "this", "i"]) || introduced && ends {
         true
     } else if text.one_of(at, &["its"]) && !calls {
         let whole = at <= 1 && last + 2 >= text.tokens.len();
@@ -367,6 +409,11 @@ fn belongs(text: &Text<'_>, at: usize, cased: bool, begins: bool) -> bool {
     }
     let counts = !matches!(info.num, Num::None | Num::Month | Num::Slip);
     let announces = info.cue != Cue::None && info.flags & words::GIVEN == 0;
+    // "brian young"
+    let behind_given = !begins && text.has(at - 1, words::GIVEN) && text.get(at + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_)));
+    if info.flags & words::NO_NAME != 0 && info.flags & words::GIVEN == 0 && !behind_given {
+        return false;
+    }
     info.flags & (words::STOP | words::FILLER | words::NAME | words::SPELL) == 0 && !counts && !announces && info.sign == 0
 }
 
@@ -413,11 +460,23 @@ fn spells_itself(text: &Text<'_>, at: usize) -> Option<(usize, usize, f32)> {
     Some((at, spelled, 0.6))
 }
 
+/// True where "that's my surname" follows the letters that begin here.
+fn names_behind(text: &Text<'_>, at: usize) -> bool {
+    letters(text, at, 3).is_some_and(|last| text.one_of(last + 1, &["thats", "is"]) && (last + 2..last + 5).any(|n| text.has(n, words::NAME)))
+}
+
 /// Letters that spell a name which was announced before: "last name s m i t h", "it is spelled s m i t h".
 fn spelled(text: &Text<'_>, at: usize, announced: bool) -> Option<(usize, usize, f32)> {
     let begins = text.letter(at).is_some() || text.has(at, words::NATO);
     let fresh = at == 0 || text.letter(at - 1).is_none();
     let announced = announced || (at.saturating_sub(3)..at).any(|n| text.one_of(n, &["spelled", "spelt"]));
+    let announced = announced || text.hints.names && at > 1 && text.one_of(at - 2, &["spell"]) && begins && names_behind(text, at);
+    // "my name is nowhere on that form also u p s ...", "my name ... and the code is x q g"
+    let of_a_name = |n: &usize| text.has(*n, words::NAME | words::SPELL) || text.get(*n).is_some_and(|t| t.kind == Kind::Mask);
+    let from = (at.saturating_sub(16)..at).rev().find(of_a_name).unwrap_or(at);
+    if (from..at).any(|n| text.has(n, words::NO_NAME) || text.get(n).is_some_and(|t| t.info.cue == Cue::Thing) || text.one_of(n, &["code", "codes"])) {
+        return None;
+    }
     if !(announced && begins && fresh) || text.has(at, words::NATO) && text.letter(at).is_none() && !text.has(at + 1, words::NATO) {
         return None;
     }

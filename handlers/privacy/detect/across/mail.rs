@@ -66,6 +66,8 @@ fn bare_part(read: &Text<'_>) -> bool {
     let remark = (0..read.tokens.len()).any(|n| read.has(n, words::REMARK) || read.one_of(n, &["im"]));
     !remark
         && (1..=3).contains(&held.len())
+        // Only hesitation between them: "the tv is loud" is no part of anything.
+        && held.windows(2).all(|w| (w[0] + 1..w[1]).all(|n| read.has(n, words::FILLER) || !read.get(n).is_some_and(|t| t.kind == Kind::Word)))
         && held.iter().all(|n| !read.has(*n, words::STOP | words::CORRECT) && read.get(*n).is_some_and(|t| t.kind != Kind::Mask))
 }
 
@@ -136,8 +138,9 @@ fn leads_on(text: &str) -> bool {
 /// A text without the small talk at its beginning.
 fn begins_address(text: &str) -> &str {
     let read = Text::new(text);
+    let spells = |n: usize| read.letter(n).is_some() && read.spoken_letter(n + 1).is_some();
     let small =
-        |n: usize| read.has(n, words::FILLER) || (read.has(n, words::WEAK) && read.get(n).is_some_and(|t| t.info.num == Num::None)) || read.sign(n, b',');
+        |n: usize| read.has(n, words::FILLER) || (read.has(n, words::WEAK) && !spells(n) && read.get(n).is_some_and(|t| t.info.num == Num::None)) || read.sign(n, b',');
     let first = (0..read.tokens.len()).find(|n| !small(*n)).unwrap_or(0);
     read.get(first).map_or(text, |t| &text[t.start as usize..])
 }
