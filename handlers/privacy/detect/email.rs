@@ -162,7 +162,9 @@ fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
             // "at gmail com": the dot was swallowed.
             return Some(Domain { last: after, dots: 1, end: End::Known, provider, numbers: false });
         } else {
-            if provider && dots == 0 {
+            // Of a provider named without a dot no more belongs to it: "at icloud wait i need ...".
+            let split = at > first && !text.has(at - 1, words::PROVIDER) && is_provider(text, at - 1, at);
+            if dots == 0 && (is_provider(text, at, next) || split) {
                 domain = Some(Domain { last: next - 1, dots, end: End::Unknown, provider, numbers: false });
             }
             if plain >= 4 {

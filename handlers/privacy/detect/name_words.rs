@@ -5,7 +5,7 @@
 
 /// Given names, in lower case.
 pub(super) const GIVEN_NAMES: &str = "\
-    james john robert michael william david richard joseph thomas charles christopher daniel matthew anthony donald steven paul andrew joshua kenneth \
+    grace james john robert michael william david richard joseph thomas charles christopher daniel matthew anthony donald steven paul andrew joshua kenneth \
     kevin brian george timothy ronald edward jason jeffrey ryan jacob gary nicholas eric jonathan stephen larry justin scott brandon benjamin samuel \
     gregory alexander patrick jack dennis jerry tyler aaron jose adam nathan henry peter zachary kyle noah ethan jeremy mary patricia jennifer linda \
     elizabeth barbara susan jessica sarah karen lisa nancy betty sandra margaret ashley kimberly emily donna michelle carol amanda melissa deborah \

@@ -25,7 +25,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
         let value = begin.and_then(|first| name(text, first, shouted)).filter(|(first, last, _)| somebody(text, *first, *last));
         let value = value.or_else(|| said_of_oneself(text, at, shouted)).or_else(|| spells_itself(text, at));
         let value =
-            value.map(|(first, last, score)| (first, instead(text, spelled_after(text, last), shouted), score)).or_else(|| spelled(text, at, announced));
+            value.map(|(first, last, score)| (first, instead(text, spelled_after(text, last), shouted), score)).or_else(|| spelled(text, at, announced)).or_else(|| if asked.any_name() { few_letters(text, at) } else { None });
         match value {
             Some((first, last, score)) => {
                 found.push(Found { first, last, label: Label::PersonName, score });
@@ -62,7 +62,7 @@ fn somebody(text: &Text<'_>, first: usize, last: usize) -> bool {
     if !family && said.len() >= 6 && ends(&ENDS) && !ends(&NAMES_END) {
         return false;
     }
-    let goes_on = text.one_of(last + 1, &["on", "in", "to", "at", "by", "than", "about", "that", "of", "all", "as"]);
+    let goes_on = text.one_of(last + 1, &["on", "in", "to", "at", "by", "than", "about", "of", "all", "as"]);
     let filed = text.one_of(last + 1, &["on", "in"]) && (last + 2..last + 5).any(|n| text.one_of(n, &["account", "file", "booking", "reservation", "profile"]));
     last > first || !goes_on || filed || text.word(last + 1, "as") && text.word(last + 2, "in")
 }
@@ -458,6 +458,16 @@ fn spells_itself(text: &Text<'_>, at: usize) -> Option<(usize, usize, f32)> {
         next += 1;
     }
     Some((at, spelled, 0.6))
+}
+
+/// Two letters or more with nothing else around, where a name is being said: "spelled k a", "u r".
+fn few_letters(text: &Text<'_>, at: usize) -> Option<(usize, usize, f32)> {
+    let ends = ["thanks", "okay", "ok", "please", "spelled", "spelt", "spell"];
+    let small = |n: usize| {
+        text.has(n, words::FILLER) || text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_))) || text.letter(n).is_none() && text.has(n, words::WEAK) || text.one_of(n, &ends)
+    };
+    let last = (0..at).all(small).then(|| letters(text, at, 2)).flatten()?;
+    (last + 1..text.tokens.len()).all(small).then_some((at, last, 0.6))
 }
 
 /// True where "that's my surname" follows the letters that begin here.

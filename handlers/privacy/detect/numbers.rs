@@ -174,7 +174,6 @@ impl Run {
             }
             let aside = if token.kind == Kind::Word { aside::end(text, at) } else { at };
             if aside > at {
-                sep = sep_max(sep, Sep::Words);
                 at = aside;
                 continue;
             }

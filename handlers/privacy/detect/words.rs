@@ -181,7 +181,7 @@ const FLAGS: &[(u32, &str)] = &[
          rest listening next part ready sounds noted good ahead moment minute barking sec \
          continue half bear noise door",
     ),
-    (INTRO, "calling here reached calls"),
+    (INTRO, "calling here reached calls from hi hello hey morning afternoon evening"),
     (NAME, "name names surname lastname firstname nickname forename"),
 ];
 

@@ -22,7 +22,8 @@ pub(super) fn open_end(read: &Text<'_>, spans: &[Span]) -> bool {
     (from..read.tokens.len()).any(|n| {
         let info = read.tokens[n].info;
         // "someone is at the door"
-        let at = (info.flags & words::AT != 0 || read.sign(n, b'@')) && (n + 1 == read.tokens.len() || plain);
+        let place = read.one_of(n + 1, &["the", "a", "an", "my", "our", "your", "this", "that", "home"]) && !read.word(n + 2, "rate");
+        let at = (info.flags & words::AT != 0 || read.sign(n, b'@')) && (n + 1 == read.tokens.len() || (plain || leads_on(read.text)) && !place);
         info.sign != 0 || at || info.cue == Cue::Mail || read.letter(n).is_some_and(|l| !matches!(l, b'I' | b'A'))
     })
 }
@@ -40,7 +41,7 @@ pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [V
         if open_end(read, &spans[n]) || answers {
             parts.insert(0, n);
         }
-        let announces = read.tokens.iter().any(|t| t.info.cue == Cue::Mail);
+        let announces = read.tokens.iter().any(|t| t.info.cue == Cue::Mail && t.info.flags & words::PROVIDER == 0);
         if announces || parts.len() > EARLIER {
             break;
         }
