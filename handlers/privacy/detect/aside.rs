@@ -12,7 +12,7 @@ const PHRASES: [&[&str]; 22] = [
     &["let", "me", "check"],
     &["let", "me", "look"],
     &["let", "me", "think"],
-    &["let's", "see", "here"],
+    &["lets", "see", "here"],
     &["lets", "see"],
     &["hold", "on", "a", "second"],
     &["hold", "on", "a", "sec"],

@@ -84,7 +84,7 @@ impl Context {
             }
             let tells = ["number", "numbers", "no", "nr", "num", "id", "code", "is", "was", "key"];
             self.named |= found == Cue::Thing && (text.one_of(at, &["code", "codes"]) || text.one_of(at + 1, &tells) || text.sign(at + 1, b'#'));
-            place |= text.one_of(at, &["at", "us", "him", "them", "back", "me"]);
+            place |= text.one_of(at, &["at", "us", "him", "them", "me"]) || text.word(at, "back") && !(at > 0 && text.word(at - 1, "the"));
             direct &= passes(text, at) || found != Cue::None || coded && crossed;
         }
     }

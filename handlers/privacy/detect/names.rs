@@ -47,6 +47,9 @@ fn skip_fillers(text: &Text<'_>, mut at: usize) -> usize {
 /// Ends that words have and given names seldom.
 const ENDS: [&str; 10] = ["ing", "ed", "ly", "tion", "able", "ible", "ness", "less", "ous", "ful"];
 
+/// How words begin and given names seldom do.
+const BEGINNINGS: [&str; 15] = ["mis", "dis", "irr", "ill", "imp", "unr", "uns", "unl", "unp", "unm", "unk", "unc", "und", "inac", "incor"];
+
 /// Ends of given names among them.
 const NAMES_END: [&str; 6] = ["fred", "dred", "eed", "med", "led", "red"];
 
@@ -60,6 +63,10 @@ fn somebody(text: &Text<'_>, first: usize, last: usize) -> bool {
     let family = (first.saturating_sub(4)..first).any(|n| text.one_of(n, &["last", "surname", "family", "maiden", "lastname", "second"]));
     let ends = |list: &[&str]| list.iter().any(|end| said.ends_with(end));
     if !family && said.len() >= 6 && ends(&ENDS) && !ends(&NAMES_END) {
+        return false;
+    }
+    let begins = |list: &[&str]| list.iter().any(|begin| said.starts_with(begin));
+    if !family && said.len() >= 7 && begins(&BEGINNINGS) {
         return false;
     }
     let goes_on = text.one_of(last + 1, &["on", "in", "to", "at", "by", "than", "about", "of", "all", "as"]);
@@ -313,12 +320,14 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
         || text.word(last + 1, "and") && text.one_of(last + 2, &["im", "id", "ive", "i"]);
     let introduces = said_hello && joined && last == first + 1 && somebody(text, first, last);
     let two = last == first + 1 && somebody(text, first, last);
+    // "hi this is tremaine jackson", and no more
+    let whole = said_hello && two && text.word(at, "this") && last + 2 >= text.tokens.len() && !ENDS.iter().any(|end| text.said(last).ends_with(end));
     let ends = text.get(last + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'!' | b'?')));
     let capitals = !shouted && capital(text, first) && first + 1 < last + 1 && last > first && capital(text, last);
     let greeted = text.word(at, "this")
         && (at == 0 || text.one_of(at - 1, &["hi", "hello", "hey", "yes", "yeah", "morning", "afternoon", "evening"]) || text.sign(at - 1, b','));
     let ended = text.get(last + 2).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(last + 2, &["about", "from", "for", "back", "again", "and"]);
-    let sure = if introduces || mine && two || text.word(at, "its") && text.word(last + 1, "calling") && two && ended {
+    let sure = if introduces || whole || mine && two || text.word(at, "its") && text.word(last + 1, "calling") && two && ended {
         true
     } else if speaks && text.one_of(at, &["its", "im", "this", "i"]) || introduced && ends {
         true
