@@ -261,7 +261,8 @@ fn unannounced(run: &Run, count: Count, context: &Context) -> Option<(Label, f32
         let long = count.said >= 15 && !years(run) && (card::luhn(&run.digits) || card::issued(&run.digits));
         return if share >= 60 || paired || long { by_length(&run.digits, count) } else { None };
     }
-    let alone = (7..=9).contains(&count.said) && share >= 80 && run.weak <= 1 && distinct >= 4 && run.taken_back == 0 && run.slips == 0;
+    // A local number, digit by digit; eight or nine digits that nobody announces are as likely a thing's.
+    let alone = count.said == 7 && run.digits[0] >= b'2' && share >= 80 && run.weak <= 1 && distinct >= 4 && run.taken_back == 0 && run.slips == 0;
     (alone || (context.bare && count.low <= 9 && count.said >= 7 && share >= 50)).then_some((Label::PhoneNumber, 0.4))
 }
 

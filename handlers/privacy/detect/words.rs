@@ -135,7 +135,7 @@ const FLAGS: &[(u32, &str)] = &[
         "is was number numbers no num nr code id its it the my our his her their your a an of for to on and are be full complete long \
          digits digit please thats that here s uh um er erm hmm like so ok okay yeah yes sure new old current card bank credit debit security \
          reads as follows would should use this ending with secret personal main checking savings holder equals primary account file says set \
-         changed reset i think guess believe just say again one time today still savings business joint me reading value count at us him them back give you actually well now sorry date",
+         changed reset i think guess believe just say again one time today still savings business joint me reading value count at us him them back give you actually well now sorry date bill statement passbook chequebook checkbook",
     ),
     (
         UNIT,
@@ -227,7 +227,7 @@ const CUES: &[(Cue, &str)] = &[
          authorization conf confirmations job article catalogue catalog channel chapter page section paragraph patent ean asin \
          container plate docket session lottery tag asset hash commit checksum population timestamp epoch balance total \
          policy device activation license licence modem router warranty survey rma prescription rx raffle lotto odometer employee badge permit registration suite apartment apt building floor avenue highway exit terminal platform locker row lane dock \
-         pallet shelf warehouse aisle sum amount price cost costs paid invoices tickets locator waybill pnr chassis vehicle engine certificate campaign lane mileage chip vessel truck trailer stock pole",
+         pallet shelf warehouse aisle sum amount price cost costs paid invoices tickets locator waybill pnr chassis vehicle engine certificate campaign lane mileage chip vessel truck trailer stock pole display gauge thermometer winning lucky",
     ),
 ];
 
