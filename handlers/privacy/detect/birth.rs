@@ -3,8 +3,8 @@
 //! In: tokens. Out: findings. Any form of date counts, written or spoken, if a birth is announced before it, was asked
 //! for, or is named right behind it. Never fails.
 
-use super::asked::Asked;
 use super::aside;
+use super::asked::Asked;
 use super::context::{Context, announced_before};
 use super::numbers::{Run, Sep, Shape};
 use super::tokens::{Kind, Text};
@@ -205,7 +205,8 @@ fn day_first(text: &Text<'_>, end: usize, run: &mut Run) -> Option<usize> {
 fn skip(text: &Text<'_>, mut at: usize, list: &[&str]) -> usize {
     loop {
         let aside = aside::end(text, at);
-        if aside == at && !text.one_of(at, list) && !(text.has(at, words::FILLER) && !text.word(at, "like")) {
+        let hesitates = text.has(at, words::FILLER) && !text.word(at, "like");
+        if aside == at && !hesitates && !text.one_of(at, list) {
             return at;
         }
         at = aside.max(at + 1);

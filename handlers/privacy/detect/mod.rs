@@ -19,6 +19,7 @@ mod network;
 mod numbers;
 mod phone;
 mod plain;
+mod spelling;
 mod tokens;
 mod values;
 mod words;

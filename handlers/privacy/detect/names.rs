@@ -4,6 +4,7 @@
 //! text has capitals they decide. Letters that spell a name belong to it. Never fails.
 
 use super::asked::Asked;
+use super::spelling::{few_letters, letters, spelled, spelled_after, spells_itself};
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use super::{Found, Label};
@@ -24,8 +25,10 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
         let begin = announcement(text, at).or_else(|| (at == 0 && asked.any_name()).then(|| answer(text, shouted)).flatten());
         let value = begin.and_then(|first| name(text, first, shouted)).filter(|(first, last, _)| somebody(text, *first, *last));
         let value = value.or_else(|| said_of_oneself(text, at, shouted)).or_else(|| spells_itself(text, at));
-        let value =
-            value.map(|(first, last, score)| (first, instead(text, spelled_after(text, last), shouted), score)).or_else(|| spelled(text, at, announced)).or_else(|| if asked.any_name() { few_letters(text, at) } else { None });
+        let value = value
+            .map(|(first, last, score)| (first, instead(text, spelled_after(text, last), shouted), score))
+            .or_else(|| spelled(text, at, announced))
+            .or_else(|| if asked.any_name() { few_letters(text, at) } else { None });
         match value {
             Some((first, last, score)) => {
                 found.push(Found { first, last, label: Label::PersonName, score });
@@ -290,7 +293,12 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
         () if text.one_of(at, &["im", "its"]) => at + 1,
         () if text.word(at, "i") && text.word(at + 1, "am") => at + 2,
         () if text.one_of(at, &["call", "calls"]) && text.word(at + 1, "me") => at + 2,
-        () if text.word(at, "under") && at > 0 && text.one_of(at - 1, &["its", "is", "be", "was", "booked", "registered", "filed", "reservation", "account"]) => at + 1,
+        () if text.word(at, "under")
+            && at > 0
+            && text.one_of(at - 1, &["its", "is", "be", "was", "booked", "registered", "filed", "reservation", "account"]) =>
+        {
+            at + 1
+        }
         () if text.one_of(at, &["speaking", "talking"]) && text.one_of(at + 1, &["with", "to"]) => at + 2,
         () if at == 0 && text.has(at, words::GIVEN) => at,
         () if (at == 0 || (0..at).all(|n| text.has(n, words::FILLER | words::WEAK) || text.sign(n, b',') || text.one_of(n, &["hi", "hello"]))) && at < 5 => {
@@ -312,24 +320,12 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
     if text.word(at, "under") {
         return (mine || given).then_some((first, last, 0.6));
     }
-    let greets = ["hi", "hello", "hey", "morning", "afternoon", "evening", "there", "yeah", "yes"];
-    let said_hello = at > 0 && (text.one_of(at - 1, &greets) || text.sign(at - 1, b',') && at > 1 && text.one_of(at - 2, &greets));
-    // "hi there i'm rosa griffiths and i'm calling ...", "good morning this is zainab haugen from accounting"
-    let calm = |n: usize| text.get(n).is_some_and(|t| t.kind == Kind::Word) && !text.one_of(n, &["you", "your", "my", "me", "the", "this", "that", "last", "a", "what"]);
-    let joined = text.word(last + 1, "from") && calm(last + 2)
-        || text.word(last + 1, "and") && text.one_of(last + 2, &["im", "id", "ive", "i"]);
-    let introduces = said_hello && joined && last == first + 1 && somebody(text, first, last);
-    let two = last == first + 1 && somebody(text, first, last);
-    // "hi this is tremaine jackson", and no more
-    let whole = said_hello && two && text.word(at, "this") && last + 2 >= text.tokens.len() && !ENDS.iter().any(|end| text.said(last).ends_with(end));
     let ends = text.get(last + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'!' | b'?')));
     let capitals = !shouted && capital(text, first) && first + 1 < last + 1 && last > first && capital(text, last);
     let greeted = text.word(at, "this")
         && (at == 0 || text.one_of(at - 1, &["hi", "hello", "hey", "yes", "yeah", "morning", "afternoon", "evening"]) || text.sign(at - 1, b','));
-    let ended = text.get(last + 2).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(last + 2, &["about", "from", "for", "back", "again", "and"]);
-    let sure = if introduces || whole || mine && two || text.word(at, "its") && text.word(last + 1, "calling") && two && ended {
-        true
-    } else if speaks && text.one_of(at, &["its", "im", "this", "i"]) || introduced && ends {
+    let two = last == first + 1 && somebody(text, first, last) && (mine || both_names(text, at, last));
+    let sure = if two || speaks && text.one_of(at, &["its", "im", "this", "i"]) || introduced && ends {
         true
     } else if text.one_of(at, &["its"]) && !calls {
         let whole = at <= 1 && last + 2 >= text.tokens.len();
@@ -342,6 +338,25 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
             || (capitals && (ends || from || greeted))
     };
     sure.then_some((first, last, 0.6))
+}
+
+/// True where what stands around two words behind "this is", "i'm" or "it's" tells that they are a name, though neither is
+/// known as one: a greeting before and where one calls from or what one wants behind, or "calling".
+fn both_names(text: &Text<'_>, at: usize, last: usize) -> bool {
+    let greets = ["hi", "hello", "hey", "morning", "afternoon", "evening", "there", "yeah", "yes"];
+    let greeted = at > 0 && (text.one_of(at - 1, &greets) || text.sign(at - 1, b',') && at > 1 && text.one_of(at - 2, &greets));
+    let firm = |n: usize| {
+        text.get(n).is_some_and(|t| t.kind == Kind::Word) && !text.one_of(n, &["you", "your", "my", "me", "the", "this", "that", "last", "a", "what"])
+    };
+    // "hi there i'm rosa griffiths and i'm calling ...", "good morning this is zainab haugen from accounting"
+    let goes_on = text.word(last + 1, "from") && firm(last + 2) || text.word(last + 1, "and") && text.one_of(last + 2, &["im", "id", "ive", "i"]);
+    // "hi this is tremaine jackson", and no more
+    let whole = text.word(at, "this") && last + 2 >= text.tokens.len() && !ENDS.iter().any(|end| text.said(last).ends_with(end));
+    let after = ["about", "from", "for", "back", "again", "and"];
+    let calls = text.word(at, "its")
+        && text.word(last + 1, "calling")
+        && (text.get(last + 2).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(last + 2, &after));
+    calls || greeted && (goes_on || whole)
 }
 
 /// "helen schneider speaking", how one answers the phone.
@@ -436,96 +451,4 @@ fn instead(text: &Text<'_>, last: usize, shouted: bool) -> usize {
     let ends = |end: usize| text.get(end + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(end + 1, &["and", "please", "thanks", "okay"]);
     let other = if corrected { name(text, at, shouted) } else { None };
     other.map(|(_, end, _)| end).filter(|end| ends(*end)).unwrap_or(last)
-}
-
-/// The last token of the letters that spell what ends here, or its own last token.
-fn spelled_after(text: &Text<'_>, last: usize) -> usize {
-    let mut at = last + 1;
-    let bridge = ["thats", "that's", "that", "is", "spelled", "spelt", "spell", "its", "spelling", "it's", "so", "as", "uh", "um"];
-    let mut steps = 0;
-    while steps < 5 && (text.one_of(at, &bridge) || text.sign(at, b',') || text.sign(at, b'.') || text.sign(at, b'-') || text.sign(at, b'(')) {
-        at += 1;
-        steps += 1;
-    }
-    letters(text, at, 2).unwrap_or(last)
-}
-
-/// "smith s m i t h": a word and its letters.
-fn spells_itself(text: &Text<'_>, at: usize) -> Option<(usize, usize, f32)> {
-    let said = text.get(at).filter(|t| t.kind == Kind::Word && t.end - t.start > 2).map(|_| text.said(at))?;
-    let mut next = at + 1;
-    while next < at + 4 && (text.one_of(next, &["thats", "spelled", "spelt", "is", "its", "so"]) || text.has(next, words::FILLER) || text.sign(next, b',')) {
-        next += 1;
-    }
-    let mut spelled = 0;
-    for letter in said.bytes() {
-        next += usize::from(text.sign(next, b'-') || text.sign(next, b',') || text.sign(next, b'.'));
-        if text.letter(next) != Some(letter.to_ascii_uppercase()) {
-            return None;
-        }
-        spelled = next;
-        next += 1;
-    }
-    Some((at, spelled, 0.6))
-}
-
-/// Two letters or more with nothing else around, where a name is being said: "spelled k a", "u r".
-fn few_letters(text: &Text<'_>, at: usize) -> Option<(usize, usize, f32)> {
-    let ends = ["thanks", "okay", "ok", "please", "spelled", "spelt", "spell"];
-    let small = |n: usize| {
-        text.has(n, words::FILLER) || text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_))) || text.letter(n).is_none() && text.has(n, words::WEAK) || text.one_of(n, &ends)
-    };
-    let last = (0..at).all(small).then(|| letters(text, at, 2)).flatten()?;
-    (last + 1..text.tokens.len()).all(small).then_some((at, last, 0.6))
-}
-
-/// True where "that's my surname" follows the letters that begin here.
-fn names_behind(text: &Text<'_>, at: usize) -> bool {
-    letters(text, at, 3).is_some_and(|last| text.one_of(last + 1, &["thats", "is"]) && (last + 2..last + 5).any(|n| text.has(n, words::NAME)))
-}
-
-/// Letters that spell a name which was announced before: "last name s m i t h", "it is spelled s m i t h".
-fn spelled(text: &Text<'_>, at: usize, announced: bool) -> Option<(usize, usize, f32)> {
-    let begins = text.letter(at).is_some() || text.has(at, words::NATO);
-    let fresh = at == 0 || text.letter(at - 1).is_none();
-    let announced = announced || (at.saturating_sub(3)..at).any(|n| text.one_of(n, &["spelled", "spelt"]));
-    let announced = announced || text.hints.names && at > 1 && text.one_of(at - 2, &["spell"]) && begins && names_behind(text, at);
-    // "my name is nowhere on that form also u p s ...", "my name ... and the code is x q g"
-    let of_a_name = |n: &usize| text.has(*n, words::NAME | words::SPELL) || text.get(*n).is_some_and(|t| t.kind == Kind::Mask);
-    let from = (at.saturating_sub(16)..at).rev().find(of_a_name).unwrap_or(at);
-    if (from..at).any(|n| text.has(n, words::NO_NAME) || text.get(n).is_some_and(|t| t.info.cue == Cue::Thing) || text.one_of(n, &["code", "codes"])) {
-        return None;
-    }
-    if !(announced && begins && fresh) || text.has(at, words::NATO) && text.letter(at).is_none() && !text.has(at + 1, words::NATO) {
-        return None;
-    }
-    let near = (at.saturating_sub(12)..at).any(|n| text.has(n, words::NAME | words::SPELL) || text.get(n).is_some_and(|t| t.kind == Kind::Mask)) || at < 8;
-    near.then(|| letters(text, at, 3)).flatten().map(|last| (at, last, 0.7))
-}
-
-/// The last token of at least so many letters in a row, with signs and "as in" between.
-fn letters(text: &Text<'_>, from: usize, least: usize) -> Option<usize> {
-    let mut count = 0;
-    let mut last = None;
-    let mut at = from;
-    while at < from + 90 {
-        let step = if text.word(at, "double") && text.spoken_letter(at + 1).is_some() { 1 } else { 0 };
-        if text.spoken_letter(at + step).is_none() {
-            break;
-        }
-        count += 1 + step;
-        at += 1 + step;
-        let letter = text.letter(at - 1);
-        let same = |n: usize| text.said(n).as_bytes().first().map(u8::to_ascii_uppercase) == letter && text.letter(n).is_none();
-        if letter.is_some() && text.word(at, "as") && text.word(at + 1, "in") && text.get(at + 2).is_some_and(|t| t.kind == Kind::Word) {
-            at += 3;
-        } else if letter.is_some() && text.one_of(at, &["for", "like", "as"]) && same(at + 1) {
-            at += 2;
-        }
-        last = Some(at - 1);
-        while text.sign(at, b'-') || text.sign(at, b',') || text.sign(at, b'.') || text.has(at, words::FILLER) || text.one_of(at, &["then", "space"]) {
-            at += 1;
-        }
-    }
-    last.filter(|_| count >= least)
 }

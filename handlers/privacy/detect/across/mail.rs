@@ -140,8 +140,9 @@ fn leads_on(text: &str) -> bool {
 fn begins_address(text: &str) -> &str {
     let read = Text::new(text);
     let spells = |n: usize| read.letter(n).is_some() && read.spoken_letter(n + 1).is_some();
-    let small =
-        |n: usize| read.has(n, words::FILLER) || (read.has(n, words::WEAK) && !spells(n) && read.get(n).is_some_and(|t| t.info.num == Num::None)) || read.sign(n, b',');
+    let small = |n: usize| {
+        read.has(n, words::FILLER) || (read.has(n, words::WEAK) && !spells(n) && read.get(n).is_some_and(|t| t.info.num == Num::None)) || read.sign(n, b',')
+    };
     let first = (0..read.tokens.len()).find(|n| !small(*n)).unwrap_or(0);
     read.get(first).map_or(text, |t| &text[t.start as usize..])
 }
