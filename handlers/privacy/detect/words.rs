@@ -135,7 +135,7 @@ const FLAGS: &[(u32, &str)] = &[
         "is was number numbers no num nr code id its it the my our his her their your a an of for to on and are be full complete long \
          digits digit please thats that here s uh um er erm hmm like so ok okay yeah yes sure new old current card bank credit debit security \
          reads as follows would should use this ending with secret personal main checking savings holder equals primary account file says set \
-         changed reset i think guess believe just say again one time today still savings business joint me reading value count at us him them back give you actually well now sorry date bill statement passbook chequebook checkbook",
+         changed reset i think guess believe just say again one time today still savings business joint me reading value count at us him them back give you actually well now sorry date were bill statement passbook chequebook checkbook",
     ),
     (
         UNIT,
