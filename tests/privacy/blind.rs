@@ -1,5 +1,6 @@
-//! Scores `pii detect` on sets that another hand made from the description alone: the lines of `blind-tune` were looked at
-//! while tuning, those of `blind-held` never. The figures of both were known, so the held ones flatter a little.
+//! Scores `pii detect` on sets that another hand made from the description alone. `blind-tune` was tuned on from the
+//! beginning; `blind-held` was unseen at first and opened later, so that both are tuning material now and say how far the
+//! detector came, not how it does on what nobody has seen.
 //!
 //! A value is found where spans of its label cover three quarters of it; a span of which not half belongs to a value of its
 //! label is a false alarm. A call is whole where no word of its values is left. The table is printed with `--nocapture`.
@@ -124,9 +125,11 @@ fn sets_of_another_hand_reach_the_aims() {
     {
         holds(set, 0.95, 0.95);
     }
-    for set in ["split_email", "split_name", "dob_spoken", "dob_written", "acct_spoken"] {
-        holds(set, 0.92, 0.95);
+    for set in ["split_email", "split_name", "dob_spoken", "dob_written", "dob_orders", "acct_spoken", "name"] {
+        holds(set, 0.95, 0.95);
     }
-    let ordinary = scores["tune-ordinary"];
-    assert!(ordinary.lines >= 500 && ordinary.alarms * 1000 <= ordinary.lines, "{ordinary:?}");
+    for part in ["tune", "held"] {
+        let ordinary = scores[&format!("{part}-ordinary")];
+        assert!(ordinary.lines >= 500 && ordinary.alarms * 1000 <= ordinary.lines, "{part}: {ordinary:?}");
+    }
 }

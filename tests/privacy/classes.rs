@@ -252,3 +252,49 @@ fn talk_in_the_middle_of_a_number() {
         ("send it to anna jansen at hotmail i mean at yahoo dot com", "send it to [EMAIL_ADDRESS]"),
     ]);
 }
+
+#[test]
+fn what_is_no_name_behind_my_name_is() {
+    stays(&[
+        "my name is nowhere on that document",
+        "my name is being mispronounced by everyone",
+        "my name is irrelevant",
+        "my name is nowhere on that form also u p s gave me no receipt",
+        "hello this is awful service from you people",
+        "hi there i'm locked out and i'm calling about it",
+        "it's under warranty that's my understanding",
+    ]);
+    becomes(&[
+        ("good morning this is zainab haugen from accounting", "good morning this is [PERSON_NAME] from accounting"),
+        ("hi there i'm rosa whitlock and i'm calling about a refund", "hi there i'm [PERSON_NAME] and i'm calling about a refund"),
+        ("it's under amara delgado that's my name", "it's under [PERSON_NAME] that's my name"),
+        ("i spell it b i a n c h i that's my surname", "i spell it [PERSON_NAME] that's my surname"),
+        ("my name would be keiko tran", "my name would be [PERSON_NAME]"),
+        ("my last name is fleming", "my last name is [PERSON_NAME]"),
+    ]);
+}
+
+#[test]
+fn letters_before_a_number_say_what_it_is_of() {
+    stays(&[
+        "p o number nine seven four zero nine seven five was short four units",
+        "p o number #96885508 was short forty seven units",
+        "the r m a number is seven seven four two one three zero nine one four",
+        "the serial on the back is four four one two zero zero nine eight seven six",
+        "in nineteen eighty four we had 50000 visitors and in nineteen ninety one 60000",
+    ]);
+    becomes(&[("my s s n number is one two three four five six seven eight nine", "my s s n number is [US_SSN]")]);
+}
+
+#[test]
+fn hesitation_inside_any_value_and_dates_in_any_order() {
+    becomes(&[
+        ("born july thirteenth let me see here nineteen sixty", "born [DATE_OF_BIRTH]"),
+        ("born in march of nineteen forty five the eighth", "born in [DATE_OF_BIRTH]"),
+        ("she was born in nineteen seventy six in december on the third", "she was born in [DATE_OF_BIRTH]"),
+        ("i was born in sixty two", "i was born in [DATE_OF_BIRTH]"),
+        ("the birth date on file should be twelve ten nineteen fifty nine", "the birth date on file should be [DATE_OF_BIRTH]"),
+        ("my e mail is felix dash hold on p e r e i r a at outlook dot com", "my e mail is [EMAIL_ADDRESS]"),
+        ("account three one nine two let me see here zero three double five", "account [ACCOUNT_NUMBER]"),
+    ]);
+}

@@ -32,7 +32,9 @@ impl Asked {
         if asks_other(text) {
             return Self::read(text);
         }
-        if (0..text.tokens.len()).any(|n| text.one_of(n, &["thanks", "thank"])) {
+        // "thanks, what comes next": the same goes on.
+        let goes_on = ["next", "rest", "remaining", "continue", "after", "more", "go"];
+        if (0..text.tokens.len()).any(|n| text.one_of(n, &["thanks", "thank"])) && !(0..text.tokens.len()).any(|n| text.one_of(n, &goes_on)) {
             return Self { open: self.open.filter(|open| *open == Label::DateOfBirth), ..Self::default() };
         }
         self

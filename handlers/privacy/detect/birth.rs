@@ -3,6 +3,7 @@
 //! In: tokens. Out: findings. Any form of date counts, written or spoken, if a birth is announced before it, was asked
 //! for, or is named right behind it. Never fails.
 
+use super::aside;
 use super::asked::Asked;
 use super::context::{Context, announced_before};
 use super::numbers::{Run, Sep, Shape};
@@ -153,7 +154,7 @@ fn year_first(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
         return None;
     }
     let end = year(text, at, run)? + 1;
-    let next = skip(text, end + usize::from(text.sign(end, b',')), &["on", "the", "uh", "um"]);
+    let next = skip(text, end + usize::from(text.sign(end, b',')), &["on", "the", "in", "of"]);
     let month = text.get(next)?.info.num == Num::Month;
     // "the twentieth of march" has no year in front.
     let joined = next > end || month;
@@ -162,30 +163,33 @@ fn year_first(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
 
 /// "march third": the last token.
 fn month_day(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
-    let next = skip(text, at + 1, &["the", "uh", "um"]);
+    let next = skip(text, at + 1, &["the", "on"]);
     day(text, next, run).map(|end| end - 1)
 }
 
 /// " of march" after a day: the last token.
 fn day_month(text: &Text<'_>, end: usize) -> Option<usize> {
-    let month = skip(text, end, &["of", "uh", "um"]);
+    let month = skip(text, end, &["of"]);
     (text.get(month)?.info.num == Num::Month).then_some(month)
 }
 
 /// "march third nineteen eighty four", "March 3rd, 1984", "march eighty four".
 fn month_first(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
     let mut next = at + 1 + usize::from(text.sign(at + 1, b'.'));
-    next = skip(text, next, &["the", "uh", "um"]);
+    next = skip(text, next, &["the"]);
     if let Some(end) = day(text, next, run) {
         return Some(year(text, end, run).unwrap_or(end - 1));
     }
     let of = skip(text, at + 1, &["of", "in"]);
-    year(text, of, run)
+    let last = year(text, of, run)?;
+    // "march of nineteen forty five the eighth"
+    let behind = skip(text, last + 1 + usize::from(text.sign(last + 1, b',')), &["on", "the"]);
+    Some(if text.word(behind - 1, "the") { day(text, behind, run).map_or(last, |end| end - 1) } else { last })
 }
 
 /// " of march 1984" after a day.
 fn day_first(text: &Text<'_>, end: usize, run: &mut Run) -> Option<usize> {
-    let mut month = skip(text, end, &["of", "uh", "um", "day"]);
+    let mut month = skip(text, end, &["of", "day"]);
     month += usize::from(text.sign(month, b'-') || text.sign(month, b'/'));
     // "the fourth of the seventh nineteen seventy six"
     if text.word(month, "the") && text.get(month + 1).is_some_and(|t| t.info.num == Num::Ordinal && t.info.value <= 12) {
@@ -197,11 +201,16 @@ fn day_first(text: &Text<'_>, end: usize, run: &mut Run) -> Option<usize> {
     Some(year(text, month + 1, run).unwrap_or(month))
 }
 
+/// The place behind these words, hesitation and what else is said to gain time.
 fn skip(text: &Text<'_>, mut at: usize, list: &[&str]) -> usize {
-    while text.one_of(at, list) {
-        at += 1;
+    loop {
+        let aside = aside::end(text, at);
+        let hesitates = text.has(at, words::FILLER) && !text.word(at, "like");
+        if aside == at && !hesitates && !text.one_of(at, list) {
+            return at;
+        }
+        at = aside.max(at + 1);
     }
-    at
 }
 
 /// Where the day that begins here ends: "third", "twenty first", "3rd", "14".
@@ -234,10 +243,7 @@ fn day(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
 /// The last token of the year that begins here or behind a comma.
 fn year(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
     let mut first = at + usize::from(text.sign(at, b',') || text.sign(at, b'-') || text.sign(at, b'/') || text.sign(at, b'\''));
-    first = skip(text, first, &["of", "in", "the", "year", "uh", "um", "er", "erm", "and"]);
-    if text.word(first, "let") && text.word(first + 1, "me") && text.word(first + 2, "see") {
-        first += 3;
-    }
+    first = skip(text, first, &["of", "in", "the", "year", "and"]);
     // "18-Sep-1967"
     if text.get(first).is_some_and(|t| t.kind == Kind::Digits && t.glued && t.end - t.start == 4) && text.sign(first - 1, b'-') {
         return (text.said(first).starts_with("19") || text.said(first).starts_with("20")).then_some(first);
@@ -281,6 +287,11 @@ fn digits(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
         let named = named && before.is_none_or(|n| !text.word(n, "in") || (n.saturating_sub(3)..n).any(|n| text.word(n, "born")));
         let age = text.has(run.last + 1, words::UNIT);
         return (named && !age).then_some((run.last, false));
+    }
+    // "born in sixty two"
+    let born = |n: usize| text.word(n, "in") && n > 0 && text.word(n - 1, "born");
+    if count == 2 && run.parts.len() == 1 && before.is_some_and(born) {
+        return (run.digits[0] >= b'2' && !text.has(run.last + 1, words::UNIT)).then_some((run.last, false));
     }
     let round = run.parts.iter().any(|p| p.shape == Shape::Round);
     let whole = (5..=8).contains(&count) || (round && count <= 9);

@@ -84,7 +84,7 @@ impl Context {
             }
             let tells = ["number", "numbers", "no", "nr", "num", "id", "code", "is", "was", "key"];
             self.named |= found == Cue::Thing && (text.one_of(at, &["code", "codes"]) || text.one_of(at + 1, &tells) || text.sign(at + 1, b'#'));
-            place |= text.one_of(at, &["at", "us", "him", "them", "back", "me"]);
+            place |= text.one_of(at, &["at", "us", "him", "them", "me"]) || text.word(at, "back") && !(at > 0 && text.word(at - 1, "the"));
             direct &= passes(text, at) || found != Cue::None || coded && crossed;
         }
     }
@@ -159,6 +159,30 @@ pub(super) fn announced_before(text: &Text<'_>, first: usize) -> Option<Cue> {
     before.map(|at| reached(at, cue(text, at))).find(|found| !matches!(found, Cue::None | Cue::Number))
 }
 
+/// What letters right before "number" stand for: "p o number", "r m a number". Most are a thing's.
+fn abbreviation(text: &Text<'_>, at: usize) -> Option<Cue> {
+    let numbered = text.one_of(at, &["number", "numbers", "num", "no"]) || text.letter(at) == Some(b'O') && text.sign(at + 1, b'#');
+    let from = if text.letter(at).is_some() { at + 1 } else { at };
+    if !numbered || from < 2 {
+        return None;
+    }
+    let mut first = from;
+    let mut letters = String::new();
+    while let Some(before) = first.checked_sub(1).filter(|_| from - first < 8) {
+        match text.letter(before) {
+            Some(letter) => letters.insert(0, char::from(letter.to_ascii_lowercase())),
+            None if text.sign(before, b'.') && text.get(before).is_some_and(|t| t.glued) => {}
+            None => break,
+        }
+        first = before;
+    }
+    match letters.as_str() {
+        "id" | "cc" | "ph" | "ac" | "tel" | "dl" => None,
+        letters if letters.len() < 2 => None,
+        letters => Some(words::look_up(letters).cue).map(|cue| if cue == Cue::None { Cue::Thing } else { cue }),
+    }
+}
+
 /// What the token announces; two words may announce more than each.
 pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
     let Some(token) = text.get(at).filter(|t| t.kind == Kind::Word) else { return Cue::None };
@@ -186,6 +210,9 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
             }
             () => Cue::None,
         };
+    }
+    if let Some(cue) = abbreviation(text, at) {
+        return cue;
     }
     match token.info.cue {
         Cue::Social if text.word(at, "social") && text.one_of(at + 1, &["media", "network", "networks", "event"]) => Cue::None,

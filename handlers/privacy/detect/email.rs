@@ -4,6 +4,7 @@
 //! to the mailbox if a dot, a dash or the like joins it, if it spells or counts, or if nothing speaks against it. Never
 //! fails; looks at a bounded number of tokens for each "at".
 
+use super::aside;
 use super::asked::Asked;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
@@ -161,7 +162,9 @@ fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
             // "at gmail com": the dot was swallowed.
             return Some(Domain { last: after, dots: 1, end: End::Known, provider, numbers: false });
         } else {
-            if provider && dots == 0 {
+            // Of a provider named without a dot no more belongs to it: "at icloud wait i need ...".
+            let split = at > first && !text.has(at - 1, words::PROVIDER) && is_provider(text, at - 1, at);
+            if dots == 0 && (is_provider(text, at, next) || split) {
                 domain = Some(Domain { last: next - 1, dots, end: End::Unknown, provider, numbers: false });
             }
             if plain >= 4 {
@@ -383,7 +386,7 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
     }
     if text.spoken_letter(at).is_some() {
         // "i" and "a" are words as well.
-        let word = matches!(text.letter(at), Some(b'I' | b'A')) && alone && (at == floor || !spells(text, at - 1));
+        let word = matches!(text.letter(at), Some(b'I' | b'A')) && alone && !behind_letter(text, at, floor);
         return if word && !text.get(at + 1).is_some_and(|t| t.glued) { Piece::Outside } else { Piece::Part(at, true) };
     }
     if hesitates(text, at) || (text.has(at, words::CORRECT) && !none_yet) {
@@ -400,13 +403,19 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
     if token.info.flags & stops != 0 || token.info.num == Num::Slip { Piece::Outside } else { Piece::Part(at, false) }
 }
 
+/// True where letters or digits stand before this token, with a comma between or without.
+fn behind_letter(text: &Text<'_>, at: usize, floor: usize) -> bool {
+    let before = at.saturating_sub(1 + usize::from(at > floor + 1 && text.sign(at - 1, b',')));
+    at > floor && before >= floor && spells(text, before)
+}
+
 /// "all one word", "no spaces", "lower case": the first of these tokens, else the token itself.
 fn said_aside(text: &Text<'_>, at: usize) -> usize {
     let before = |n: usize| at.checked_sub(n);
     let is = |n: usize, word: &str| before(n).is_some_and(|n| text.word(n, word));
     let begin = match () {
         () if text.one_of(at, &["word", "spaces", "space"]) && (is(1, "one") || is(1, "no")) => before(1),
-        () if text.word(at, "see") && is(1, "me") && is(2, "let") => return before(2).unwrap_or(at),
+        () if aside::begin(text, at) < at => return aside::begin(text, at),
         () if text.word(at, "case") && (is(1, "lower") || is(1, "upper")) => before(1),
         () => return at,
     };

@@ -100,6 +100,7 @@ fn read(text: &Text<'_>, first: usize) -> Option<Found> {
         while text.has(at, super::words::FILLER) || text.one_of(at, &["space", "dash", "then"]) {
             at += 1;
         }
+        at = super::aside::end(text, at);
     }
     let country = [*iban.first()?, *iban.get(1)?];
     let length = length(country)?;

@@ -6,17 +6,20 @@
 //! text. Never fails.
 
 mod across;
+mod aside;
 mod asked;
 mod birth;
 mod card;
 mod context;
 mod email;
 mod iban;
+mod name_words;
 mod names;
 mod network;
 mod numbers;
 mod phone;
 mod plain;
+mod spelling;
 mod tokens;
 mod values;
 mod words;

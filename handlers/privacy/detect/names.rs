@@ -4,6 +4,7 @@
 //! text has capitals they decide. Letters that spell a name belong to it. Never fails.
 
 use super::asked::Asked;
+use super::spelling::{few_letters, letters, spelled, spelled_after, spells_itself};
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use super::{Found, Label};
@@ -22,9 +23,12 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     while at < text.tokens.len() {
         announced |= text.has(at, words::NAME);
         let begin = announcement(text, at).or_else(|| (at == 0 && asked.any_name()).then(|| answer(text, shouted)).flatten());
-        let value = begin.and_then(|first| name(text, first, shouted)).or_else(|| said_of_oneself(text, at, shouted)).or_else(|| spells_itself(text, at));
-        let value =
-            value.map(|(first, last, score)| (first, instead(text, spelled_after(text, last), shouted), score)).or_else(|| spelled(text, at, announced));
+        let value = begin.and_then(|first| name(text, first, shouted)).filter(|(first, last, _)| somebody(text, *first, *last));
+        let value = value.or_else(|| said_of_oneself(text, at, shouted)).or_else(|| spells_itself(text, at));
+        let value = value
+            .map(|(first, last, score)| (first, instead(text, spelled_after(text, last), shouted), score))
+            .or_else(|| spelled(text, at, announced))
+            .or_else(|| if asked.any_name() { few_letters(text, at) } else { None });
         match value {
             Some((first, last, score)) => {
                 found.push(Found { first, last, label: Label::PersonName, score });
@@ -41,6 +45,36 @@ fn skip_fillers(text: &Text<'_>, mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// Ends that words have and given names seldom.
+const ENDS: [&str; 10] = ["ing", "ed", "ly", "tion", "able", "ible", "ness", "less", "ous", "ful"];
+
+/// How words begin and given names seldom do.
+const BEGINNINGS: [&str; 15] = ["mis", "dis", "irr", "ill", "imp", "unr", "uns", "unl", "unp", "unm", "unk", "unc", "und", "inac", "incor"];
+
+/// Ends of given names among them.
+const NAMES_END: [&str; 6] = ["fred", "dred", "eed", "med", "led", "red"];
+
+/// True where one word in lower case behind "my name is" can be a name by its form and by what follows: "nowhere on that
+/// form" and "being mispronounced" are none.
+fn somebody(text: &Text<'_>, first: usize, last: usize) -> bool {
+    let said = text.said(first);
+    if text.has(first, words::GIVEN | words::PARTICLE) || capital(text, first) || text.letter(first).is_some() {
+        return true;
+    }
+    let family = (first.saturating_sub(4)..first).any(|n| text.one_of(n, &["last", "surname", "family", "maiden", "lastname", "second"]));
+    let ends = |list: &[&str]| list.iter().any(|end| said.ends_with(end));
+    if !family && said.len() >= 6 && ends(&ENDS) && !ends(&NAMES_END) {
+        return false;
+    }
+    let begins = |list: &[&str]| list.iter().any(|begin| said.starts_with(begin));
+    if !family && said.len() >= 7 && begins(&BEGINNINGS) {
+        return false;
+    }
+    let goes_on = text.one_of(last + 1, &["on", "in", "to", "at", "by", "than", "about", "of", "all", "as"]);
+    let filed = text.one_of(last + 1, &["on", "in"]) && (last + 2..last + 5).any(|n| text.one_of(n, &["account", "file", "booking", "reservation", "profile"]));
+    last > first || !goes_on || filed || text.word(last + 1, "as") && text.word(last + 2, "in")
 }
 
 /// The first token behind an announcement at this place: "name is", "last name", "mr", "call me".
@@ -121,7 +155,8 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
         let end = (next..next + 7).find(|n| text.one_of(*n, &["is", "was"]) || text.sign(*n, b':'))?;
         next = end;
     }
-    let is = text.one_of(next, &["is", "was", "s"]) || text.sign(next, b':') || text.sign(next, b'=') || text.sign(next, b'-');
+    next += usize::from(text.one_of(next, &["would", "should", "will"]) && text.word(next + 1, "be"));
+    let is = text.one_of(next, &["is", "was", "s", "be"]) || text.sign(next, b':') || text.sign(next, b'=') || text.sign(next, b'-');
     if is {
         next += 1;
     } else if !part {
@@ -258,6 +293,12 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
         () if text.one_of(at, &["im", "its"]) => at + 1,
         () if text.word(at, "i") && text.word(at + 1, "am") => at + 2,
         () if text.one_of(at, &["call", "calls"]) && text.word(at + 1, "me") => at + 2,
+        () if text.word(at, "under")
+            && at > 0
+            && text.one_of(at - 1, &["its", "is", "be", "was", "booked", "registered", "filed", "reservation", "account"]) =>
+        {
+            at + 1
+        }
         () if text.one_of(at, &["speaking", "talking"]) && text.one_of(at + 1, &["with", "to"]) => at + 2,
         () if at == 0 && text.has(at, words::GIVEN) => at,
         () if (at == 0 || (0..at).all(|n| text.has(n, words::FILLER | words::WEAK) || text.sign(n, b',') || text.one_of(n, &["hi", "hello"]))) && at < 5 => {
@@ -274,11 +315,17 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
     let introduced = text.one_of(at, &["speaking"]) && at > 0 && text.one_of(at - 1, &["youre", "are"]);
     let calls = calls || (text.word(last + 1, "is") && text.word(last + 2, "my") && text.has(last + 3, words::NAME));
     let from = text.one_of(last + 1, &["from", "and"]);
+    // "it's under keiko miller that's my name"
+    let mine = text.one_of(last + 1, &["thats", "is"]) && text.word(last + 2, "my") && (last + 3..last + 5).any(|n| text.has(n, words::NAME));
+    if text.word(at, "under") {
+        return (mine || given).then_some((first, last, 0.6));
+    }
     let ends = text.get(last + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'!' | b'?')));
     let capitals = !shouted && capital(text, first) && first + 1 < last + 1 && last > first && capital(text, last);
     let greeted = text.word(at, "this")
         && (at == 0 || text.one_of(at - 1, &["hi", "hello", "hey", "yes", "yeah", "morning", "afternoon", "evening"]) || text.sign(at - 1, b','));
-    let sure = if speaks && text.one_of(at, &["its", "im", "this", "i"]) || introduced && ends {
+    let two = last == first + 1 && somebody(text, first, last) && (mine || both_names(text, at, last));
+    let sure = if two || speaks && text.one_of(at, &["its", "im", "this", "i"]) || introduced && ends {
         true
     } else if text.one_of(at, &["its"]) && !calls {
         let whole = at <= 1 && last + 2 >= text.tokens.len();
@@ -291,6 +338,25 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
             || (capitals && (ends || from || greeted))
     };
     sure.then_some((first, last, 0.6))
+}
+
+/// True where what stands around two words behind "this is", "i'm" or "it's" tells that they are a name, though neither is
+/// known as one: a greeting before and where one calls from or what one wants behind, or "calling".
+fn both_names(text: &Text<'_>, at: usize, last: usize) -> bool {
+    let greets = ["hi", "hello", "hey", "morning", "afternoon", "evening", "there", "yeah", "yes"];
+    let greeted = at > 0 && (text.one_of(at - 1, &greets) || text.sign(at - 1, b',') && at > 1 && text.one_of(at - 2, &greets));
+    let firm = |n: usize| {
+        text.get(n).is_some_and(|t| t.kind == Kind::Word) && !text.one_of(n, &["you", "your", "my", "me", "the", "this", "that", "last", "a", "what"])
+    };
+    // "hi there i'm rosa griffiths and i'm calling ...", "good morning this is zainab haugen from accounting"
+    let goes_on = text.word(last + 1, "from") && firm(last + 2) || text.word(last + 1, "and") && text.one_of(last + 2, &["im", "id", "ive", "i"]);
+    // "hi this is tremaine jackson", and no more
+    let whole = text.word(at, "this") && last + 2 >= text.tokens.len() && !ENDS.iter().any(|end| text.said(last).ends_with(end));
+    let after = ["about", "from", "for", "back", "again", "and"];
+    let calls = text.word(at, "its")
+        && text.word(last + 1, "calling")
+        && (text.get(last + 2).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(last + 2, &after));
+    calls || greeted && (goes_on || whole)
 }
 
 /// "helen schneider speaking", how one answers the phone.
@@ -367,6 +433,11 @@ fn belongs(text: &Text<'_>, at: usize, cased: bool, begins: bool) -> bool {
     }
     let counts = !matches!(info.num, Num::None | Num::Month | Num::Slip);
     let announces = info.cue != Cue::None && info.flags & words::GIVEN == 0;
+    // "brian young"
+    let behind_given = !begins && text.has(at - 1, words::GIVEN) && text.get(at + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_)));
+    if info.flags & words::NO_NAME != 0 && info.flags & words::GIVEN == 0 && !behind_given {
+        return false;
+    }
     info.flags & (words::STOP | words::FILLER | words::NAME | words::SPELL) == 0 && !counts && !announces && info.sign == 0
 }
 
@@ -380,74 +451,4 @@ fn instead(text: &Text<'_>, last: usize, shouted: bool) -> usize {
     let ends = |end: usize| text.get(end + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(end + 1, &["and", "please", "thanks", "okay"]);
     let other = if corrected { name(text, at, shouted) } else { None };
     other.map(|(_, end, _)| end).filter(|end| ends(*end)).unwrap_or(last)
-}
-
-/// The last token of the letters that spell what ends here, or its own last token.
-fn spelled_after(text: &Text<'_>, last: usize) -> usize {
-    let mut at = last + 1;
-    let bridge = ["thats", "that's", "that", "is", "spelled", "spelt", "spell", "its", "spelling", "it's", "so", "as", "uh", "um"];
-    let mut steps = 0;
-    while steps < 5 && (text.one_of(at, &bridge) || text.sign(at, b',') || text.sign(at, b'.') || text.sign(at, b'-') || text.sign(at, b'(')) {
-        at += 1;
-        steps += 1;
-    }
-    letters(text, at, 2).unwrap_or(last)
-}
-
-/// "smith s m i t h": a word and its letters.
-fn spells_itself(text: &Text<'_>, at: usize) -> Option<(usize, usize, f32)> {
-    let said = text.get(at).filter(|t| t.kind == Kind::Word && t.end - t.start > 2).map(|_| text.said(at))?;
-    let mut next = at + 1;
-    while next < at + 4 && (text.one_of(next, &["thats", "spelled", "spelt", "is", "its", "so"]) || text.has(next, words::FILLER) || text.sign(next, b',')) {
-        next += 1;
-    }
-    let mut spelled = 0;
-    for letter in said.bytes() {
-        next += usize::from(text.sign(next, b'-') || text.sign(next, b',') || text.sign(next, b'.'));
-        if text.letter(next) != Some(letter.to_ascii_uppercase()) {
-            return None;
-        }
-        spelled = next;
-        next += 1;
-    }
-    Some((at, spelled, 0.6))
-}
-
-/// Letters that spell a name which was announced before: "last name s m i t h", "it is spelled s m i t h".
-fn spelled(text: &Text<'_>, at: usize, announced: bool) -> Option<(usize, usize, f32)> {
-    let begins = text.letter(at).is_some() || text.has(at, words::NATO);
-    let fresh = at == 0 || text.letter(at - 1).is_none();
-    let announced = announced || (at.saturating_sub(3)..at).any(|n| text.one_of(n, &["spelled", "spelt"]));
-    if !(announced && begins && fresh) || text.has(at, words::NATO) && text.letter(at).is_none() && !text.has(at + 1, words::NATO) {
-        return None;
-    }
-    let near = (at.saturating_sub(12)..at).any(|n| text.has(n, words::NAME | words::SPELL) || text.get(n).is_some_and(|t| t.kind == Kind::Mask)) || at < 8;
-    near.then(|| letters(text, at, 3)).flatten().map(|last| (at, last, 0.7))
-}
-
-/// The last token of at least so many letters in a row, with signs and "as in" between.
-fn letters(text: &Text<'_>, from: usize, least: usize) -> Option<usize> {
-    let mut count = 0;
-    let mut last = None;
-    let mut at = from;
-    while at < from + 90 {
-        let step = if text.word(at, "double") && text.spoken_letter(at + 1).is_some() { 1 } else { 0 };
-        if text.spoken_letter(at + step).is_none() {
-            break;
-        }
-        count += 1 + step;
-        at += 1 + step;
-        let letter = text.letter(at - 1);
-        let same = |n: usize| text.said(n).as_bytes().first().map(u8::to_ascii_uppercase) == letter && text.letter(n).is_none();
-        if letter.is_some() && text.word(at, "as") && text.word(at + 1, "in") && text.get(at + 2).is_some_and(|t| t.kind == Kind::Word) {
-            at += 3;
-        } else if letter.is_some() && text.one_of(at, &["for", "like", "as"]) && same(at + 1) {
-            at += 2;
-        }
-        last = Some(at - 1);
-        while text.sign(at, b'-') || text.sign(at, b',') || text.sign(at, b'.') || text.has(at, words::FILLER) || text.one_of(at, &["then", "space"]) {
-            at += 1;
-        }
-    }
-    last.filter(|_| count >= least)
 }

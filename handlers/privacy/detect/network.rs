@@ -10,7 +10,7 @@ use super::context::Context;
 use super::email::is_dot;
 use super::numbers::{Run, Sep};
 use super::tokens::{Kind, Text};
-use super::words::{self, Num};
+use super::words::{self, Cue, Num};
 use super::{Found, Label};
 
 /// Most tokens of a web address.
@@ -204,7 +204,9 @@ fn name(text: &Text<'_>, at: usize) -> Option<Found> {
     let spoken_word = !written && text.has(at, words::STOP) && first == at;
     let number = !written && text.get(at).is_some_and(|t| !matches!(t.info.num, Num::None | Num::Month | Num::Slip));
     let behind = path(text, last);
-    if spoken_word || number || (by_word && behind == last) || (text.has(at, words::STOP) && by_word) {
+    // "my email is anna dot n o": the beginning of an address.
+    let mailed = !written && behind == last && (first.saturating_sub(3)..first).any(|n| text.get(n).is_some_and(|t| t.info.cue == Cue::Mail));
+    if mailed || spoken_word || number || (by_word && behind == last) || (text.has(at, words::STOP) && by_word) {
         return None;
     }
     // A sentence that goes on without white space: "Done.Net".

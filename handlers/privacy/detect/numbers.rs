@@ -4,6 +4,7 @@
 //! In: tokens. Out: one run after the other, each with its digits and its parts. What is glued to letters, an amount
 //! of money, a time or an ordinal is no part of a run. Never fails; each token is looked at a bounded number of times.
 
+use super::aside;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 
@@ -170,6 +171,11 @@ impl Run {
             let token = text.get(at)?;
             if starts(text, at, !self.digits.is_empty()) {
                 return Some((at, sep, weak));
+            }
+            let aside = if token.kind == Kind::Word { aside::end(text, at) } else { at };
+            if aside > at {
+                at = aside;
+                continue;
             }
             match token.kind {
                 Kind::Sign(b'-' | b'_') => sep = sep_max(sep, Sep::Dash),
@@ -362,6 +368,10 @@ fn counts_nothing(text: &Text<'_>, at: usize) -> bool {
     // "oh sorry", "oh no": no zero.
     if text.one_of(at, &["oh", "o"]) && text.has(at + 1, words::CORRECT) {
         return true;
+    }
+    // "p o number": a letter.
+    if text.letter(at).is_some() && at > 0 && (text.letter(at - 1).is_some() || text.sign(at - 1, b'.') && text.get(at - 1).is_some_and(|t| t.glued)) {
+        return text.one_of(at + 1, &["number", "numbers", "no", "box", "num"]) || text.sign(at + 1, b'#') || text.sign(at + 1, b'.');
     }
     if !text.word(at, "one") {
         return false;

@@ -28,6 +28,8 @@ pub(super) struct Token {
     pub end: u32,
     /// What it is.
     pub kind: Kind,
+    /// The first byte of a word in lower case; 0 for all others.
+    pub initial: u8,
     /// No white space before it.
     pub glued: bool,
     /// What is known of a word.
@@ -156,7 +158,8 @@ impl<'a> Text<'a> {
         }
         // A text is cut into pieces far below 4 GiB before it is read.
         let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        self.tokens.push(Token { start: place(start), end: place(end), kind, glued, info });
+        let initial = if kind == Kind::Word { self.text.as_bytes()[start].to_ascii_lowercase() } else { 0 };
+        self.tokens.push(Token { start: place(start), end: place(end), kind, initial, glued, info });
     }
 
     /// The token at a place, if there is one.
@@ -184,27 +187,30 @@ impl<'a> Text<'a> {
         self.tokens.get(at).is_some_and(|t| t.kind == Kind::Sign(sign))
     }
 
-    /// True for this word, in any case.
+    /// True for this word, in any case; `word` is in lower case.
     pub fn word(&self, at: usize, word: &str) -> bool {
-        if !self.tokens.get(at).is_some_and(|t| t.kind == Kind::Word) {
+        self.tokens.get(at).is_some_and(|token| self.says(token, word))
+    }
+
+    /// True for one of these words.
+    pub fn one_of(&self, at: usize, words: &[&str]) -> bool {
+        self.tokens.get(at).is_some_and(|token| token.initial != 0 && words.iter().any(|word| self.says(token, word)))
+    }
+
+    /// True where a token is this word. Most are not, which the first byte and the length tell.
+    #[inline]
+    fn says(&self, token: &Token, word: &str) -> bool {
+        let length = (token.end - token.start) as usize;
+        if word.as_bytes().first() != Some(&token.initial) || length < word.len() {
             return false;
         }
-        let said = self.said(at);
-        let first = |text: &str| text.as_bytes().first().map(u8::to_ascii_lowercase);
-        if said.len() < word.len() || first(said) != first(word) {
-            return false;
-        }
-        if said.len() == word.len() {
+        let said = &self.text[token.start as usize..token.end as usize];
+        if length == word.len() {
             return said.eq_ignore_ascii_case(word);
         }
         // Apostrophes count nothing: "that's" is "thats".
         said.bytes().any(|b| b == b'\'' || !b.is_ascii())
             && said.chars().filter(|c| !matches!(c, '\'' | '\u{2019}')).map(|c| c.to_ascii_lowercase()).eq(word.chars())
-    }
-
-    /// True for one of these words.
-    pub fn one_of(&self, at: usize, words: &[&str]) -> bool {
-        words.iter().any(|word| self.word(at, word))
     }
 
     /// The letter that a token of one letter is, in upper case.
@@ -234,7 +240,7 @@ impl<'a> Text<'a> {
             match found.peek() {
                 Some(value) if value.first == at => {
                     let end = self.tokens.get(value.last).map_or(token.end, |t| t.end);
-                    kept.push(Token { end, kind: Kind::Mask, info: Info::default(), ..token });
+                    kept.push(Token { end, kind: Kind::Mask, initial: 0, info: Info::default(), ..token });
                     at = value.last + 1;
                     found.next();
                 }

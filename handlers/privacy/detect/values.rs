@@ -244,6 +244,11 @@ fn unannounced(run: &Run, count: Count, context: &Context) -> Option<(Label, f32
     let single: usize = run.parts.iter().filter(|p| matches!(p.shape, Shape::Unit | Shape::Repeat | Shape::Written)).map(|p| p.len).sum();
     let share = single * 100 / run.digits.len().max(1);
     let distinct = (b'0'..=b'9').filter(|d| run.digits.contains(d)).count();
+    // "in nineteen ninety one 50000 came"
+    let year = matches!(&run.digits[..2.min(run.digits.len())], b"19" | b"20") && run.parts.iter().take(2).all(|p| p.shape == Shape::Pair);
+    if year && run.parts.len() == 3 && run.parts[2].len > 2 && !context.bare {
+        return None;
+    }
     if distinct < 3 && !context.bare && !card::luhn(&run.digits) {
         return None;
     }
@@ -256,7 +261,8 @@ fn unannounced(run: &Run, count: Count, context: &Context) -> Option<(Label, f32
         let long = count.said >= 15 && !years(run) && (card::luhn(&run.digits) || card::issued(&run.digits));
         return if share >= 60 || paired || long { by_length(&run.digits, count) } else { None };
     }
-    let alone = (7..=9).contains(&count.said) && share >= 80 && run.weak <= 1 && distinct >= 4 && run.taken_back == 0 && run.slips == 0;
+    // A local number, digit by digit; eight or nine digits that nobody announces are as likely a thing's.
+    let alone = count.said == 7 && run.digits[0] >= b'2' && share >= 80 && run.weak <= 1 && distinct >= 4 && run.taken_back == 0 && run.slips == 0;
     (alone || (context.bare && count.low <= 9 && count.said >= 7 && share >= 50)).then_some((Label::PhoneNumber, 0.4))
 }
 

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
+use super::name_words::{GIVEN_NAMES, NO_NAMES};
+
 /// What a word counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Num {
@@ -99,6 +101,8 @@ pub(super) const GIVEN: u32 = 1 << 16;
 pub(super) const INTRO: u32 = 1 << 18;
 /// Said to keep the talk going: no answer to a question.
 pub(super) const REMARK: u32 = 1 << 17;
+/// In no name, though it may be in a mailbox.
+pub(super) const NO_NAME: u32 = 1 << 19;
 
 /// What is known of a word.
 #[derive(Debug, Clone, Copy, Default)]
@@ -131,7 +135,7 @@ const FLAGS: &[(u32, &str)] = &[
         "is was number numbers no num nr code id its it the my our his her their your a an of for to on and are be full complete long \
          digits digit please thats that here s uh um er erm hmm like so ok okay yeah yes sure new old current card bank credit debit security \
          reads as follows would should use this ending with secret personal main checking savings holder equals primary account file says set \
-         changed reset i think guess believe just say again one time today still savings business joint me reading value count at us him them back give you actually well now sorry",
+         changed reset i think guess believe just say again one time today still savings business joint me reading value count at us him them back give you actually well now sorry date were bill statement passbook chequebook checkbook",
     ),
     (
         UNIT,
@@ -177,7 +181,7 @@ const FLAGS: &[(u32, &str)] = &[
          rest listening next part ready sounds noted good ahead moment minute barking sec \
          continue half bear noise door",
     ),
-    (INTRO, "calling here reached calls"),
+    (INTRO, "calling here reached calls from hi hello hey morning afternoon evening"),
     (NAME, "name names surname lastname firstname nickname forename"),
 ];
 
@@ -223,7 +227,7 @@ const CUES: &[(Cue, &str)] = &[
          authorization conf confirmations job article catalogue catalog channel chapter page section paragraph patent ean asin \
          container plate docket session lottery tag asset hash commit checksum population timestamp epoch balance total \
          policy device activation license licence modem router warranty survey rma prescription rx raffle lotto odometer employee badge permit registration suite apartment apt building floor avenue highway exit terminal platform locker row lane dock \
-         pallet shelf warehouse aisle sum amount price cost costs paid invoices tickets",
+         pallet shelf warehouse aisle sum amount price cost costs paid invoices tickets locator waybill pnr chassis vehicle engine certificate campaign lane mileage chip vessel truck trailer stock pole display gauge thermometer winning lucky",
     ),
 ];
 
@@ -272,19 +276,6 @@ const MONTHS: &str = "january february march april may june july august septembe
 const SHORT_MONTHS: &str = "jan feb mar apr may jun jul aug sep oct nov dec";
 const SLIPS: &[(&str, u8)] =
     &[("for", 4), ("fore", 4), ("to", 2), ("too", 2), ("ate", 8), ("won", 1), ("tree", 3), ("tu", 2), ("sicks", 6), ("sex", 6), ("fife", 5), ("nein", 9)];
-/// Names that callers give often, so that a name needs less around it. Those that are words as well are left out.
-const GIVEN_NAMES: &str = "james john robert michael william david richard joseph thomas charles christopher daniel matthew anthony donald steven paul \
-    andrew joshua kenneth kevin brian george timothy ronald edward jason jeffrey ryan jacob gary nicholas eric jonathan stephen larry justin scott \
-    brandon benjamin samuel gregory alexander patrick jack dennis jerry tyler aaron jose adam nathan henry peter zachary kyle noah ethan jeremy \
-    mary patricia jennifer linda elizabeth barbara susan jessica sarah karen lisa nancy betty sandra margaret ashley kimberly emily donna michelle \
-    carol amanda melissa deborah stephanie rebecca laura sharon cynthia kathleen amy angela shirley anna brenda pamela emma nicole helen samantha \
-    katherine christine debra rachel carolyn janet maria catherine heather diane olivia julie joyce victoria ruth virginia lauren kelly christina \
-    joan evelyn judith andrea hannah megan cheryl jacqueline martha madison teresa gloria sara janice ann kathryn abigail sophia frances jean alice \
-    judy isabella julia denise amber danielle marilyn beverly charlotte natalie theresa diana brittany kayla alexis lori jane lucas liam oliver \
-    mohammed muhammad ahmed ali fatima omar hassan priya raj wei yuki chen carlos juan luis miguel pedro sofia elena ivan olga pierre marie hans \
-    klaus jan sven lars erik ingrid giulia marco luca paolo anita sanjay amit sunil tom tim ben sam dan joe mike dave steve chris matt nick alex kate \
-    jenny beth meg sue tony greg jeff jim bob bill ted fred harry leo max oscar felix victor simon martin philip phil keith craig derek dylan";
-
 /// FNV-1a: the keys are our own, and every word of every text is looked up.
 struct Fnv(u64);
 
@@ -311,11 +302,12 @@ type Words = HashMap<&'static str, Info, BuildHasherDefault<Fnv>>;
 static WORDS: LazyLock<Words> = LazyLock::new(build);
 
 fn build() -> Words {
-    let mut words = Words::with_capacity_and_hasher(2048, BuildHasherDefault::default());
+    let mut words = Words::with_capacity_and_hasher(8192, BuildHasherDefault::default());
     for (flag, list) in FLAGS {
         list.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= flag);
     }
     STOPS.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= STOP);
+    NO_NAMES.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= NO_NAME);
     GIVEN_NAMES.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= GIVEN);
     for (cue, list) in CUES {
         list.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().cue = *cue);

@@ -22,7 +22,8 @@ pub(super) fn open_end(read: &Text<'_>, spans: &[Span]) -> bool {
     (from..read.tokens.len()).any(|n| {
         let info = read.tokens[n].info;
         // "someone is at the door"
-        let at = (info.flags & words::AT != 0 || read.sign(n, b'@')) && (n + 1 == read.tokens.len() || plain);
+        let place = read.one_of(n + 1, &["the", "a", "an", "my", "our", "your", "this", "that", "home"]) && !read.word(n + 2, "rate");
+        let at = (info.flags & words::AT != 0 || read.sign(n, b'@')) && (n + 1 == read.tokens.len() || (plain || leads_on(read.text)) && !place);
         info.sign != 0 || at || info.cue == Cue::Mail || read.letter(n).is_some_and(|l| !matches!(l, b'I' | b'A'))
     })
 }
@@ -40,7 +41,7 @@ pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [V
         if open_end(read, &spans[n]) || answers {
             parts.insert(0, n);
         }
-        let announces = read.tokens.iter().any(|t| t.info.cue == Cue::Mail);
+        let announces = read.tokens.iter().any(|t| t.info.cue == Cue::Mail && t.info.flags & words::PROVIDER == 0);
         if announces || parts.len() > EARLIER {
             break;
         }
@@ -66,6 +67,8 @@ fn bare_part(read: &Text<'_>) -> bool {
     let remark = (0..read.tokens.len()).any(|n| read.has(n, words::REMARK) || read.one_of(n, &["im"]));
     !remark
         && (1..=3).contains(&held.len())
+        // Only hesitation between them: "the tv is loud" is no part of anything.
+        && held.windows(2).all(|w| (w[0] + 1..w[1]).all(|n| read.has(n, words::FILLER) || !read.get(n).is_some_and(|t| t.kind == Kind::Word)))
         && held.iter().all(|n| !read.has(*n, words::STOP | words::CORRECT) && read.get(*n).is_some_and(|t| t.kind != Kind::Mask))
 }
 
@@ -136,8 +139,10 @@ fn leads_on(text: &str) -> bool {
 /// A text without the small talk at its beginning.
 fn begins_address(text: &str) -> &str {
     let read = Text::new(text);
-    let small =
-        |n: usize| read.has(n, words::FILLER) || (read.has(n, words::WEAK) && read.get(n).is_some_and(|t| t.info.num == Num::None)) || read.sign(n, b',');
+    let spells = |n: usize| read.letter(n).is_some() && read.spoken_letter(n + 1).is_some();
+    let small = |n: usize| {
+        read.has(n, words::FILLER) || (read.has(n, words::WEAK) && !spells(n) && read.get(n).is_some_and(|t| t.info.num == Num::None)) || read.sign(n, b',')
+    };
     let first = (0..read.tokens.len()).find(|n| !small(*n)).unwrap_or(0);
     read.get(first).map_or(text, |t| &text[t.start as usize..])
 }

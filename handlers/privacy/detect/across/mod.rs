@@ -34,22 +34,17 @@ struct Turn<'a> {
     asked: Asked,
 }
 
-impl<'a> Turn<'a> {
-    fn new(said: &Said<'a>, asked: Asked) -> Self {
-        Self { role: said.role, text: said.text, read: Text::new(said.text), asked }
-    }
-}
-
 /// Finds the values in the last texts of a conversation, the last being the newest. The answer has the spans of each
 /// text, in order; texts before the window of [`WINDOW`] caller's texts have none.
 #[must_use]
 pub fn detect_across(said: &[Said<'_>]) -> Vec<Vec<Span>> {
     in_plain(said, Vec::new(), |said, spans| {
-        let from = window(said);
+        let reads: Vec<Text<'_>> = said.iter().map(|one| Text::new(one.text)).collect();
+        let from = window(said, &reads);
         let mut asked = Asked::default();
         let mut turns: Vec<Turn<'_>> = Vec::with_capacity(said.len());
-        for (n, one) in said.iter().enumerate() {
-            let turn = Turn::new(one, asked);
+        for (n, (one, read)) in said.iter().zip(reads).enumerate() {
+            let turn = Turn { role: one.role, text: one.text, read, asked };
             spans.push(if n < from { Vec::new() } else { alone(&turn) });
             if n + ASKED_WITHIN >= from {
                 asked = follow(&turn, &spans[n]);
@@ -67,13 +62,14 @@ pub fn detect_newest(said: &[Said<'_>], spans: &mut Vec<Vec<Span>>) {
         return;
     }
     *spans = in_plain(said, std::mem::take(spans), |said, spans| {
-        let from = window(said);
+        let mut reads: Vec<Text<'_>> = said.iter().map(|one| Text::new(one.text)).collect();
+        let from = window(said, &reads);
         let first = from.min(said.len().saturating_sub(1 + ASKED_WITHIN));
         let mut asked = Asked::default();
         let mut turns: Vec<Turn<'_>> = Vec::with_capacity(said.len() - first);
         let mut known = spans.split_off(first);
-        for one in &said[first..] {
-            let turn = Turn::new(one, asked);
+        for (one, read) in said[first..].iter().zip(reads.drain(first..)) {
+            let turn = Turn { role: one.role, text: one.text, read, asked };
             if known.len() == turns.len() {
                 known.push(alone(&turn));
             }
@@ -107,11 +103,11 @@ fn in_plain(said: &[Said<'_>], mut spans: Vec<Vec<Span>>, find: impl FnOnce(&[Sa
 }
 
 /// The first text that is looked at.
-fn window(said: &[Said<'_>]) -> usize {
+fn window(said: &[Said<'_>], reads: &[Text<'_>]) -> usize {
     let callers = said.iter().enumerate().rev().filter(|(_, s)| s.role == Role::Caller).map(|(n, _)| n).take(LOOKED_THROUGH);
     let mut holding = 0;
     let window = callers.take_while(|n| {
-        holding += usize::from(holds_anything(said[*n].text));
+        holding += usize::from(holds_anything(&reads[*n]));
         holding <= WINDOW
     });
     window.last().unwrap_or(0)
@@ -134,10 +130,9 @@ fn follow(turn: &Turn<'_>, spans: &[Span]) -> Asked {
 }
 
 /// True where a text may hold a part of a value.
-fn holds_anything(text: &str) -> bool {
-    let read = Text::new(text);
+fn holds_anything(read: &Text<'_>) -> bool {
     let hints = read.hints;
-    hints.numbers > 0 || hints.at || hints.letters > 1 || text.contains('_') || read.tokens.iter().any(|t| t.info.sign != 0)
+    hints.numbers > 0 || hints.at || hints.letters > 1 || read.text.contains('_') || read.tokens.iter().any(|t| t.info.sign != 0)
 }
 
 /// True where a later text of the same caller may still change what is found in this one: it holds digits, letters, a name
