@@ -146,7 +146,10 @@ fn the_page_shows_the_figures_of_the_committed_run() {
         };
         let told = page.lines().any(|line| {
             let mut cells = line.split('|').map(str::trim);
-            cells.any(|cell| cell == row.what) && line.contains(&format!("| {figure} {} ", row.unit)) && line.contains(&limit) && line.ends_with(&format!("| {met} |").replace("|  |", "| |"))
+            cells.any(|cell| cell == row.what)
+                && line.contains(&format!("| {figure} {} ", row.unit))
+                && line.contains(&limit)
+                && line.ends_with(&format!("| {met} |").replace("|  |", "| |"))
         });
         assert!(told, "docs/PERFORMANCE.md does not say {}: {figure} {}, limit {limit}, met {met:?}", row.what, row.unit);
     }

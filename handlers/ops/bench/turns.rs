@@ -209,7 +209,11 @@ pub(super) async fn rows(stage: &Stage) -> Result<Vec<Row>> {
             Row::new(RowName::Turns, format!("turns at 64 concurrent, {name}"), arm.handler.rate(), "per second")
                 .limit(arm.bare.rate(), limit)
                 .goal(Goal::Share(share))
-                .note(format!("queue: Service Bus over plain HTTP to a sink in this process; {:.0} % of the phrases were cached{}", arm.hits * 100.0, arm.degraded)),
+                .note(format!(
+                    "queue: Service Bus over plain HTTP to a sink in this process; {:.0} % of the phrases were cached{}",
+                    arm.hits * 100.0,
+                    arm.degraded
+                )),
         );
         rows.push(Row::new(RowName::Turns, format!("the same, p50, {name}"), arm.handler.millis(50.0), "ms").limit(arm.bare.millis(50.0), limit));
         rows.push(
