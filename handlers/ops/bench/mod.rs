@@ -26,8 +26,7 @@ mod wire;
 pub use call::PerCall;
 pub use paths::{PathsArgs, RowName};
 pub use privacy::PrivacyArgs;
-pub(crate) use report::number;
-pub use report::{Machine, Report, Row};
+pub use report::{Machine, Report, Row, number};
 
 use std::path::PathBuf;
 

@@ -87,14 +87,19 @@ impl Stage {
         Handler::start(&settings, &self.folder.join(format!("{}.log", arm.app_prefix))).await
     }
 
-    /// Removes the keys and files of every arm.
+    /// Removes the keys and files of every arm. What can be removed is, also where something else cannot.
     pub(super) async fn close(self) -> Result<()> {
         let arms = std::mem::take(&mut *self.arms.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut removed = Ok(());
         for arm in arms {
-            BareRedis::connect(&arm).await?.clear().await?;
+            removed = removed.and(clear(&arm).await);
         }
-        std::fs::remove_dir_all(&self.folder).map_err(Error::internal)
+        removed.and(std::fs::remove_dir_all(&self.folder).map_err(Error::internal))
     }
+}
+
+async fn clear(arm: &Config) -> Result<()> {
+    BareRedis::connect(arm).await?.clear().await.map(drop)
 }
 
 /// Settings that lead to what is not measured: an empty one counts as unset.
