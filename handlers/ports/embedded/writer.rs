@@ -5,6 +5,7 @@
 //! falls alone: one that fails is rolled back to its savepoint. Where the commit fails all of its group fail, `Unavailable`.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -153,7 +154,9 @@ where
     F: FnOnce(&Transaction<'_>) -> Result<T> + Send,
 {
     fn run(&mut self, tx: &Transaction<'_>) -> bool {
-        self.result = self.work.take().map(|work| work(tx));
+        // A defect fails its own work alone: the transaction takes back what it wrote, and the others go on.
+        let guarded = |work: F| catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|_| Err(Error::internal("a write to the embedded file panicked")));
+        self.result = self.work.take().map(guarded);
         matches!(self.result, Some(Ok(_)))
     }
 

@@ -136,7 +136,11 @@ impl Context {
 fn passes(text: &Text<'_>, at: usize) -> bool {
     match text.get(at).map(|t| t.kind) {
         Some(Kind::Word) => {
-            text.letter(at).is_some() || text.has(at, words::NEUTRAL | words::FILLER | words::CORRECT) || text.get(at).is_some_and(|t| t.info.sign != 0)
+            text.letter(at).is_some()
+                || text.has(at, words::NEUTRAL | words::FILLER | words::CORRECT)
+                || text.get(at).is_some_and(|t| t.info.sign != 0)
+                // "the reference i was given is", "your confirmation is going to be"
+                || text.one_of(at, &["going", "to", "be", "given", "gave", "got"])
         }
         Some(Kind::Sign(sign)) => matches!(sign, b':' | b'#' | b'-' | b'=' | b',' | b'.' | b'?' | b'"' | b'\'' | b'(' | b')' | b'+' | 0),
         _ => false,

@@ -144,7 +144,9 @@ fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
         let dot = is_dot(text, after) || spaced;
         if dots > 0 {
             let end = ending(text, at, next);
-            let numbers = (first..next).all(|n| text.get(n).is_some_and(|t| t.kind != Kind::Word));
+            // "at twenty nine point eight", "at 6 a.m": no domain ends with one letter.
+            let counts = |n: usize| text.get(n).is_some_and(|t| t.kind != Kind::Word || t.info.num != Num::None || t.info.sign == b'.');
+            let numbers = (first..next).all(counts) || next == at + 1 && text.letter(at).is_some();
             domain = Some(Domain { last: next - 1, dots, end, provider, numbers });
             let two_words =
                 end != End::Known && !dot && !is_dash(text, after) && is_dot(text, after + 1) && label(text, after, true).is_some_and(|n| n > after);
