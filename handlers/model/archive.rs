@@ -16,17 +16,21 @@ pub struct Union {
 
 impl Union {
     /// Adds a turn. One whose words are there stays over one whose words were refused; else of two with one id the higher
-    /// revision; of the same revision the one that was committed (it has a number); of two such the first. True where the
-    /// union changed.
+    /// revision; of the same revision the one that was committed (it has a number); of two such the first. What was once
+    /// answered without the state store stays marked so. True where the union changed.
     pub fn add(&mut self, turn: ArchivedTurn) -> bool {
         let id = turn.entry.turn_id.clone();
         let rank = |turn: &ArchivedTurn| (!turn.entry.is_refused(), turn.rev, turn.seq.is_some());
-        match self.turns.get(&id) {
-            Some(kept) if rank(kept) >= rank(&turn) => false,
+        match self.turns.get_mut(&id) {
+            Some(kept) if rank(kept) >= rank(&turn) => {
+                let changed = turn.degraded && !kept.degraded;
+                kept.degraded |= turn.degraded;
+                changed
+            }
             kept => {
                 // A revision that was sent without its number keeps the number that the turn has.
-                let seq = turn.seq.or_else(|| kept.and_then(|k| k.seq));
-                self.turns.insert(id, ArchivedTurn { seq, ..turn });
+                let (seq, degraded) = kept.map_or((None, false), |kept| (kept.seq, kept.degraded));
+                self.turns.insert(id, ArchivedTurn { seq: turn.seq.or(seq), degraded: turn.degraded || degraded, ..turn });
                 true
             }
         }
@@ -64,17 +68,18 @@ impl Union {
         self.turns.values().filter_map(|t| t.seq).any(|seq| !seen.insert(seq))
     }
 
-    /// All turns in order: numbered ones by number; each one without a number before the first numbered one that is
-    /// later in time. Where numbers repeat, time alone tells the order.
+    /// All turns in order: numbered ones by number; each one without a number, and each that was answered without one (its
+    /// commit may have run much later, on a network that held it back), before the first other one that is later in time.
+    /// Where numbers repeat, time alone tells the order.
     pub fn in_order(&self) -> Vec<&ArchivedTurn> {
         if self.numbers_repeat() {
             let mut turns: Vec<_> = self.turns.values().collect();
             turns.sort_by_key(|t| (t.entry.at, t.seq));
             return turns;
         }
-        let (mut numbered, mut others): (Vec<_>, Vec<_>) = self.turns.values().partition(|t| t.seq.is_some());
+        let (mut numbered, mut others): (Vec<_>, Vec<_>) = self.turns.values().partition(|t| t.seq.is_some() && !t.degraded);
         numbered.sort_by_key(|t| t.seq);
-        others.sort_by_key(|t| t.entry.at);
+        others.sort_by_key(|t| (t.entry.at, t.seq));
         let mut ordered = Vec::with_capacity(self.turns.len());
         let mut others = others.into_iter().peekable();
         for turn in numbered {

@@ -330,7 +330,7 @@ pub async fn exists(app: &App, call: &CallId) -> Result<bool> {
 
 /// Keeps one turn as a document until the call is archived. A higher revision replaces a lower one, never the reverse.
 pub async fn keep_turn(app: &App, call: &CallId, turn: &ArchivedTurn) -> Result<()> {
-    let body = turn_document(call, &seals::seal_loose(app, call, turn).await?)?;
+    let mut body = turn_document(call, &seals::seal_loose(app, call, turn).await?)?;
     if let Put::Done(_) = app.documents.put(Container::Transcripts, &body, Condition::Absent).await? {
         return Ok(());
     }
@@ -344,6 +344,9 @@ pub async fn keep_turn(app: &App, call: &CallId, turn: &ArchivedTurn) -> Result<
         union.add(seals::open_loose(app, call, parse(stored.body)?).await?);
         if !union.add(turn.clone()) {
             return Ok(());
+        }
+        if let [merged] = union.in_order()[..] {
+            body = turn_document(call, &seals::seal_loose(app, call, merged).await?)?;
         }
         if let Put::Done(_) = app.documents.put(Container::Transcripts, &body, Condition::Matches(&stored.etag)).await? {
             return Ok(());

@@ -185,7 +185,7 @@ async fn a_commit_whose_answer_was_lost_is_archived_once_as_committed() {
     let archived = app.archive("call-1").await.unwrap();
     assert!(archived.header.complete);
     let turns = archived.union.in_order().iter().map(|t| (t.entry.turn_id.clone(), t.seq, t.degraded)).collect::<Vec<_>>();
-    assert_eq!(turns, [("t1".to_owned(), Some(1), false)]);
+    assert_eq!(turns, [("t1".to_owned(), Some(1), true)], "it has its number, and was answered without it");
     app.finish().await;
 }
 

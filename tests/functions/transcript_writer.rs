@@ -278,6 +278,28 @@ async fn where_numbers_repeat_time_orders_the_turns_and_the_archive_is_not_compl
     app.finish().await;
 }
 
+/// A network held a commit back: the caller was answered without it, and it ran after a later turn's.
+#[tokio::test]
+async fn a_commit_that_ran_late_stands_where_it_was_said() {
+    let message = |turn: &str, seq, later| {
+        let mut message = turn_message(turn, seq, 0, "hi");
+        message["at"] = json!(START.plus_millis(later));
+        message
+    };
+    let messages = [message("t1", None, 0), message("t2", Some(1), 1), message("t1", Some(2), 0), ended_message(2)];
+    for order in [[0, 1, 2, 3], [1, 2, 0, 3], [2, 0, 1, 3], [0, 1, 3, 2], [1, 2, 3, 0], [3, 2, 1, 0]] {
+        let app = Rtvoice::start();
+        for place in order {
+            write(&app, &messages[place]).await.ok();
+        }
+        let archived = app.archive("call-1").await.unwrap();
+        let turns: Vec<_> = archived.union.in_order().iter().map(|turn| (turn.entry.turn_id.clone(), turn.seq)).collect();
+        assert_eq!(turns, [("t1".to_owned(), Some(2)), ("t2".to_owned(), Some(1))], "{order:?}");
+        assert!(archived.header.complete, "{order:?}");
+        app.finish().await;
+    }
+}
+
 #[tokio::test]
 async fn an_archive_written_again_remembers_who_took_part() {
     let app = Rtvoice::start();
