@@ -1,6 +1,6 @@
 //! The embedded file itself: writes that wait are made durable together, and each stands or falls alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
 use rtvoice::error::{Error, Kind, Result};
@@ -25,7 +25,7 @@ fn refused(tx: &Transaction<'_>, n: i64) -> Result<()> {
 }
 
 /// What another process sees.
-fn seen(path: &PathBuf) -> Vec<i64> {
+fn seen(path: &Path) -> Vec<i64> {
     let connection = Connection::open(path).unwrap();
     let mut statement = connection.prepare("SELECT n FROM noted ORDER BY n").unwrap();
     statement.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap()
