@@ -230,8 +230,8 @@ switchable! { Queue for dyn Queue {
     fn check() -> ();
 } }
 
-/// An agent that says what it heard, and remembers what it was given. Words that begin with `hold` are answered once they
-/// are let go.
+/// An agent that says what it heard, and remembers what it was given. `hold the line` is answered once it
+/// is let go.
 #[derive(Default)]
 pub struct Agent {
     /// Its faults.
@@ -261,7 +261,7 @@ impl Replies for Agent {
             "auth": prompt.auth, "profile": prompt.profile,
         });
         self.prompts.lock().unwrap().push(facts);
-        if prompt.text.starts_with("hold") {
+        if prompt.text == "hold the line" {
             self.let_go.subscribe().wait_for(|go| *go).await.unwrap();
         }
         let heard: String = prompt.text.chars().take(100).collect();
