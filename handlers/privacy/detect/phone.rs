@@ -99,7 +99,9 @@ fn grouped(digits: &[u8], groups: &[usize], signs: &[Sep]) -> Option<(f32, Needs
 pub(super) fn dated(digits: &[u8], groups: &[usize], signs: &[Sep]) -> bool {
     let [a, b, c] = groups else { return years(digits, groups) };
     let same = signs.get(1) == signs.get(2) && matches!(signs.get(1), Some(Sep::Dash | Sep::Dot | Sep::Slash | Sep::Space));
-    let value = |from: usize, len: usize| digits.get(from..from + len).map_or(0, |d| d.iter().fold(0, |n, digit| n * 10 + u32::from(digit.wrapping_sub(b'0'))));
+    let value = |from: usize, len: usize| {
+        digits.get(from..from + len).map_or(0, |d| d.iter().fold(0, |n: u32, digit| n.saturating_mul(10).saturating_add(u32::from(digit.wrapping_sub(b'0')))))
+    };
     let (x, y, z) = (value(0, *a), value(*a, *b), value(a + b, *c));
     let day_month = |p: u32, q: u32| (1..=31).contains(&p) && (1..=31).contains(&q) && (p <= 12 || q <= 12);
     let year = |y: u32| (1900..=2099).contains(&y);
