@@ -1,5 +1,6 @@
 //! The contract of the queue port: the sentences that hold on both backends; what only one has is in its own file.
 
+mod batches;
 mod embedded;
 mod service_bus;
 

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -78,6 +78,7 @@ struct Record {
     accepted: Vec<Accepted>,
     duplicates: Vec<Accepted>,
     probes: usize,
+    batches: Vec<usize>,
     refused: Vec<String>,
     faulted: usize,
     faults: VecDeque<Fault>,
@@ -85,6 +86,8 @@ struct Record {
 
 struct Shared {
     base_url: String,
+    /// Takes no batch of several sessions.
+    partitioned: bool,
     record: Mutex<Record>,
 }
 
@@ -97,9 +100,18 @@ pub struct ServiceBus {
 impl ServiceBus {
     /// Starts it on a free loopback port. It takes SAS tokens of [`POLICY`] and bearer tokens for [`AUDIENCE`].
     pub async fn start() -> Self {
+        Self::of_kind(false).await
+    }
+
+    /// The same with a partitioned queue, which takes no batch of several sessions.
+    pub async fn partitioned() -> Self {
+        Self::of_kind(true).await
+    }
+
+    async fn of_kind(partitioned: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base_url = format!("http://{}", listener.local_addr().expect("an address"));
-        let shared = Arc::new(Shared { base_url, record: Mutex::default() });
+        let shared = Arc::new(Shared { base_url, partitioned, record: Mutex::default() });
         let router = Router::new().fallback(serve).with_state(Arc::clone(&shared));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("serving") });
         Self { shared, task }
@@ -145,6 +157,11 @@ impl ServiceBus {
         self.record().probes
     }
 
+    /// How many messages came in each batch of more than one, in order.
+    pub fn batches(&self) -> Vec<usize> {
+        self.record().batches.clone()
+    }
+
     /// Why requests were refused, in order.
     pub fn refused(&self) -> Vec<String> {
         self.record().refused.clone()
@@ -172,8 +189,9 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         Ok(body) => judge(&shared.base_url, &parts.method, &parts.uri, &parts.headers, &body),
         Err(_) => Err((403, "the message is too large".to_owned())),
     };
-    let message = match verdict {
-        Ok(message) => message,
+    let verdict = verdict.and_then(|messages| if shared.partitioned { of_one_session(messages) } else { Ok(messages) });
+    let messages = match verdict {
+        Ok(messages) => messages,
         Err((status, reason)) => {
             let answer = answer(status, None, &format!("<Error><Code>{status}</Code><Detail>{reason}</Detail></Error>"));
             shared.record.lock().expect("lock").refused.push(reason);
@@ -185,7 +203,7 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         let fault = record.faults.pop_front();
         record.faulted += usize::from(fault.is_some());
         if matches!(fault, None | Some(Fault::TakeAndHang | Fault::TakeAndDrop)) {
-            record.take(message);
+            record.take(messages);
         }
         fault
     };
@@ -199,11 +217,18 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
 }
 
 impl Record {
-    fn take(&mut self, message: Option<Accepted>) {
-        match message {
-            None => self.probes += 1,
-            Some(message) if self.accepted.iter().any(|m| m.message_id == message.message_id) => self.duplicates.push(message),
-            Some(message) => self.accepted.push(message),
+    fn take(&mut self, messages: Vec<Accepted>) {
+        match messages.len() {
+            0 => self.probes += 1,
+            1 => {}
+            many => self.batches.push(many),
+        }
+        for message in messages {
+            if self.accepted.iter().any(|m| m.message_id == message.message_id) {
+                self.duplicates.push(message);
+            } else {
+                self.accepted.push(message);
+            }
         }
     }
 }
@@ -222,8 +247,8 @@ fn refuse<T>(status: u16, reason: impl Into<String>) -> Verdict<T> {
     Err((status, reason.into()))
 }
 
-/// The message of a request in order; none for an empty batch.
-fn judge(base_url: &str, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Verdict<Option<Accepted>> {
+/// The messages of a request in order; none for an empty batch.
+fn judge(base_url: &str, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Verdict<Vec<Accepted>> {
     if uri.path() != format!("/{QUEUE}/messages") {
         return refuse(404, format!("no such path: {}", uri.path()));
     }
@@ -252,8 +277,8 @@ fn judge(base_url: &str, method: &Method, uri: &Uri, headers: &HeaderMap, body: 
         return refuse(400, format!("{stray} would become a property of the message"));
     }
     match text(headers, "content-type")?.unwrap_or_default() {
-        "application/json" => message(headers, body).map(Some),
-        BATCH if body.as_ref() == b"[]" && !headers.contains_key("brokerproperties") => Ok(None),
+        "application/json" => message(headers, body).map(|message| vec![message]),
+        BATCH if ["brokerproperties", "traceparent", "diagnostic-id"].iter().all(|name| !headers.contains_key(*name)) => batch(body),
         other => refuse(400, format!("content type {other:?} or its body is not expected")),
     }
 }
@@ -307,6 +332,50 @@ pub fn sign(key: &str, text: &str) -> String {
 fn message(headers: &HeaderMap, body: &Bytes) -> Verdict<Accepted> {
     let Some(properties) = text(headers, "brokerproperties")? else { return refuse(400, "BrokerProperties is missing") };
     let Ok(Value::Object(properties)) = serde_json::from_str(properties) else { return refuse(400, "BrokerProperties is not a JSON object") };
+    let traceparent = trace_property(headers, "traceparent")?;
+    if trace_property(headers, "diagnostic-id")? != traceparent {
+        return refuse(400, "Diagnostic-Id and traceparent differ");
+    }
+    let Ok(body) = std::str::from_utf8(body) else { return refuse(400, "the body is not UTF-8") };
+    accepted(&properties, traceparent, body)
+}
+
+/// The messages of a batch; none may spoil the others.
+fn batch(body: &Bytes) -> Verdict<Vec<Accepted>> {
+    let Ok(Value::Array(items)) = serde_json::from_slice(body) else { return refuse(400, "a batch is not a JSON array") };
+    let mut messages = Vec::new();
+    for item in items {
+        let Value::Object(mut item) = item else { return refuse(400, "a message of a batch is not an object") };
+        let (Some(Value::String(body)), Some(Value::Object(mut properties))) = (item.remove("Body"), item.remove("BrokerProperties")) else {
+            return refuse(400, "Body is not a string or BrokerProperties not an object");
+        };
+        if properties.remove("ContentType") != Some(Value::from("application/json")) {
+            return refuse(400, "ContentType is not application/json");
+        }
+        let traceparent = match item.remove("UserProperties") {
+            None => None,
+            Some(Value::Object(own)) => match (own.get("traceparent"), own.get("Diagnostic-Id"), own.len()) {
+                (Some(Value::String(one)), Some(Value::String(other)), 2) if one == other && is_trace_context(one) => Some(one.clone()),
+                _ => return refuse(400, "UserProperties are not the trace context under its two names"),
+            },
+            Some(_) => return refuse(400, "UserProperties is not an object"),
+        };
+        if let Some(stray) = item.keys().next() {
+            return refuse(400, format!("{stray} is not expected in a message of a batch"));
+        }
+        messages.push(accepted(&properties, traceparent, &body)?);
+    }
+    Ok(messages)
+}
+
+fn of_one_session(messages: Vec<Accepted>) -> Verdict<Vec<Accepted>> {
+    if messages.windows(2).any(|pair| pair[0].session_id != pair[1].session_id) {
+        return refuse(400, "a partitioned queue takes messages of one session in a batch");
+    }
+    Ok(messages)
+}
+
+fn accepted(properties: &Map<String, Value>, traceparent: Option<String>, body: &str) -> Verdict<Accepted> {
     const KNOWN: [&str; 5] = ["MessageId", "SessionId", "CorrelationId", "Label", "ScheduledEnqueueTimeUtc"];
     if let Some(unknown) = properties.keys().find(|name| !KNOWN.contains(&name.as_str())) {
         return refuse(400, format!("{unknown} is not expected in BrokerProperties"));
@@ -321,11 +390,6 @@ fn message(headers: &HeaderMap, body: &Bytes) -> Verdict<Accepted> {
     if scheduled.as_deref().is_some_and(|at| !is_http_date(at)) {
         return refuse(400, "ScheduledEnqueueTimeUtc is not in RFC 1123 form");
     }
-    let traceparent = trace_property(headers, "traceparent")?;
-    if trace_property(headers, "diagnostic-id")? != traceparent {
-        return refuse(400, "Diagnostic-Id and traceparent differ");
-    }
-    let Ok(body) = std::str::from_utf8(body) else { return refuse(400, "the body is not UTF-8") };
     if serde_json::from_str::<Value>(body).is_err() {
         return refuse(400, "the body is not JSON");
     }
@@ -349,9 +413,13 @@ fn is_http_date(text: &str) -> bool {
 fn trace_property(headers: &HeaderMap, name: &str) -> Verdict<Option<String>> {
     let Some(value) = text(headers, name)? else { return Ok(None) };
     let inner = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or_default();
-    let lengths: Vec<usize> = inner.split('-').map(str::len).collect();
-    if lengths != [2, 32, 16, 2] || !inner.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f' | b'-')) {
+    if !is_trace_context(inner) {
         return refuse(400, format!("{name} is not a trace context in double quotes"));
     }
     Ok(Some(inner.to_owned()))
+}
+
+fn is_trace_context(text: &str) -> bool {
+    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+    lengths == [2, 32, 16, 2] && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f' | b'-'))
 }

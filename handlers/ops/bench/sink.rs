@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
@@ -81,18 +82,39 @@ async fn take(stream: TcpStream, shared: &Shared) -> Result<()> {
     let mut wire = Wire::over(stream);
     while let Some(parts) = wire.message().await? {
         let properties = header(wire.head(&parts), "brokerproperties").unwrap_or_default();
-        // An empty batch asks for the rights alone.
-        if !properties.is_empty() {
-            let body = wire.body(&parts);
-            shared.messages.fetch_add(1, Ordering::Relaxed);
-            shared.bytes.fetch_add((body.len() + properties.len()) as u64, Ordering::Relaxed);
-            if shared.keeps.load(Ordering::Relaxed) {
-                shared.kept.lock().unwrap_or_else(PoisonError::into_inner).push(message(properties, body)?);
+        let body = wire.body(&parts);
+        if properties.is_empty() {
+            // A batch; an empty one asks for the rights alone.
+            let items: Vec<Item<'_>> = serde_json::from_slice(body).map_err(Error::internal)?;
+            for item in items {
+                shared.take(item.properties.get(), item.body.as_bytes())?;
             }
+        } else {
+            shared.take(properties, body)?;
         }
         wire.send(TAKEN).await?;
     }
     Ok(())
+}
+
+/// A message of a batch.
+#[derive(serde::Deserialize)]
+struct Item<'a> {
+    #[serde(rename = "Body")]
+    body: std::borrow::Cow<'a, str>,
+    #[serde(rename = "BrokerProperties", borrow)]
+    properties: &'a RawValue,
+}
+
+impl Shared {
+    fn take(&self, properties: &str, body: &[u8]) -> Result<()> {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add((body.len() + properties.len()) as u64, Ordering::Relaxed);
+        if self.keeps.load(Ordering::Relaxed) {
+            self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(message(properties, body)?);
+        }
+        Ok(())
+    }
 }
 
 fn message(properties: &str, body: &[u8]) -> Result<Message> {
