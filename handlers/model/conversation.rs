@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// One turn as it stands in the history: what the user said and what was answered. An entry that came from a legacy
 /// layout may have one side only.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", from = "Flat")]
 pub struct Entry {
     /// The client's id of the turn; `legacy-N` for a migrated one.
     pub turn_id: String,
@@ -26,9 +26,9 @@ pub struct Entry {
     /// What was said and answered.
     #[serde(flatten)]
     pub words: Words,
-    /// The words, sealed, as the text of an envelope; they are empty then. It stands beside the entry, never in its JSON.
+    /// The words, sealed: the bytes of an envelope; they are empty then. It stands beside the entry, never in its JSON.
     #[serde(skip)]
-    pub sealed: Option<String>,
+    pub sealed: Option<Vec<u8>>,
     /// Who answered: `openai`, `scripted`, `fallback`, `legacy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -38,6 +38,31 @@ pub struct Entry {
     /// The recogniser's confidence, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
+}
+
+/// An entry's JSON, field by field: a turn reads a window of them, and a flattened struct is read by way of a map.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Flat {
+    turn_id: String,
+    at: Timestamp,
+    user: Option<String>,
+    assistant: Option<String>,
+    said: Option<String>,
+    spoken: Option<String>,
+    #[serde(default)]
+    private: bool,
+    source: Option<String>,
+    language: Option<String>,
+    confidence: Option<f64>,
+}
+
+impl From<Flat> for Entry {
+    fn from(flat: Flat) -> Self {
+        let Flat { turn_id, at, user, assistant, said, spoken, private, source, language, confidence } = flat;
+        let words = Words { user, assistant, said, spoken, private };
+        Self { turn_id, at, rev: 0, words, sealed: None, source, language, confidence }
+    }
 }
 
 /// `source` of an entry whose words were refused.

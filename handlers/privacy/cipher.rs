@@ -98,19 +98,23 @@ impl CallCipher {
         self.seal(place, plain).map(|bytes| text(&bytes))
     }
 
-    /// [`CallCipher::open`] of the text of revision `rev` of a value; `field` names the field of each revision. What was sealed
-    /// there for an older revision is refused as a replay: revision and envelope are written together, so that an honest copy
+    /// [`CallCipher::open`] of revision `rev` of a value; `place` is that of this revision, and `field` names the field of
+    /// each older one. What was sealed there for an older revision is refused as a replay: revision and envelope are written together, so that an honest copy
     /// of the older one says so itself.
-    pub fn open_revision(&self, place: &Place<'_>, rev: u32, field: impl Fn(u32) -> String, text: &str) -> Result<Vec<u8>> {
-        let envelope = untext(text).unwrap_or_default();
-        let Some(sealing) = &self.sealing else { return unclear(&envelope) };
-        let at = |rev: u32| self.look(sealing, &Place { field: &field(rev), ..*place }, &envelope);
-        if let Some(value) = at(rev) {
+    pub fn open_revision(&self, place: &Place<'_>, rev: u32, field: impl Fn(u32) -> String, envelope: &[u8]) -> Result<Vec<u8>> {
+        let Some(sealing) = &self.sealing else { return unclear(envelope) };
+        if let Some(value) = self.look(sealing, place, envelope) {
             return Ok(value);
         }
+        let at = |rev: u32| self.look(sealing, &Place { field: &field(rev), ..*place }, envelope);
         let (store, field, call) = (place.store.name(), place.field, self.call.as_str());
         let replayed = (0..rev).rev().take(OLDER).chain(0..rev.min(OLDER as u32)).any(|older| at(older).is_some());
         Err(if replayed { sealing.refused.refuse_replay(store, field, call) } else { sealing.refused.refuse(store, field, call) })
+    }
+
+    /// [`CallCipher::open_revision`] of text.
+    pub fn open_revision_text(&self, place: &Place<'_>, rev: u32, field: impl Fn(u32) -> String, text: &str) -> Result<Vec<u8>> {
+        self.open_revision(place, rev, field, &untext(text).unwrap_or_default())
     }
 
     /// [`CallCipher::open`] of text.

@@ -84,7 +84,7 @@ pub async fn opened(app: &App, message: TranscriptMessage) -> Result<TranscriptM
         let cipher = app.vault.call(&turn.call_connection_id, &wrap).await?;
         let field = words_field(turn.rev);
         let place = Place::message(&app.config.transcript_queue, &turn.entry.turn_id, &field);
-        let words = cipher.open_revision(&place, turn.rev, words_field, &sealed)?;
+        let words = cipher.open_revision_text(&place, turn.rev, words_field, &sealed)?;
         turn.entry.words = serde_json::from_slice(&words).map_err(|_| Error::internal("sealed words are not readable"))?;
     }
     Ok(TranscriptMessage::Turn(turn))

@@ -3,6 +3,8 @@
 //! In: a body as the caller wrote it. Out: its id, its partition and the body without the fields that belong to the
 //! store. `BadInput` names the field at fault; nothing has been written then.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::{Container, Document};
@@ -19,19 +21,19 @@ const BODY_BYTES: usize = 2 << 20;
 pub(super) const PAGE_BYTES: usize = 4 << 20;
 
 /// A body that may be written.
-pub(super) struct Sound {
+pub(super) struct Sound<'a> {
     /// Its `id`.
     pub id: String,
     /// The value of the container's partition field.
     pub partition: String,
     /// The body without the store's own fields.
-    pub body: Value,
+    pub body: Cow<'a, Value>,
     /// The same as JSON.
     pub text: String,
 }
 
 /// Checks a body against the contract.
-pub(super) fn sound(container: Container, body: &Value) -> Result<Sound> {
+pub(super) fn sound(container: Container, body: &Value) -> Result<Sound<'_>> {
     let Value::Object(fields) = body else {
         return Err(Error::new(Kind::BadInput, "a document must be a JSON object"));
     };
@@ -41,7 +43,8 @@ pub(super) fn sound(container: Container, body: &Value) -> Result<Sound> {
     let field = container.partition_field();
     let partition = fields.get(field).and_then(Value::as_str).ok_or_else(|| Error::input(field, format!("{field} must be a string")))?;
     let (id, partition) = (id.to_owned(), partition.to_owned());
-    let body = without_system_fields(body.clone());
+    let stores = fields.keys().any(|name| name.starts_with('_'));
+    let body = if stores { Cow::Owned(without_system_fields(body.clone())) } else { Cow::Borrowed(body) };
     let text = serde_json::to_string(&body).map_err(Error::internal)?;
     if text.len() > BODY_BYTES {
         return Err(Error::new(Kind::BadInput, format!("a document must have at most {BODY_BYTES} bytes as JSON")));

@@ -256,9 +256,9 @@ impl CosmosDocuments {
         Ok(())
     }
 
-    async fn write(&self, container: Container, sound: &Sound, condition: Condition<'_>) -> std::result::Result<ItemResponse, Fault> {
+    async fn write(&self, container: Container, sound: &Sound<'_>, condition: Condition<'_>) -> std::result::Result<ItemResponse, Fault> {
         let client = self.container(container).await?;
-        let (partition, id, body) = (sound.partition.clone(), sound.id.as_str(), &sound.body);
+        let (partition, id, body) = (sound.partition.clone(), sound.id.as_str(), sound.body.as_ref());
         let written = match condition {
             Condition::Always => client.upsert_item(partition, id, body, None).await,
             Condition::Absent => client.create_item(partition, id, body, None).await,

@@ -91,7 +91,8 @@ impl Documents for EmbeddedDocuments {
     }
 
     async fn put(&self, container: Container, body: &Value, condition: Condition<'_>) -> Result<Put> {
-        let sound = body::sound(container, body)?;
+        let Sound { id, partition, body, text } = body::sound(container, body)?;
+        let row = Row { id, partition, ttl: body.get("ttl").and_then(Value::as_i64).filter(|ttl| *ttl > 0), text };
         let expected = match condition {
             Condition::Always => Expected::Anything,
             Condition::Absent => Expected::Nothing,
@@ -103,7 +104,7 @@ impl Documents for EmbeddedDocuments {
                 // The time is taken inside: the write may have waited for another one.
                 let now = clock.now();
                 purge(tx, now)?;
-                put(tx, container, &sound, &expected, now)
+                put(tx, container, &row, &expected, now)
             })
             .await
     }
@@ -161,14 +162,18 @@ fn purge(tx: &Transaction<'_>, now: Timestamp) -> Result<()> {
     tx.execute(sql, params![now.millis(), PURGE]).map(drop).map_err(failure)
 }
 
-/// When a body that is written now is gone, in milliseconds.
-fn expires_at(body: &Value, now: Timestamp) -> Option<i64> {
-    let ttl = body.get("ttl").and_then(Value::as_i64).filter(|ttl| *ttl > 0)?;
-    Some(now.plus_millis(ttl.saturating_mul(1000)).millis())
+/// A document as it is written.
+struct Row {
+    id: String,
+    partition: String,
+    /// Seconds that it lives.
+    ttl: Option<i64>,
+    /// Its body.
+    text: String,
 }
 
-fn put(tx: &Transaction<'_>, container: Container, sound: &Sound, expected: &Expected, now: Timestamp) -> Result<Put> {
-    let key = params![container.name(), sound.partition, sound.id, now.millis()];
+fn put(tx: &Transaction<'_>, container: Container, row: &Row, expected: &Expected, now: Timestamp) -> Result<Put> {
+    let key = params![container.name(), row.partition, row.id, now.millis()];
     let sql = "SELECT etag FROM documents WHERE container = ?1 AND partition = ?2 AND id = ?3 AND (expires_at IS NULL OR expires_at > ?4)";
     let stored: Option<String> = tx.query_row(sql, key, |row| row.get(0)).optional().map_err(failure)?;
     let holds = match expected {
@@ -182,11 +187,12 @@ fn put(tx: &Transaction<'_>, container: Container, sound: &Sound, expected: &Exp
     let version: i64 = tx.query_row("UPDATE documents_version SET last = last + 1 RETURNING last", [], |row| row.get(0)).map_err(failure)?;
     // Quoted as Cosmos DB does it, so that a version can stand in an ETag header as it is.
     let etag = format!("\"{version:016x}\"");
+    let expires_at = row.ttl.map(|ttl| now.plus_millis(ttl.saturating_mul(1000)).millis());
     tx.execute(
         "INSERT INTO documents (container, partition, id, body, etag, written_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (container, partition, id) DO UPDATE
          SET body = excluded.body, etag = excluded.etag, written_at = excluded.written_at, expires_at = excluded.expires_at",
-        params![container.name(), sound.partition, sound.id, sound.text, etag, now.millis(), expires_at(&sound.body, now)],
+        params![container.name(), row.partition, row.id, row.text, etag, now.millis(), expires_at],
     )
     .map_err(failure)?;
     Ok(Put::Done(etag))

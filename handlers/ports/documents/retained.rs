@@ -5,6 +5,7 @@
 //! keys are renewed with the profile that they serve. Fails as the store does; a renewal that fails is logged, and the
 //! next change of the profile does it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -72,11 +73,11 @@ impl Retained {
     }
 
     /// The body with its expiry, as it is written.
-    async fn stamped(&self, container: Container, body: &Value, condition: Condition<'_>) -> Result<Value> {
-        let mut body = body.clone();
-        if is_signed(container, &body) {
-            return Ok(body);
+    async fn stamped<'a>(&self, container: Container, body: &'a Value, condition: Condition<'_>) -> Result<Cow<'a, Value>> {
+        if is_signed(container, body) {
+            return Ok(Cow::Borrowed(body));
         }
+        let mut body = body.clone();
         let rule = rule(&self.periods, container, &body);
         // A key that is wrapped anew serves the same subject for no longer than before.
         if container == Container::Keys && rule.is_some() && condition != Condition::Absent && retention::expiry(&body).is_none() {
@@ -91,7 +92,7 @@ impl Retained {
         if let Some(fields) = body.as_object_mut() {
             retention::stamp(rule, fields, self.clock.now());
         }
-        Ok(body)
+        Ok(Cow::Owned(body))
     }
 
     /// Lets the keys of a user live as long as the profile that was just written.

@@ -35,6 +35,7 @@ use crate::model::ids::CallId;
 use crate::ports::audit::{Audit, Note};
 use crate::ports::clock::Clock;
 use crate::ports::embedded::{Embedded, failure};
+use crate::privacy::envelope;
 
 /// What every transaction needs to know.
 struct Rules {
@@ -158,14 +159,16 @@ fn encode<T: Serialize>(value: &T) -> Result<String> {
 
 /// An entry as it stands in the file: `{rev} {JSON}`, and after a line feed, which JSON does not hold, what is sealed.
 fn encode_entry(entry: &Entry) -> Result<String> {
-    let sealed = entry.sealed.as_ref().map(|sealed| format!("\n{sealed}")).unwrap_or_default();
+    let sealed = entry.sealed.as_ref().map(|sealed| format!("\n{}", envelope::to_text(sealed))).unwrap_or_default();
     Ok(format!("{} {}{sealed}", entry.rev, encode(entry)?))
 }
 
 /// An entry out of the file.
 fn decode_entry(text: &str) -> Result<Entry> {
     let (rev, rest) = text.split_once(' ').ok_or_else(|| Error::internal("a stored entry has no revision"))?;
-    let (json, sealed) = rest.split_once('\n').map_or((rest, None), |(json, sealed)| (json, Some(sealed.to_owned())));
+    // What is no envelope is refused by who opens it.
+    let bytes = |text: &str| envelope::from_text(text).unwrap_or_else(|| text.as_bytes().to_vec());
+    let (json, sealed) = rest.split_once('\n').map_or((rest, None), |(json, sealed)| (json, Some(bytes(sealed))));
     Ok(Entry { rev: rev.parse().map_err(Error::internal)?, sealed, ..decode(json)? })
 }
 

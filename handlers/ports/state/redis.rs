@@ -191,7 +191,7 @@ fn content(entry: &Entry) -> Result<Vec<u8>> {
     serde_json::to_writer(&mut bytes, entry).map_err(Error::internal)?;
     if let Some(sealed) = &entry.sealed {
         bytes.push(b'\n');
-        bytes.extend_from_slice(&packed(sealed));
+        bytes.extend_from_slice(sealed);
     }
     Ok(bytes)
 }
@@ -201,7 +201,7 @@ fn entry(frame: &[u8]) -> Result<(u64, Entry)> {
     let (seq, rest) = number(frame)?;
     let (rev, rest) = number(rest)?;
     let (json, sealed) = match rest.iter().position(|b| *b == b'\n') {
-        Some(end) => (&rest[..end], Some(unpacked(rest[end + 1..].to_vec()))),
+        Some(end) => (&rest[..end], Some(rest[end + 1..].to_vec())),
         None => (rest, None),
     };
     // The parser's message could quote what a caller said; its position is enough.

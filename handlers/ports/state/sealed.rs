@@ -171,9 +171,7 @@ impl Archiving for SealedState {
         let mut slice = self.inner.history(call, from, count).await?;
         if slice.entries.iter().any(|(_, entry)| entry.sealed.is_some()) {
             let cipher = self.existing(call).await?.ok_or_else(|| Error::internal("a history without the key of its call"))?;
-            for (_, entry) in &mut slice.entries {
-                *entry = self.open_entry(&cipher, std::mem::take(entry))?;
-            }
+            self.open_entries(&cipher, slice.entries.iter_mut().map(|(_, entry)| entry))?;
         }
         Ok(slice)
     }

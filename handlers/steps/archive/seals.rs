@@ -133,7 +133,7 @@ pub(super) async fn open_loose(app: &App, call: &CallId, mut turn: ArchivedTurn)
         let opened = match app.vault.call(call, &wrap).await {
             Ok(cipher) => {
                 let (id, pointer) = (loose_id(&turn), loose_pointer(turn.rev));
-                cipher.open_revision(&Place::document(CONTAINER, &id, &pointer), turn.rev, loose_pointer, &sealed)
+                cipher.open_revision_text(&Place::document(CONTAINER, &id, &pointer), turn.rev, loose_pointer, &sealed)
             }
             Err(e) => Err(e),
         };

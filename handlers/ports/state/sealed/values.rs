@@ -96,22 +96,20 @@ impl SealedState {
         let key = self.keys.call(cipher.call(), CallKey::History);
         let field = words_field(entry.rev);
         let words = serde_json::to_vec(&entry.words).map_err(Error::internal)?;
-        let sealed = cipher.seal_text(&Place::redis(&key, &entry.turn_id, &field), &words)?;
+        let sealed = cipher.seal(&Place::redis(&key, &entry.turn_id, &field), &words)?;
         Ok(Entry { words: Words::default(), sealed: Some(sealed), ..entry.clone() })
     }
 
     /// The entry with its words; without them where they are refused.
     pub(super) fn open_entry(&self, cipher: &CallCipher, mut entry: Entry) -> Result<Entry> {
-        let Some(sealed) = entry.sealed.take() else { return Ok(entry) };
-        let key = self.keys.call(cipher.call(), CallKey::History);
-        let field = words_field(entry.rev);
-        let opened = cipher.open_revision(&Place::redis(&key, &entry.turn_id, &field), entry.rev, words_field, &sealed);
-        match opened.and_then(|words| serde_json::from_slice(&words).map_err(|_| Error::internal("sealed words are not readable"))) {
-            Ok(words) => entry.words = words,
-            Err(e) if e.kind == Kind::Tampered => entry.source = Some(REFUSED.to_owned()),
-            Err(e) => return Err(e),
-        }
+        self.open_entries(cipher, std::slice::from_mut(&mut entry))?;
         Ok(entry)
+    }
+
+    /// The same for many.
+    pub(super) fn open_entries<'a>(&self, cipher: &CallCipher, entries: impl IntoIterator<Item = &'a mut Entry>) -> Result<()> {
+        let key = self.keys.call(cipher.call(), CallKey::History);
+        entries.into_iter().try_for_each(|entry| open_entry(cipher, &key, entry))
     }
 
     pub(super) fn seal_value(&self, cipher: &CallCipher, key: CallKey, name: &str, value: &str) -> Result<String> {
@@ -193,9 +191,7 @@ impl SealedState {
         let wrap = loaded.session.as_ref().and_then(|session| session.get(field::KEY)).map(str::to_owned);
         let Some(wrap) = wrap else { return Ok(loaded) };
         let cipher = self.cipher_of(call, &wrap).await?;
-        for entry in &mut loaded.window.entries {
-            *entry = self.open_entry(&cipher, std::mem::take(entry))?;
-        }
+        self.open_entries(&cipher, &mut loaded.window.entries)?;
         if let Some((seq, entry)) = loaded.saved.take() {
             loaded.saved = Some((seq, self.open_entry(&cipher, entry)?));
         }
@@ -207,6 +203,25 @@ impl SealedState {
         Ok(loaded)
     }
 }
+
+fn open_entry(cipher: &CallCipher, key: &str, entry: &mut Entry) -> Result<()> {
+    let Some(sealed) = entry.sealed.take() else { return Ok(()) };
+    let place = Place::redis(key, &entry.turn_id, "");
+    // Nearly all are as they were said first.
+    let opened = match entry.rev {
+        0 => cipher.open_revision(&Place { field: FIRST, ..place }, 0, words_field, &sealed),
+        rev => cipher.open_revision(&Place { field: &words_field(rev), ..place }, rev, words_field, &sealed),
+    };
+    match opened.and_then(|words| serde_json::from_slice(&words).map_err(|_| Error::internal("sealed words are not readable"))) {
+        Ok(words) => entry.words = words,
+        Err(e) if e.kind == Kind::Tampered => entry.source = Some(REFUSED.to_owned()),
+        Err(e) => return Err(e),
+    }
+    Ok(())
+}
+
+/// [`words_field`] of the first revision.
+const FIRST: &str = "words/0";
 
 /// Which value the words of an entry are; the revision counts, so that an older one cannot stand in.
 fn words_field(rev: u32) -> String {
