@@ -215,7 +215,7 @@ fn round(text: &mut Text<'_>, asked: Asked, spans: &mut Vec<Span>) -> bool {
     let hints = text.hints;
     let kinds: [(bool, Finder); 6] = [
         (hints.at, email::find),
-        (hints.dots || hints.colons > 0, network::find),
+        (hints.inner_dots || hints.colons > 0 || (hints.dots && hints.numbers >= 4), network::find),
         (hints.numbers > 0 && text.text.len() >= 15, iban::find),
         (hints.numbers > 0 && (hints.birth || hints.letters > 2 || asked.birth()), birth::find),
         (hints.numbers > 0, values::find),
