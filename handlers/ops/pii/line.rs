@@ -65,9 +65,10 @@ impl Line {
 
 /// True for what an agent asks a caller: without a role, that alone tells who spoke.
 fn asks(text: &str) -> bool {
-    let lower = || text.split(|c: char| !c.is_alphanumeric() && c != '\'').map(str::to_lowercase);
+    let words = || text.split(|c: char| !c.is_alphanumeric() && c != '\'');
     let begins = ["what", "what's", "whats", "can", "could", "may", "please", "and", "tell", "which"];
-    lower().any(|word| word == "your") && (text.contains('?') || lower().next().is_some_and(|word| begins.contains(&word.as_str())))
+    let first = || words().next().is_some_and(|word| begins.iter().any(|begin| word.eq_ignore_ascii_case(begin)));
+    (text.contains('?') || first()) && words().any(|word| word.eq_ignore_ascii_case("your"))
 }
 
 /// True for a string or a number.

@@ -3,6 +3,7 @@
 //! In: a text, which is never rewritten. Out: tokens in order; white space stands between them as "not glued". A mask
 //! (`[LABEL]`) is one token that joins nothing. Never fails.
 
+use super::facts::Facts;
 use super::words::{self, Cue, Info, Key, Num};
 use super::{Found, Label};
 
@@ -44,6 +45,28 @@ pub(super) struct Text<'a> {
     pub tokens: Vec<Token>,
     /// What kinds of value the tokens can make at all.
     pub hints: Hints,
+    /// What was asked of the tokens before.
+    pub facts: Facts,
+}
+
+/// What was read in a text, to be kept beside it.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    tokens: Vec<Token>,
+    hints: Hints,
+    facts: Facts,
+}
+
+impl Reading {
+    /// The text, read: what is kept must be of the same text.
+    pub fn of(self, text: &str) -> Text<'_> {
+        Text { text, tokens: self.tokens, hints: self.hints, facts: self.facts }
+    }
+
+    /// How much memory it takes, about, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.tokens.capacity() * size_of::<Token>()
+    }
 }
 
 /// What stands in a text at all, so that most detectors need not look.
@@ -65,14 +88,21 @@ pub(super) struct Hints {
     pub birth: bool,
     /// Words of one letter, or letters glued to digits.
     pub letters: u32,
+    /// A mask.
+    pub masks: bool,
 }
 
 impl<'a> Text<'a> {
     /// Reads a text, which must be shorter than 4 GiB.
     pub fn new(text: &'a str) -> Self {
-        let mut this = Self { text, tokens: Vec::with_capacity(text.len() / 4 + 4), hints: Hints::default() };
+        let mut this = Self { text, tokens: Vec::with_capacity(text.len() / 4 + 4), hints: Hints::default(), facts: Facts::default() };
         this.read();
         this
+    }
+
+    /// What was read, to be kept.
+    pub fn keep(self) -> Reading {
+        Reading { tokens: self.tokens, hints: self.hints, facts: self.facts }
     }
 
     fn read(&mut self) {
@@ -179,7 +209,8 @@ impl<'a> Text<'a> {
             Kind::Sign(b'@') => hints.at = true,
             Kind::Sign(b'.') => hints.dots |= glued,
             Kind::Sign(b':') => hints.colons += 1,
-            Kind::Word | Kind::Sign(_) | Kind::Mask => {}
+            Kind::Mask => hints.masks = true,
+            Kind::Word | Kind::Sign(_) => {}
         }
         self.take(Token { start: place(start), end: place(end), kind, initial: 0, glued, info: Info::default() });
     }
@@ -286,8 +317,8 @@ impl<'a> Text<'a> {
         self.tokens.get(at + 1).is_some_and(|t| t.glued)
     }
 
-    /// Turns what was found, in order, into masks.
-    pub fn cover(&mut self, found: &[Found]) {
+    /// The same with what was found, in order, turned into masks.
+    pub fn covered(&self, found: &[Found]) -> Self {
         let mut kept = Vec::with_capacity(self.tokens.len());
         let mut found = found.iter().peekable();
         let mut at = 0;
@@ -306,7 +337,7 @@ impl<'a> Text<'a> {
                 }
             }
         }
-        self.tokens = kept;
+        Self { text: self.text, tokens: kept, hints: Hints { masks: true, ..self.hints }, facts: Facts::default() }
     }
 }
 

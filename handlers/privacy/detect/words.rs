@@ -62,6 +62,12 @@ pub(super) enum Cue {
     Thing,
 }
 
+impl Cue {
+    /// All of them.
+    pub const ALL: [Self; 10] =
+        [Self::None, Self::Phone, Self::Number, Self::Card, Self::Social, Self::Account, Self::Pin, Self::Birth, Self::Mail, Self::Thing];
+}
+
 /// Skipped between the parts of a value: hesitation.
 pub(super) const FILLER: u32 = 1;
 /// Skipped between the parts of a value, if few: small talk.
