@@ -29,7 +29,7 @@ pub(super) struct Asked {
 impl Asked {
     /// After a text of the agent: small remarks change nothing, nor does what only asks for the rest.
     pub fn after(self, text: &Text<'_>) -> Self {
-        match text.facts.turned.get_or_init(|| turned(text)) {
+        match text.facts().turned.get_or_init(|| turned(text)) {
             Turned::Other => Self::read(text),
             Turned::Over => Self { open: self.open.filter(|open| *open == Label::DateOfBirth), ..Self::default() },
             Turned::Same => self,
@@ -81,7 +81,7 @@ impl Asked {
 
     /// Reads a question or a request; nothing where the text is neither.
     pub fn read(text: &Text<'_>) -> Self {
-        *text.facts.read.get_or_init(|| Self::read_now(text))
+        *text.facts().read.get_or_init(|| Self::read_now(text))
     }
 
     fn read_now(text: &Text<'_>) -> Self {
@@ -158,7 +158,7 @@ pub(super) fn names_other(text: &Text<'_>) -> bool {
 
 /// What is asked for; nothing where it is no more than the rest of what was begun.
 fn read_other(text: &Text<'_>) -> Option<Asked> {
-    *text.facts.other.get_or_init(|| read_other_now(text))
+    *text.facts().other.get_or_init(|| read_other_now(text))
 }
 
 fn read_other_now(text: &Text<'_>) -> Option<Asked> {
@@ -193,7 +193,7 @@ fn read_other_now(text: &Text<'_>) -> Option<Asked> {
 
 /// What a text announces without saying it: "my card number is", "my name is", "i was born on".
 pub(super) fn announced(text: &Text<'_>) -> Option<Asked> {
-    *text.facts.announced.get_or_init(|| announced_now(text))
+    *text.facts().announced.get_or_init(|| announced_now(text))
 }
 
 fn announced_now(text: &Text<'_>) -> Option<Asked> {
@@ -245,7 +245,7 @@ fn announced_now(text: &Text<'_>) -> Option<Asked> {
 
 /// What a text announces and begins to say: "my card number is four five three nine", "my email is anna dot".
 fn begun(text: &Text<'_>) -> Option<(Cue, usize)> {
-    *text.facts.begun.get_or_init(|| begun_now(text))
+    *text.facts().begun.get_or_init(|| begun_now(text))
 }
 
 fn begun_now(text: &Text<'_>) -> Option<(Cue, usize)> {

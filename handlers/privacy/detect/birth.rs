@@ -109,7 +109,7 @@ fn goes_on(text: &Text<'_>, last: usize, run: &mut Run) -> usize {
 
 /// The parts of a date that a text ends with, and whether a birth is announced before them: first and last token.
 pub(super) fn tail(text: &Text<'_>) -> Option<(usize, usize, bool)> {
-    *text.facts.tail.get_or_init(|| tail_now(text))
+    *text.facts().tail.get_or_init(|| tail_now(text))
 }
 
 fn tail_now(text: &Text<'_>) -> Option<(usize, usize, bool)> {

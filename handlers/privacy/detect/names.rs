@@ -167,7 +167,7 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
 
 /// A given name that stands alone in a text, or with one more word: its first and last token.
 pub(super) fn alone(text: &Text<'_>) -> Option<(usize, usize)> {
-    *text.facts.alone.get_or_init(|| alone_now(text))
+    *text.facts().alone.get_or_init(|| alone_now(text))
 }
 
 fn alone_now(text: &Text<'_>) -> Option<(usize, usize)> {

@@ -3,6 +3,8 @@
 //! In: a text, which is never rewritten. Out: tokens in order; white space stands between them as "not glued". A mask
 //! (`[LABEL]`) is one token that joins nothing. Never fails.
 
+use std::cell::OnceCell;
+
 use super::facts::Facts;
 use super::words::{self, Cue, Info, Key, Num};
 use super::{Found, Label};
@@ -46,7 +48,7 @@ pub(super) struct Text<'a> {
     /// What kinds of value the tokens can make at all.
     pub hints: Hints,
     /// What was asked of the tokens before.
-    pub facts: Facts,
+    facts: OnceCell<Box<Facts>>,
 }
 
 /// What was read in a text, to be kept beside it.
@@ -54,7 +56,7 @@ pub(super) struct Text<'a> {
 pub(super) struct Reading {
     tokens: Vec<Token>,
     hints: Hints,
-    facts: Facts,
+    facts: OnceCell<Box<Facts>>,
 }
 
 impl Reading {
@@ -65,7 +67,7 @@ impl Reading {
 
     /// How much memory it takes, about, in bytes.
     pub fn bytes(&self) -> usize {
-        self.tokens.capacity() * size_of::<Token>()
+        self.tokens.capacity() * size_of::<Token>() + self.facts.get().map_or(0, |_| size_of::<Facts>())
     }
 }
 
@@ -95,9 +97,14 @@ pub(super) struct Hints {
 impl<'a> Text<'a> {
     /// Reads a text, which must be shorter than 4 GiB.
     pub fn new(text: &'a str) -> Self {
-        let mut this = Self { text, tokens: Vec::with_capacity(text.len() / 4 + 4), hints: Hints::default(), facts: Facts::default() };
+        let mut this = Self { text, tokens: Vec::with_capacity(text.len() / 4 + 4), hints: Hints::default(), facts: OnceCell::new() };
         this.read();
         this
+    }
+
+    /// What was asked of the tokens before.
+    pub fn facts(&self) -> &Facts {
+        self.facts.get_or_init(Box::default)
     }
 
     /// What was read, to be kept.
@@ -337,7 +344,7 @@ impl<'a> Text<'a> {
                 }
             }
         }
-        Self { text: self.text, tokens: kept, hints: Hints { masks: true, ..self.hints }, facts: Facts::default() }
+        Self { text: self.text, tokens: kept, hints: Hints { masks: true, ..self.hints }, facts: OnceCell::new() }
     }
 }
 

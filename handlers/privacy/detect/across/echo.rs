@@ -84,7 +84,7 @@ fn repeated(said: &[Turn<'_>], from: usize, spans: &mut [Vec<Span>]) {
         return;
     }
     for n in (from..said.len()).filter(|n| said[*n].role == Role::Agent) {
-        let pairs = *said[n].read.facts.pairs.get_or_init(|| Pairs::of(said[n].text));
+        let pairs = *said[n].read.facts().pairs.get_or_init(|| Pairs::of(said[n].text));
         for (value, _, label) in values.iter().filter(|(_, of_value, _)| pairs.hold(*of_value)) {
             let (text, value) = (said[n].text.to_ascii_lowercase(), value.to_ascii_lowercase());
             for (start, _) in text.match_indices(value.as_str()) {

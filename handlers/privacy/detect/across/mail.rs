@@ -132,7 +132,7 @@ fn joined(said: &[Turn<'_>], parts: &[usize], spans: &mut [Vec<Span>]) -> bool {
 
 /// True where a text begins with the rest of an address.
 fn leads_on(text: &Text<'_>) -> bool {
-    *text.facts.leads_on.get_or_init(|| {
+    *text.facts().leads_on.get_or_init(|| {
         let read = Text::new(begins(text));
         read.has(0, words::AT) || read.sign(0, b'@') || read.get(0).is_some_and(|t| t.info.sign != 0)
     })

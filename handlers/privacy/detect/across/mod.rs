@@ -114,7 +114,7 @@ fn follow(turn: &Turn<'_>, spans: &[Span]) -> Asked {
 /// True where a text may hold a part of a value.
 fn holds_anything(read: &Text<'_>) -> bool {
     let hints = read.hints;
-    let signs = || *read.facts.holds.get_or_init(|| read.text.contains('_') || read.tokens.iter().any(|t| t.info.sign != 0));
+    let signs = || *read.facts().holds.get_or_init(|| read.text.contains('_') || read.tokens.iter().any(|t| t.info.sign != 0));
     hints.numbers > 0 || hints.at || hints.letters > 1 || signs()
 }
 

@@ -77,7 +77,7 @@ pub(in super::super) struct Runs {
 
 impl Runs {
     fn of<'t>(text: &'t Text<'_>) -> &'t Self {
-        text.facts.runs.get_or_init(|| Self::read(text))
+        text.facts().runs.get_or_init(|| Self::read(text))
     }
 
     fn read(text: &Text<'_>) -> Self {
