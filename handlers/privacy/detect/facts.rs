@@ -3,7 +3,7 @@
 //! A text of a conversation is asked the same questions again with each turn that follows; each is answered once, by the
 //! module that it belongs to. What was found in a text, or asked before it, is no part of the answers. Never fails.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell, RefCell};
 
 use super::across::{Pairs, Runs};
 use super::asked::{Asked, Turned};
@@ -30,10 +30,18 @@ pub(super) struct Facts {
     pub holds: OnceCell<bool>,
     /// `across::mail::leads_on`.
     pub leads_on: OnceCell<bool>,
+    /// `across::mail::open_end`, as far as no value stands at the end.
+    pub open_end: OnceCell<bool>,
+    /// `across::mail::bare_part`.
+    pub bare_part: OnceCell<bool>,
     /// All kinds of `context::cue` in the text, a bit for each.
     pub cues: OnceCell<u16>,
     /// The runs of digits.
     pub runs: OnceCell<Runs>,
     /// What stands beside what in it.
     pub pairs: OnceCell<Pairs>,
+    /// The same for each of its values, with the value's first byte and the byte after its last.
+    pub of_values: RefCell<Vec<(usize, usize, Pairs)>>,
+    /// How many digits begin its last value, if any do; with the value's first byte and the byte after its last.
+    pub last_digits: Cell<Option<(usize, usize, Option<usize>)>>,
 }

@@ -75,11 +75,23 @@ impl Pairs {
 /// What the agent repeats word by word.
 fn repeated(said: &[Turn<'_>], from: usize, spans: &mut [Vec<Span>]) {
     let callers = (from..said.len()).filter(|n| said[*n].role == Role::Caller);
-    let values: Vec<(&str, Pairs, Label)> = callers
-        .flat_map(|n| spans[n].iter().filter_map(move |span| Some((said[n].text.get(span.start..span.end)?, span.label))))
-        .filter(|(value, _)| value.len() >= WORDS)
-        .map(|(value, label)| (value, Pairs::of(value), label))
-        .collect();
+    let mut values: Vec<(&str, Pairs, Label)> = Vec::new();
+    for n in callers {
+        let mut known = said[n].read.facts().of_values.borrow_mut();
+        for (at, span) in spans[n].iter().enumerate() {
+            let Some(value) = said[n].text.get(span.start..span.end) else { continue };
+            let same = known.get(at).filter(|(start, end, _)| (*start, *end) == (span.start, span.end)).map(|(_, _, pairs)| *pairs);
+            let pairs = same.unwrap_or_else(|| {
+                let pairs = Pairs::of(value);
+                known.truncate(at);
+                known.push((span.start, span.end, pairs));
+                pairs
+            });
+            if value.len() >= WORDS {
+                values.push((value, pairs, span.label));
+            }
+        }
+    }
     if values.is_empty() {
         return;
     }

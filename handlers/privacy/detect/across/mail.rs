@@ -16,6 +16,10 @@ pub(super) fn open_end(read: &Text<'_>, spans: &[Span]) -> bool {
     if last.kind == Kind::Mask || spans.last().is_some_and(|s| s.end == last.end as usize && s.label != Label::EmailAddress) {
         return false;
     }
+    *read.facts().open_end.get_or_init(|| open_behind(read))
+}
+
+fn open_behind(read: &Text<'_>) -> bool {
     let from = read.tokens.len().saturating_sub(12);
     let stops = |n: usize| read.has(n, words::STOP) && !read.has(n, words::AT | words::WEAK | words::FILLER) && !read.one_of(n, &ENDS);
     let plain = from == 0 && !(0..read.tokens.len()).any(|n| stops(n) || read.has(n, words::REMARK));
@@ -62,6 +66,10 @@ pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [V
 
 /// True for one or a few words that may be part of an address where one was asked for.
 fn bare_part(read: &Text<'_>) -> bool {
+    *read.facts().bare_part.get_or_init(|| bare_part_now(read))
+}
+
+fn bare_part_now(read: &Text<'_>) -> bool {
     let small = |n: usize| read.has(n, words::FILLER | words::WEAK) || read.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_))) || read.one_of(n, &ENDS);
     let held: Vec<usize> = (0..read.tokens.len()).filter(|n| !small(*n)).collect();
     let remark = (0..read.tokens.len()).any(|n| read.has(n, words::REMARK) || read.one_of(n, &["im"]));

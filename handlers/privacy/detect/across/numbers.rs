@@ -320,7 +320,7 @@ fn continuation(said: &[Turn<'_>], from: usize, newest: usize, texts: &[(usize, 
 fn open_value(said: &[Turn<'_>], from: usize, newest: usize, spans: &[Vec<Span>]) -> Option<(usize, Label, Option<usize>)> {
     let mut open: Option<(usize, Label, Option<usize>)> = None;
     for n in (from..newest).rev().filter(|n| said[*n].role == Role::Caller) {
-        let Some((label, digits)) = ended_with(said[n].text, &spans[n]) else {
+        let Some((label, digits)) = ended_with(&said[n].read, &spans[n]) else {
             if open.is_some() || said[n].text.contains('[') || !spans[n].is_empty() {
                 break;
             }
@@ -343,15 +343,23 @@ fn open_value(said: &[Turn<'_>], from: usize, newest: usize, spans: &[Vec<Span>]
 }
 
 /// The label of the value of digits that a text ends with, and how many digits it has if it still stands there.
-fn ended_with(text: &str, spans: &[Span]) -> Option<(Label, Option<usize>)> {
-    if let Some(span) = spans.last().filter(|s| text[s.end..].split_whitespace().count() <= 3) {
-        let mut run = Run::default();
-        let value = Text::new(text.get(span.start..span.end)?);
-        run.next(&value, 0)?;
-        return Some((span.label, Some(run.digits.len()))).filter(|(label, _)| of_digits(*label));
+fn ended_with(read: &Text<'_>, spans: &[Span]) -> Option<(Label, Option<usize>)> {
+    let text = read.text;
+    if let Some(span) = spans.last().filter(|s| text[s.end..].split_whitespace().take(4).count() <= 3) {
+        let known = read.facts().last_digits.get().filter(|(start, end, _)| (*start, *end) == (span.start, span.end));
+        let digits = known.map_or_else(|| first_digits(text.get(span.start..span.end).unwrap_or_default()), |(_, _, digits)| digits);
+        read.facts().last_digits.set(Some((span.start, span.end, digits)));
+        return Some((span.label, Some(digits?))).filter(|(label, _)| of_digits(*label));
     }
     let (_, tail) = text.rsplit_once('[')?;
     let (name, rest) = tail.split_once(']')?;
     let label = Label::named(name).filter(|label| of_digits(*label))?;
     (rest.split_whitespace().count() <= 3).then_some((label, None))
+}
+
+/// How many digits the first run in a value has.
+fn first_digits(value: &str) -> Option<usize> {
+    let mut run = Run::default();
+    run.next(&Text::new(value), 0)?;
+    Some(run.digits.len())
 }
