@@ -205,7 +205,7 @@ impl<'a> Text<'a> {
                 at += c.len_utf8();
             }
         }
-        let known = !foreign && !(typographic && at - start > words::LONGEST);
+        let known = !(foreign || typographic && at - start > words::LONGEST);
         (at, known.then_some(key))
     }
 
