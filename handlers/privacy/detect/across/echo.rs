@@ -2,6 +2,8 @@
 //!
 //! In: texts with what was found in them. Out: spans of what repeats it, mostly the agent's. Never fails.
 
+use std::collections::HashSet;
+
 use super::super::numbers::Run;
 use super::super::tokens::Text;
 use super::super::{Label, Role, Span};
@@ -25,7 +27,8 @@ pub(super) fn echoes(said: &[Turn<'_>], from: usize, spans: &mut [Vec<Span>]) {
                 continue;
             }
             let values = known.get_or_insert_with(|| values(said, from, spans));
-            let source = values.iter().find(|(_, value)| value.windows(fragment.digits.len()).any(|w| w == fragment.digits));
+            let digits = str::from_utf8(fragment.digits).unwrap_or_default();
+            let source = values.iter().find(|(_, value)| value.contains(digits));
             if let Some((label, _)) = source {
                 add(&mut spans[n], said[n].text, fragment.start, fragment.end, *label, 0.5);
             }
@@ -34,8 +37,8 @@ pub(super) fn echoes(said: &[Turn<'_>], from: usize, spans: &mut [Vec<Span>]) {
 }
 
 /// The digits of the caller's values. Parts in several turns make one value, which may be repeated across their borders.
-fn values(said: &[Turn<'_>], from: usize, spans: &[Vec<Span>]) -> Vec<(Label, Vec<u8>)> {
-    let mut values: Vec<(Label, Vec<u8>)> = Vec::new();
+fn values(said: &[Turn<'_>], from: usize, spans: &[Vec<Span>]) -> Vec<(Label, String)> {
+    let mut values: Vec<(Label, String)> = Vec::new();
     for n in (from..said.len()).filter(|n| said[*n].role == Role::Caller) {
         for span in spans[n].iter().filter(|s| !matches!(s.label, Label::PersonName | Label::Url)) {
             let Some(value) = said[n].text.get(span.start..span.end) else { continue };
@@ -44,7 +47,7 @@ fn values(said: &[Turn<'_>], from: usize, spans: &[Vec<Span>]) -> Vec<(Label, Ve
                 continue;
             }
             match values.iter_mut().find(|(label, _)| *label == span.label) {
-                Some((_, value)) => value.extend_from_slice(&digits),
+                Some((_, value)) => value.push_str(&digits),
                 None => values.push((span.label, digits)),
             }
         }
@@ -76,6 +79,7 @@ impl Pairs {
 fn repeated(said: &[Turn<'_>], from: usize, spans: &mut [Vec<Span>]) {
     let callers = (from..said.len()).filter(|n| said[*n].role == Role::Caller);
     let mut values: Vec<(&str, Pairs, Label)> = Vec::new();
+    let mut told = HashSet::new();
     for n in callers {
         let mut known = said[n].read.facts().of_values.borrow_mut();
         for (at, span) in spans[n].iter().enumerate() {
@@ -87,7 +91,7 @@ fn repeated(said: &[Turn<'_>], from: usize, spans: &mut [Vec<Span>]) {
                 known.push((span.start, span.end, pairs));
                 pairs
             });
-            if value.len() >= WORDS {
+            if value.len() >= WORDS && told.insert((value, span.label)) {
                 values.push((value, pairs, span.label));
             }
         }
@@ -97,8 +101,10 @@ fn repeated(said: &[Turn<'_>], from: usize, spans: &mut [Vec<Span>]) {
     }
     for n in (from..said.len()).filter(|n| said[*n].role == Role::Agent) {
         let pairs = *said[n].read.facts().pairs.get_or_init(|| Pairs::of(said[n].text));
+        let mut lower = None;
         for (value, _, label) in values.iter().filter(|(_, of_value, _)| pairs.hold(*of_value)) {
-            let (text, value) = (said[n].text.to_ascii_lowercase(), value.to_ascii_lowercase());
+            let text = lower.get_or_insert_with(|| said[n].text.to_ascii_lowercase());
+            let value = value.to_ascii_lowercase();
             for (start, _) in text.match_indices(value.as_str()) {
                 let end = start + value.len();
                 let inside = text[..start].ends_with(char::is_alphanumeric) || text[end..].starts_with(char::is_alphanumeric);
@@ -110,13 +116,13 @@ fn repeated(said: &[Turn<'_>], from: usize, spans: &mut [Vec<Span>]) {
     }
 }
 
-fn digits_of(value: &str) -> Vec<u8> {
+fn digits_of(value: &str) -> String {
     let text = Text::new(value);
     let mut run = Run::default();
-    let mut digits = Vec::new();
+    let mut digits = String::new();
     let mut at = 0;
     while let Some(next) = run.next(&text, at) {
-        digits.extend_from_slice(&run.digits);
+        digits.extend(run.digits.iter().map(|digit| char::from(*digit)));
         at = next;
     }
     digits

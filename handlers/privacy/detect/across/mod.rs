@@ -174,15 +174,16 @@ fn first_name(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Sp
     }
 }
 
-/// Adds a span where it overlaps none.
+/// Adds a span where it overlaps none. Spans are in order and never overlap.
 fn add(spans: &mut Vec<Span>, text: &str, start: usize, end: usize, label: Label, score: f32) {
-    let fits = start < end && text.is_char_boundary(start) && text.is_char_boundary(end);
-    if fits {
-        // A part that was taken for a whole gives way to the whole.
-        spans.retain(|s| !(start <= s.start && s.end <= end));
+    if !(start < end && text.is_char_boundary(start) && text.is_char_boundary(end)) {
+        return;
     }
-    if fits && !spans.iter().any(|s| s.start < end && start < s.end) {
-        spans.push(Span { start, end, label, score });
-        spans.sort_by_key(|s| s.start);
-    }
+    let first = spans.partition_point(|s| s.end <= start);
+    let behind = first + spans[first..].partition_point(|s| s.start < end);
+    // A part that was taken for a whole gives way to the whole.
+    let parts = first + usize::from(spans.get(first).is_some_and(|s| s.start < start));
+    let parts = parts..behind - usize::from(behind > parts && spans[behind - 1].end > end);
+    let free = parts == (first..behind);
+    spans.splice(parts, free.then_some(Span { start, end, label, score }));
 }

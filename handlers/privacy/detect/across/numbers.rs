@@ -87,6 +87,14 @@ impl Runs {
         }
         let mut run = Run::default();
         let mut at = 0;
+        // How many words stand before a token.
+        let all = words_in(text, 0..text.tokens.len());
+        let (mut counted, mut words) = (0, 0);
+        let mut words_before = |at: usize| {
+            words += words_in(text, counted..at);
+            counted = at.max(counted);
+            words
+        };
         while let Some(next) = run.next(text, at) {
             at = next;
             let (Some(first), Some(last)) = (text.get(run.first), text.get(run.last)) else { break };
@@ -101,8 +109,8 @@ impl Runs {
                 digits: from..this.digits.len(),
                 plus: run.plus,
                 slips: run.slips,
-                before: words_in(text, 0..run.first),
-                after: words_in(text, run.last + 1..text.tokens.len()),
+                before: words_before(run.first),
+                after: all - words_before(run.last + 1),
                 cue: announced_before(text, run.first),
             });
         }
@@ -115,7 +123,7 @@ pub(super) fn fragments<'t>(text: &'t Text<'_>, spans: &[Span]) -> Vec<Fragment<
     let runs = Runs::of(text);
     for run in &runs.each {
         let (start, end) = (run.start, run.end);
-        let taken = spans.iter().find(|s| s.start < end && start < s.end);
+        let taken = spans.get(spans.partition_point(|s| s.end <= start)).filter(|s| s.start < end);
         let soft = taken.is_some_and(|s| s.label == Label::PhoneNumber && (2..10).contains(&run.digits.len()) && !run.plus);
         if taken.is_some() && !soft {
             continue;
