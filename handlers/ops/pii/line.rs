@@ -65,17 +65,27 @@ impl Line {
 
 /// True for what an agent asks a caller: without a role, that alone tells who spoke.
 fn asks(text: &str) -> bool {
-    let lower = || text.split(|c: char| !c.is_alphanumeric() && c != '\'').map(str::to_lowercase);
+    let words = || text.split(|c: char| !c.is_alphanumeric() && c != '\'');
     let begins = ["what", "what's", "whats", "can", "could", "may", "please", "and", "tell", "which"];
-    lower().any(|word| word == "your") && (text.contains('?') || lower().next().is_some_and(|word| begins.contains(&word.as_str())))
+    let first = || words().next().is_some_and(|word| begins.iter().any(|begin| word.eq_ignore_ascii_case(begin)));
+    (text.contains('?') || first()) && words().any(|word| word.eq_ignore_ascii_case("your"))
 }
 
 /// True for a string or a number.
 fn identifies(value: &RawValue) -> bool {
-    value.get().starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit())
-        && (!value.get().starts_with('"') || serde_json::from_str::<Cow<'_, str>>(value.get()).is_ok())
+    let json = value.get();
+    json.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit())
+        && (!json.starts_with('"') || plain(json).is_some() || serde_json::from_str::<Cow<'_, str>>(json).is_ok())
 }
 
 fn string(value: &RawValue) -> Result<Cow<'_, str>, ()> {
-    serde_json::from_str::<String>(value.get()).map(Cow::Owned).map_err(|_| ())
+    match plain(value.get()) {
+        Some(plain) => Ok(Cow::Borrowed(plain)),
+        None => serde_json::from_str::<String>(value.get()).map(Cow::Owned).map_err(|_| ()),
+    }
+}
+
+/// What stands in a string without escapes, which needs no second look: that it is a string was seen before.
+fn plain(json: &str) -> Option<&str> {
+    json.strip_prefix('"')?.strip_suffix('"').filter(|inside| !inside.contains('\\'))
 }
