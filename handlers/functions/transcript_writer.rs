@@ -92,11 +92,16 @@ async fn defer(app: &App, message: TranscriptMessage, reason: &Error) -> Result<
     Ok(())
 }
 
-/// One turn: a document of its own, or part of the archive where there is one already.
+/// One turn: part of the archive where there is one already, else a document of its own. It is never written beside an archive
+/// that is known to be there: until it were merged it would stand in the record twice, for as long as the state store is away.
 async fn write_turn(app: &App, message: &TurnMessage) -> Result<()> {
     let turn = ArchivedTurn { seq: message.seq, rev: message.rev, degraded: message.degraded, entry: message.entry.clone(), transcript: None, key: None };
     let call = &message.call_connection_id;
+    if archive::exists(app, call).await? {
+        return archiving::take_in(app, call, turn).await;
+    }
     archive::keep_turn(app, call, &turn).await?;
+    // Whoever has archived the call meanwhile may have looked for turns before this one was there.
     let exists = match archive::exists(app, call).await {
         Err(e) if e.kind == Kind::Erased => {
             archive::drop_turn(app, call, &turn).await?;

@@ -355,6 +355,11 @@ pub async fn keep_turn(app: &App, call: &CallId, turn: &ArchivedTurn) -> Result<
     Err(Error::new(Kind::Unavailable, "the turn is being written by too many at once"))
 }
 
+/// Whether this is the document of a single turn.
+pub fn is_turn(body: &Value) -> bool {
+    body["id"].as_str().is_some_and(|id| id.starts_with(TURN_PREFIX))
+}
+
 /// Removes the document of one turn: the call was erased.
 pub async fn drop_turn(app: &App, call: &CallId, turn: &ArchivedTurn) -> Result<()> {
     let id = format!("{TURN_PREFIX}{}", turn.entry.turn_id);

@@ -23,9 +23,19 @@ const TRIES: u32 = 5;
 /// Archives a call, again where it was archived before: the archive then takes in what came late. `ended` is the message
 /// that asks for it. Every step is idempotent, so whoever stops halfway is followed by another.
 pub async fn archive(app: &App, call: &CallId, ended: Option<&EndedMessage>) -> Result<()> {
+    archive_with(app, call, ended, None).await
+}
+
+/// Merges one turn, which may be nowhere else, into the archive of a call that has one; what lies beside it as well.
+pub async fn take_in(app: &App, call: &CallId, turn: ArchivedTurn) -> Result<()> {
+    archive_with(app, call, None, Some(turn)).await
+}
+
+async fn archive_with(app: &App, call: &CallId, ended: Option<&EndedMessage>, late: Option<ArchivedTurn>) -> Result<()> {
     for _ in 0..TRIES {
         let survey = end(app, call, ended).await?;
-        let held = if survey.is_some() { held(app, call).await? } else { Held::default() };
+        let mut held = if survey.is_some() { held(app, call).await? } else { Held::default() };
+        held.turns.extend(late.clone());
         let legacy = if survey.is_some() { app.state.legacy_extra(call).await? } else { None };
         let session = if survey.is_some() { app.state.facts(call).await? } else { None };
         let facts = Facts { session, ended: ended.cloned(), legacy };

@@ -2,7 +2,8 @@
 //!
 //! In: all documents, container by container, page by page. A run has a bounded time; where it stopped is kept in the
 //! record, and the next one goes on there. What it did is added to the figures of its day, which the compliance report
-//! shows. Fails where the store does; what was done until then is counted.
+//! shows. On its way it takes in turns that lie beside the archive of their call. Fails where the store does; what was done until
+//! then is counted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,13 +14,17 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
+use crate::model::ids::CallId;
 use crate::ports::documents::retained::{is_signed, rule};
 use crate::ports::documents::{Condition, Container, Document};
 use crate::privacy::retention::{Fault, judge};
 use crate::steps::patience::patiently;
+use crate::steps::{archive, archiving};
 
 /// Documents of one page.
 const PAGE: usize = 200;
+/// How long a turn may lie beside the archive of its call, in milliseconds: longer than a message that tells of it is put off.
+const BESIDE_MS: i64 = 3_600_000;
 /// Partition of what is kept between runs; no day is called so.
 pub const PARTITION: &str = "compliance";
 /// Id of the place where the last run stopped.
@@ -115,7 +120,9 @@ async fn one(app: &App, container: Container, document: Document, purged: &mut P
         if patiently(|| app.documents.delete(container, &partition, &id, Some(&document.etag))).await? {
             *purged.removed.entry(container.name().to_owned()).or_default() += 1;
         }
-    } else if !faults.is_empty() && !is_signed(container, &document.body) {
+        return Ok(());
+    }
+    if !faults.is_empty() && !is_signed(container, &document.body) {
         match patiently(|| app.documents.put(container, &document.body, Condition::Matches(&document.etag))).await {
             Ok(_) => *purged.restamped.entry(container.name().to_owned()).or_default() += 1,
             // The stamp made it larger than the store takes: it stays as it is, and in the report.
@@ -123,7 +130,26 @@ async fn one(app: &App, container: Container, document: Document, purged: &mut P
             Err(e) => return Err(e),
         }
     }
+    if container == Container::Transcripts && archive::is_turn(&document.body) && app.clock.now().since(document.written_at) > BESIDE_MS {
+        take_in(app, &partition, &id).await;
+    }
     Ok(())
+}
+
+/// Sees to it that no turn stays beside the archive of its call. No message tells of one that the store wrote after whoever asked
+/// for it had given up, and after the turn was archived from elsewhere. One that cannot be taken in today keeps nothing else from its time.
+async fn take_in(app: &App, call: &str, id: &str) {
+    let taken = async {
+        let call = CallId::parse(call)?;
+        match patiently(|| archive::exists(app, &call)).await {
+            Ok(true) => archiving::archive(app, &call, None).await,
+            Err(e) if e.kind == Kind::Erased => patiently(|| app.documents.delete(Container::Transcripts, call.as_str(), id, None)).await.map(drop),
+            other => other.map(drop),
+        }
+    };
+    if let Err(e) = taken.await {
+        tracing::warn!(call_id = call, error = e.chain(), "a turn lies beside the archive of its call");
+    }
 }
 
 async fn place(app: &App) -> Result<Place> {

@@ -1,5 +1,6 @@
 //! RetentionPurge: what has outlived its time is removed, what has no expiry gets one, and a run that stops goes on.
 
+use rtvoice::model::ids::CallId;
 use rtvoice::ports::documents::{Condition, Container, Documents as _};
 use serde_json::{Value, json};
 
@@ -89,5 +90,35 @@ async fn a_place_that_the_store_has_forgotten_begins_anew() {
     app.app.documents.put(Container::Analytics, &place, Condition::Always).await.unwrap();
     app.tick("RetentionPurge").await.ok();
     assert!(app.documents_in(Container::Transcripts).is_empty());
+    app.finish().await;
+}
+
+/// The store wrote a turn after its writer had given up, and after the turn was archived from elsewhere: no message tells of it.
+#[tokio::test]
+async fn a_turn_that_lies_beside_the_archive_of_its_call_is_taken_in() {
+    let app = Rtvoice::start();
+    for call in ["call-1", "call-2", "call-3"] {
+        app.event("CallConnected", call, &format!("{call}-e1")).await.ok();
+        app.turn(call, "t1", "hello").await.ok();
+    }
+    app.deliver_queue().await;
+    let late = app.documents_in(Container::Transcripts);
+    assert_eq!(late.iter().map(|d| &d["type"]).collect::<Vec<_>>(), ["turn"; 3]);
+    for call in ["call-1", "call-2"] {
+        app.event("CallDisconnected", call, &format!("{call}-e2")).await.ok();
+    }
+    app.deliver_queue().await;
+    rtvoice::steps::archive::bury(&app.app, &CallId::parse("call-2").unwrap()).await.unwrap();
+    for document in &late {
+        app.beneath().put(Container::Transcripts, document, Condition::Always).await.unwrap();
+    }
+    let turns =
+        || app.documents_in(Container::Transcripts).into_iter().filter(|d| d["type"] == "turn").map(|d| d["callConnectionId"].clone()).collect::<Vec<_>>();
+    app.tick("RetentionPurge").await.ok();
+    assert_eq!(turns(), ["call-1", "call-2", "call-3"], "whose message may still be on its way");
+    app.clock.advance_millis(3_602_000);
+    app.tick("RetentionPurge").await.ok();
+    assert_eq!(turns(), ["call-3"], "a call that goes on keeps its turns");
+    assert_eq!(app.archived_turns("call-1").await, ["t1"]);
     app.finish().await;
 }

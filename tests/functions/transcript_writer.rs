@@ -76,6 +76,74 @@ async fn a_turn_that_comes_after_the_archive_merges_into_it() {
     app.finish().await;
 }
 
+/// Types of what the record has of transcripts.
+fn kinds(app: &Rtvoice) -> Vec<Value> {
+    app.documents_in(Container::Transcripts).iter().map(|d| d["type"].clone()).collect()
+}
+
+/// The message of a turn comes once more, after the archive and while it cannot be merged: it waits in the queue, not in the record.
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_comes_again_is_never_written_beside_its_archive() {
+    let app = Rtvoice::start();
+    write(&app, &turn_message("t1", Some(1), 0, "one")).await.ok();
+    write(&app, &ended_message(1)).await.ok();
+    let before = app.documents_in(Container::Transcripts);
+    app.state.fail(Fault::Away);
+    for message in [turn_message("t1", Some(1), 0, "one"), turn_message("t1", None, 0, "one"), turn_message("t2", Some(2), 0, "two")] {
+        write(&app, &message).await.ok();
+        assert_eq!(app.documents_in(Container::Transcripts), before, "not until the archive can be merged");
+    }
+    let put_off: Vec<_> = app.queued().iter().map(|(body, ..)| body["turnId"].clone()).collect();
+    assert_eq!(put_off, ["t1", "t2"], "both turns are put off, each once");
+    app.state.heal();
+    app.clock.advance_millis(60_000);
+    app.deliver_queue().await;
+    assert_eq!(app.archived_turns("call-1").await, ["t1", "t2"]);
+    assert_eq!(kinds(&app), ["header", "page"]);
+    app.finish().await;
+}
+
+/// The archive is written, and whoever wrote it gets no further: the next one removes what it left.
+#[tokio::test(start_paused = true)]
+async fn what_an_archiver_left_beside_its_archive_goes_with_the_next_message() {
+    for next in [None, Some(turn_message("t1", Some(1), 0, "one")), Some(turn_message("t1", None, 0, "one")), Some(ended_message(1))] {
+        let app = Rtvoice::start();
+        write(&app, &turn_message("t1", Some(1), 0, "one")).await.ok();
+        app.documents.fail_in("delete", Fault::Away);
+        write(&app, &ended_message(1)).await.ok();
+        assert_eq!(kinds(&app), ["header", "page", "turn"], "the turn stands there twice");
+        app.documents.heal();
+        match &next {
+            Some(message) => drop(write(&app, message).await.ok()),
+            None => {
+                app.clock.advance_millis(60_000);
+                app.deliver_queue().await;
+            }
+        }
+        assert_eq!(kinds(&app), ["header", "page"], "after {next:?}");
+        assert_eq!(app.archived_turns("call-1").await, ["t1"]);
+        app.finish().await;
+    }
+}
+
+/// The archive comes between the two looks of a writer: its turn is there before the second one, or merged after it.
+#[tokio::test]
+async fn a_turn_and_the_end_of_its_call_at_once_leave_nothing_beside_the_archive() {
+    for round in 0..20 {
+        let app = Rtvoice::start();
+        let (first, again) = (turn_message("t1", Some(1), 0, "one"), turn_message("t1", None, 0, "one"));
+        let (ended, mut other) = (ended_message(2), turn_message("t2", Some(2), 0, "two"));
+        other["at"] = json!(START.plus_millis(1));
+        let messages = [&first, &ended, &again, &other];
+        for answer in futures::future::join_all((0..4).map(|n| write(&app, messages[(n + round) % 4]))).await {
+            answer.ok();
+        }
+        assert_eq!(app.archived_turns("call-1").await, ["t1", "t2"]);
+        assert_eq!(kinds(&app), ["header", "page"], "round {round}");
+        app.finish().await;
+    }
+}
+
 #[tokio::test]
 async fn an_archive_written_again_never_shrinks() {
     let app = Rtvoice::start();

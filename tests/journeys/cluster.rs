@@ -1,6 +1,5 @@
 //! A cluster that changes while calls go on: a master dies, a replica takes over by order, a slot moves.
 
-use crate::harness::process::eventually;
 use crate::harness::redis::{RedisCluster, RedisServer};
 use crate::harness::stack::Stack;
 use crate::journeys::refusing::Talk;
@@ -11,7 +10,6 @@ async fn stack(cluster: &RedisCluster) -> Stack {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "does not hold every time yet"]
 async fn a_master_dies_and_its_replica_takes_over() {
     let cluster = RedisCluster::with_replicas();
     let stack = stack(&cluster).await;
@@ -21,13 +19,10 @@ async fn a_master_dies_and_its_replica_takes_over() {
         talk = Talk::begin(&stack).await;
     }
     let (_, master) = cluster.slot(&talk.call.id);
+    cluster.in_step(master);
     cluster.nodes()[master].kill();
     talk.degraded().await;
-    let taken = async || {
-        talk.say().await;
-        cluster.is_master(master + 3).then_some(())
-    };
-    eventually("the replica takes over", || stack.handler.output(), taken).await;
+    talk.until("the replica takes over", || cluster.is_master(master + 3)).await;
     talk.recovers().await;
     for _ in 0..5 {
         assert!(!talk.say().await);
@@ -42,11 +37,7 @@ async fn a_replica_takes_over_by_order() {
     let mut talk = Talk::begin(&stack).await;
     let (_, master) = cluster.slot(&talk.call.id);
     cluster.nodes()[master + 3].wire().command(&["CLUSTER", "FAILOVER"]).expect_ok();
-    let taken = async || {
-        talk.say().await;
-        cluster.is_master(master + 3).then_some(())
-    };
-    eventually("the replica takes over", || stack.handler.output(), taken).await;
+    talk.until("the replica takes over", || cluster.is_master(master + 3)).await;
     talk.recovers().await;
     talk.ends(&stack).await;
 }

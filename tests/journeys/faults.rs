@@ -15,13 +15,12 @@ async fn load(arguments: &[&str], path: &str) -> Output {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "does not hold yet on a machine with much else to do: run it alone"]
 async fn two_minutes_of_faults_lose_and_double_nothing() {
     let output = load(&["--seconds", "100", "--seed", "7", "--rate", "2", "--turns", "6", "--think-ms", "150"], "/usr/local/bin:/usr/bin:/bin").await;
     let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"));
     let told = String::from_utf8_lossy(&output.stderr);
     let found = |field: &str| report[field].as_u64().unwrap_or_else(|| panic!("{field}: {report}"));
-    for field in ["missing", "doubled", "foreign", "misplaced", "unarchived", "contradictions", "deadLettered", "outboxLeft"] {
+    for field in ["missing", "doubled", "foreign", "misplaced", "unarchived", "contradictions", "deadLettered", "outboxLeft", "queueLeft"] {
         assert_eq!(found(field), 0, "{field}: {report}\n{told}");
     }
     assert!(found("answered") > 600, "{report}\n{told}");

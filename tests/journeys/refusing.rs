@@ -13,6 +13,10 @@ use crate::harness::stack::Stack;
 /// The longest that turns may be degraded once the dependency is back.
 const RECOVERY: Duration = Duration::from_secs(10);
 
+/// Between two turns of a caller who waits for something to change. Every turn is a message in the same lane: what nobody could say in
+/// that time would only make the queue long.
+const BREATH: Duration = Duration::from_millis(250);
+
 /// A call that goes on; every turn of it is answered.
 pub struct Talk {
     pub call: Call,
@@ -37,6 +41,20 @@ impl Talk {
         answer.body["degraded"] == json!(true)
     }
 
+    /// Says turns until something has happened.
+    pub async fn until(&mut self, what: &str, mut happened: impl FnMut() -> bool) {
+        let handler = std::sync::Arc::clone(&self.call.handler);
+        let said = async || {
+            self.say().await;
+            let happened = happened();
+            if !happened {
+                tokio::time::sleep(BREATH).await;
+            }
+            happened.then_some(())
+        };
+        eventually(what, || handler.output(), said).await;
+    }
+
     /// Says turns until one is degraded.
     pub async fn degraded(&mut self) {
         let handler = std::sync::Arc::clone(&self.call.handler);
@@ -53,10 +71,11 @@ impl Talk {
     /// Ends the call: its archive has every turn once, and in order.
     pub async fn ends(self, stack: &Stack) {
         self.call.disconnect().await;
+        // What was put off while something was away comes now, and not in a minute.
+        stack.pump.release_scheduled();
         let archived = self.call.archived(self.turns.len()).await;
         assert_eq!(turn_ids(&archived), self.turns);
         assert!(archived.header.complete);
-        stack.pump.release_scheduled();
         stack.delivered().await;
         assert_eq!((stack.pump.failed(), stack.pump.dead()), (0, 0), "an outage burns no delivery");
     }

@@ -106,6 +106,8 @@ pub struct Counts {
     pub degraded: u64,
     /// Answers other than 200, and requests without an answer; each try counts.
     pub errors: u64,
+    /// Of these, answers that told the caller to come back: 503 and 429.
+    pub refused: u64,
     /// Calls that could not begin in time because too many were open.
     pub late: u64,
 }

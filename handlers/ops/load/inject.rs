@@ -43,6 +43,8 @@ pub struct Faulted {
     pub recovery_max_ms: u64,
     /// Messages in outboxes at the end; none where the state store could not be asked.
     pub outbox_left: Option<u64>,
+    /// Messages in the queue that were due at the end; none where it could not be asked.
+    pub queue_left: Option<u64>,
     /// Messages that nobody could read.
     pub dead_lettered: u64,
 }
@@ -51,7 +53,7 @@ impl Faulted {
     /// Whether everything recovered in time, and nothing is left.
     pub fn holds(&self) -> bool {
         let recovered = |fault: &Injected| fault.recovery_ms.is_some_and(|took| u128::from(took) <= RECOVERY.as_millis());
-        self.faults.iter().all(recovered) && self.outbox_left == Some(0) && self.dead_lettered == 0
+        self.faults.iter().all(recovered) && self.outbox_left == Some(0) && self.queue_left == Some(0) && self.dead_lettered == 0
     }
 }
 

@@ -139,7 +139,7 @@ pub async fn run(app: &App, arguments: &LoadArgs, key: Option<Secret>, progress:
     if let Some(file) = &arguments.verify {
         let saved = saved(file)?;
         let gauge = Gauge::new()?;
-        let verified = verify::calls(app, &saved.calls).await?;
+        let verified = verify::calls(app, &saved.calls, Instant::now()).await?;
         return Ok(Report::new(&gauge, &saved.calls, verified));
     }
     let gauge = Arc::new(Gauge::new()?);
@@ -151,7 +151,7 @@ pub async fn run(app: &App, arguments: &LoadArgs, key: Option<Secret>, progress:
         write(file, &serde_json::to_string(&saved).map_err(Error::internal)?)?;
     }
     progress("comparing with the record");
-    let verified = verify::calls(app, &played).await?;
+    let verified = verify::calls(app, &played, Instant::now() + Duration::from_secs(arguments.patience)).await?;
     let report = Report::new(&gauge, &played, verified);
     if let Some(file) = &arguments.html {
         write(file, &page::html(&report, arguments))?;

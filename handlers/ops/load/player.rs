@@ -135,7 +135,8 @@ impl Player {
                     });
                     played.answered.push(Answered { turn, seq: answer.body["seq"].as_u64() });
                 }
-                Ok(_) | Err(_) => self.gauge.count(|counts| counts.errors += 1),
+                Ok((answer, _)) => self.failed(Some(answer.status)),
+                Err(_) => self.failed(None),
             }
             if whole.is_none() {
                 sleep(PROBE).await;
@@ -228,14 +229,14 @@ impl Player {
             let wait = match self.once(method.clone(), path, body).await {
                 Ok((answer, _)) if answer.status.is_success() => return Some(answer),
                 Ok((answer, wait)) => {
-                    self.gauge.count(|counts| counts.errors += 1);
+                    self.failed(Some(answer.status));
                     if !(answer.status.is_server_error() || answer.status == StatusCode::TOO_MANY_REQUESTS) {
                         return Some(answer);
                     }
                     wait
                 }
                 Err(_) => {
-                    self.gauge.count(|counts| counts.errors += 1);
+                    self.failed(None);
                     None
                 }
             };
@@ -246,6 +247,15 @@ impl Player {
             sleep(wait).await;
             pause = (pause * 2).min(PAUSES.1);
         }
+    }
+
+    /// Counts an answer other than 200, or a request without one.
+    fn failed(&self, status: Option<StatusCode>) {
+        let refused = matches!(status, Some(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS));
+        self.gauge.count(|counts| {
+            counts.errors += 1;
+            counts.refused += u64::from(refused);
+        });
     }
 
     async fn once(&self, method: Method, path: &str, body: Option<&Value>) -> reqwest::Result<(Answer, Option<Duration>)> {

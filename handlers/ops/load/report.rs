@@ -97,8 +97,8 @@ impl Report {
         let _ = writeln!(out, "calls {}, ended {}, begun late {}", counts.calls, counts.ended, counts.late);
         let _ = writeln!(
             out,
-            "turns {}, answered {}, degraded {}, errors {}; {:.1} a second in {:.1} s",
-            counts.turns, counts.answered, counts.degraded, counts.errors, self.turns_per_second, self.seconds
+            "turns {}, answered {}, degraded {}, errors {}, of these refused {}; {:.1} a second in {:.1} s",
+            counts.turns, counts.answered, counts.degraded, counts.errors, counts.refused, self.turns_per_second, self.seconds
         );
         let _ = writeln!(
             out,
@@ -124,10 +124,11 @@ fn faulted_text(faulted: &Faulted) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "fault at {:.1} s: {} for {} ms, recovered {recovery}", fault.at_s, fault.kind, fault.lasted_ms);
     }
-    let outbox = faulted.outbox_left.map_or_else(|| "unknown".to_owned(), |left| left.to_string());
+    let left = |left: Option<u64>| left.map_or_else(|| "unknown".to_owned(), |left| left.to_string());
+    let (outbox, queue) = (left(faulted.outbox_left), left(faulted.queue_left));
     let _ = writeln!(
         out,
-        "{} faults, longest recovery {} ms; outbox {outbox}, dead letters {}",
+        "{} faults, longest recovery {} ms; outbox {outbox}, queue {queue}, dead letters {}",
         faulted.faults.len(),
         faulted.recovery_max_ms,
         faulted.dead_lettered

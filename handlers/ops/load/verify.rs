@@ -85,14 +85,28 @@ pub async fn wait(app: &App, played: &Played, gauge: &Gauge, until: Instant) {
     }
 }
 
-/// Compares all calls with the record, once.
-pub async fn calls(app: &App, played: &[Played]) -> Result<Verified> {
+/// Compares all calls with the record, and each that does not hold again until it does or `until` has come: a turn is written into
+/// the record in several steps, and where one of them failed or was broken off the queue brings it again.
+pub async fn calls(app: &App, played: &[Played], until: Instant) -> Result<Verified> {
     let mut verified = Verified::default();
-    let mut each = stream::iter(played).map(|played| call(app, played)).buffered(AT_ONCE);
+    let mut each = stream::iter(played).map(|played| settled(app, played, until)).buffered(AT_ONCE);
     while let Some(found) = each.next().await {
         verified.add(found?);
     }
     Ok(verified)
+}
+
+/// What of a call does not hold for good.
+async fn settled(app: &App, played: &Played, until: Instant) -> Result<Verified> {
+    let mut pause = LOOK.0;
+    loop {
+        let found = call(app, played).await?;
+        if found.holds() || Instant::now() + pause > until {
+            return Ok(found);
+        }
+        sleep(pause).await;
+        pause = (pause * 3 / 2).min(LOOK.1);
+    }
 }
 
 async fn call(app: &App, played: &Played) -> Result<Verified> {

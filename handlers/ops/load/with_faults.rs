@@ -23,6 +23,8 @@ use crate::ports::http;
 
 /// Between two looks whether anything is left.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long what does not hold in the record is looked at again, at least.
+const SETTLES: Duration = Duration::from_secs(10);
 /// Dead letters of a day that are counted.
 const LISTED: usize = 100;
 
@@ -82,17 +84,26 @@ async fn play(stack: &mut Stack, arguments: &LoadArgs, progress: &Progress) -> R
     played.extend(probes);
     progress("waiting until nothing is left");
     let recovery_max_ms = faults.iter().filter_map(|fault| fault.recovery_ms).max().unwrap_or(0);
-    let outbox_left = emptied(&app, until).await;
-    let faulted = Faulted { faults, recovery_max_ms, outbox_left, dead_lettered: dead_lettered(&app).await? };
+    let outbox_left = emptied(until, async || outbox::depth(&app).await).await;
+    let queue_left = emptied(until, async || undelivered(&app).await).await;
+    let faulted = Faulted { faults, recovery_max_ms, outbox_left, queue_left, dead_lettered: dead_lettered(&app).await? };
     progress("comparing with the record");
-    let verified = verify::calls(&app, &played).await?;
+    // At least as long as another process may wait for the file.
+    let verified = verify::calls(&app, &played, until.max(Instant::now() + SETTLES)).await?;
     Ok(Report::new(&gauge, &played, verified).with_faults(faulted))
 }
 
-/// Waits until the outboxes are empty; what is left in them.
-async fn emptied(app: &App, until: Instant) -> Option<u64> {
+/// Messages in the queue that are due. Those that were put off are not: they come for a
+/// minute or more, and whether the record lacks what they tell is seen there.
+async fn undelivered(app: &App) -> Option<u64> {
+    let stats = app.embedded_queue.as_ref()?.stats().await.ok()?;
+    Some(stats.active + stats.locked)
+}
+
+/// Waits until nothing is left; how much is. None where nobody could say.
+async fn emptied(until: Instant, mut look: impl AsyncFnMut() -> Option<u64>) -> Option<u64> {
     loop {
-        let left = outbox::depth(app).await;
+        let left = look().await;
         if left == Some(0) || Instant::now() >= until {
             return left;
         }

@@ -80,6 +80,17 @@ impl RedisCluster {
         self.nodes[node].wire().command(&["INFO", "replication"]).text().contains("role:master")
     }
 
+    /// Waits until a master's replica has all that the master has: what it has not would be forgotten with the master.
+    pub fn in_step(&self, master: usize) {
+        let offset = |node: usize, field: &str| -> u64 {
+            let info = self.nodes[node].wire().command(&["INFO", "replication"]).text();
+            info.lines().find_map(|line| line.strip_prefix(field)).and_then(|offset| offset.trim().parse().ok()).expect("an offset")
+        };
+        let logs = || self.nodes.iter().map(RedisServer::log).collect();
+        let until = offset(master, "master_repl_offset:");
+        wait_for("the replica is in step", logs, || offset(master + 3, "slave_repl_offset:") >= until);
+    }
+
     /// Begins to move a slot from one master to another.
     pub fn begin_move(&self, slot: u16, from: usize, to: usize) {
         let id = |node: usize| self.nodes[node].wire().command(&["CLUSTER", "MYID"]).text();
