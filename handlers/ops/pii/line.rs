@@ -65,9 +65,58 @@ impl Line {
 
 /// True for what an agent asks a caller: without a role, that alone tells who spoke.
 fn asks(text: &str) -> bool {
-    let lower = || text.split(|c: char| !c.is_alphanumeric() && c != '\'').map(str::to_lowercase);
-    let begins = ["what", "what's", "whats", "can", "could", "may", "please", "and", "tell", "which"];
-    lower().any(|word| word == "your") && (text.contains('?') || lower().next().is_some_and(|word| begins.contains(&word.as_str())))
+    let words: Vec<String> = text.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|w| !w.is_empty()).map(plain).collect();
+    let one_of = |at: usize, list: &[&str]| words.get(at).is_some_and(|word| list.contains(&word.as_str()));
+    let has = |list: &[&str]| (0..words.len()).any(|at| one_of(at, list));
+    let begins = ["what", "whats", "can", "could", "may", "please", "and", "tell", "which"];
+    has(&["your"]) && (text.contains('?') || one_of(0, &begins)) || requests(&words)
+}
+
+/// A word as it is compared: in lower case and without apostrophes.
+fn plain(word: &str) -> String {
+    word.chars().filter(|c| *c != '\'').flat_map(char::to_lowercase).collect()
+}
+
+/// Most words of a question for one thing.
+const QUESTION: usize = 20;
+
+/// What an agent asks for.
+const WANTED: [&str; 37] = [
+    "name", "names", "surname", "number", "numbers", "email", "mail", "address", "card", "account", "social", "ssn", "birth", "birthday", "birthdate", "dob",
+    "born", "pin", "code", "passcode", "phone", "mobile", "cell", "landline", "telephone", "digits", "spell", "spelled", "spelling", "calling", "speaking",
+    "talking", "routing", "iban", "cvv", "extension", "reach",
+];
+
+/// True for a question or a request for something of the other's: "may i have the card number", "and the last name", "i need the
+/// full social". Whoever speaks of what is his own, or counts, is the caller.
+fn requests(words: &[String]) -> bool {
+    let one_of = |at: usize, list: &[&str]| words.get(at).is_some_and(|word| list.contains(&word.as_str()));
+    let opens = [
+        "okay", "ok", "thanks", "thank", "you", "great", "alright", "all", "right", "perfect", "so", "sure", "um", "uh", "now", "then", "also", "next", "got",
+        "it", "good", "lovely", "yes", "and", "for", "that", "well", "first", "finally", "lastly", "brilliant", "hi", "hello", "sorry",
+    ];
+    let counts = [
+        "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "double", "at", "dot", "my", "mine", "im", "ive", "me", "its",
+    ];
+    let wants = (0..words.len()).rev().find(|at| one_of(*at, &WANTED));
+    let counted = (0..words.len()).filter(|at| words[*at].contains(|c: char| c.is_ascii_digit()) || one_of(*at, &counts)).count();
+    let (Some(wants), true) = (wants, words.len() <= QUESTION) else { return false };
+    let begin = (0..words.len()).find(|at| !one_of(*at, &opens)).unwrap_or(words.len());
+    let pair = |first: &[&str], second: &[&str]| one_of(begin, first) && one_of(begin + 1, second);
+    let told = pair(&["tell", "give", "read"], &["me", "us"]) || pair(&["can", "could", "would", "will"], &["you"]) && one_of(begin + 3, &["me", "us"]);
+    let mine = counted > usize::from(told) || words.iter().any(|word| word == "my");
+    let asks = pair(&["can", "could", "may", "might"], &["i", "we", "you"])
+        || pair(&["would", "will", "do"], &["you"])
+        || pair(&["i", "we"], &["need", "also", "just", "still"]) && one_of(begin + 1, &["need"]).max(one_of(begin + 2, &["need"]))
+        || pair(&["ill", "well"], &["need"])
+        || pair(&["how"], &["do", "is", "would"])
+        || one_of(begin, &["what", "whats", "which", "who", "whos", "whom", "when", "whens", "tell", "give", "please", "spell", "confirm"]);
+    let and = begin > 0 && words[..begin].iter().any(|word| word == "and") || begin == 0;
+    // "leticia and your last name"
+    let echoed = (1..=3).any(|at| one_of(at, &["and"]) && one_of(at + 1, &["your", "the"])) && wants + 2 >= words.len();
+    let bare = and && one_of(begin, &["the", "a", "an"]) && wants + 2 >= words.len() && (wants + 1 == words.len() || one_of(wants + 1, &["please"]));
+    let says = (begin..words.len()).any(|at| one_of(at, &["is", "was"])) && !one_of(begin, &["what", "which", "who", "when", "how"]);
+    !mine && (asks || echoed || bare && wants <= begin + 8) && !says
 }
 
 /// True for a string or a number.
