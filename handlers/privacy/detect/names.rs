@@ -24,6 +24,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
         announced |= text.has(at, words::NAME);
         let begin = announcement(text, at).or_else(|| (at == 0 && asked.any_name()).then(|| answer(text, shouted)).flatten());
         let value = begin.and_then(|first| name(text, first, shouted)).filter(|(first, last, _)| somebody(text, *first, *last));
+        let value = value.or_else(|| begin.and_then(|first| word_name(text, at, first, asked)));
         let value = value.or_else(|| said_of_oneself(text, at, shouted)).or_else(|| spells_itself(text, at));
         let value = value
             .map(|(first, last, score)| (first, instead(text, spelled_after(text, last), shouted), score))
@@ -47,6 +48,15 @@ fn skip_fillers(text: &Text<'_>, mut at: usize) -> usize {
     at
 }
 
+/// A family name that is a word as well, where a family name is announced or asked for and nothing else is said: "last name
+/// young first name brenda".
+fn word_name(text: &Text<'_>, at: usize, first: usize, asked: Asked) -> Option<(usize, usize, f32)> {
+    let family = (at.saturating_sub(1)..first).any(|n| text.one_of(n, &["last", "surname", "family", "maiden", "lastname"]));
+    let over = text.get(first + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(first + 1, &["first", "please", "thanks", "and", "thank"]);
+    let plain = text.one_of(first, &["long", "short", "small", "rich", "french", "english", "welsh", "key", "strong", "wise", "sweet", "little", "love", "best"]);
+    (text.has(first, words::WORD_NAME) && over && (family && !plain || asked.any_name())).then_some((first, first, 0.6))
+}
+
 /// Ends that words have and given names seldom.
 const ENDS: [&str; 10] = ["ing", "ed", "ly", "tion", "able", "ible", "ness", "less", "ous", "ful"];
 
@@ -60,7 +70,7 @@ const NAMES_END: [&str; 6] = ["fred", "dred", "eed", "med", "led", "red"];
 /// form" and "being mispronounced" are none.
 fn somebody(text: &Text<'_>, first: usize, last: usize) -> bool {
     let said = text.said(first);
-    if text.has(first, words::GIVEN | words::PARTICLE) || capital(text, first) || text.letter(first).is_some() {
+    if text.has(first, words::GIVEN | words::FAMILY | words::PARTICLE) || capital(text, first) || text.letter(first).is_some() {
         return true;
     }
     let family = (first.saturating_sub(4)..first).any(|n| text.one_of(n, &["last", "surname", "family", "maiden", "lastname", "second"]));
@@ -150,9 +160,9 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
         return Some(next);
     }
     // "name on the account is"
-    let whose = text.one_of(next, &["on", "for", "associated"]);
+    let whose = text.one_of(next, &["on", "for", "associated", "as", "that", "listed", "printed", "shown", "under"]);
     if whose {
-        let end = (next..next + 7).find(|n| text.one_of(*n, &["is", "was"]) || text.sign(*n, b':'))?;
+        let end = (next..next + 9).find(|n| text.one_of(*n, &["is", "was"]) || text.sign(*n, b':'))?;
         next = end;
     }
     next += usize::from(text.one_of(next, &["would", "should", "will"]) && text.word(next + 1, "be"));
@@ -279,11 +289,16 @@ fn answer(text: &Text<'_>, shouted: bool) -> Option<usize> {
     if text.has(at, words::REMARK | words::CORRECT) {
         return None;
     }
+    if text.has(at, words::WORD_NAME) && (text.get(at + 1).is_none() || text.one_of(at + 1, &["please", "thanks", "i"])) {
+        return Some(at);
+    }
     let (_, last, _) = name(text, at, shouted)?;
     let end = spelled_after(text, last);
-    let polite = ["thanks", "thank", "you", "please", "okay", "ok", "right", "great", "spelled", "with", "thats", "and", "that's"];
+    let polite = ["thanks", "thank", "you", "please", "okay", "ok", "right", "great", "spelled", "with", "thats", "and", "that's", "sir", "maam"];
+    let offers = text.one_of(end + 1, &["i"]) && text.one_of(end + 2, &["can", "could", "will", "spell"]) || text.one_of(end + 1, &["ill"]);
+    let offers = offers || text.word(end + 1, "in") && text.word(end + 2, "the") && text.word(end + 3, "middle");
     let over = text.get(end + 1).is_none_or(|t| t.kind == Kind::Sign(b'.') || t.kind == Kind::Sign(b',')) || text.one_of(end + 1, &polite);
-    over.then_some(at)
+    (over || offers).then_some(at)
 }
 
 /// "this is anna smith calling", "i'm anna", "anna speaking".
@@ -300,6 +315,10 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
             at + 1
         }
         () if text.one_of(at, &["speaking", "talking"]) && text.one_of(at + 1, &["with", "to"]) => at + 2,
+        () if text.one_of(at, &["speak", "talk", "spoke", "talked", "through", "transferred"]) && text.one_of(at + 1, &["with", "to"]) => {
+            return reached(text, at, at + 2, shouted);
+        }
+        () if text.word(at, "is") && text.word(at + 1, "this") && at == 0 => return reached(text, at, at + 2, shouted),
         () if at == 0 && text.has(at, words::GIVEN) => at,
         () if (at == 0 || (0..at).all(|n| text.has(n, words::FILLER | words::WEAK) || text.sign(n, b',') || text.one_of(n, &["hi", "hello"]))) && at < 5 => {
             return answers_the_phone(text, at, shouted);
@@ -308,13 +327,17 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
     };
     let begins = skip_fillers(text, begins);
     let (first, last, _) = name(text, begins, shouted)?;
+    if company(text, first, last) {
+        return None;
+    }
     let given = text.has(first, words::GIVEN);
+    let known = given || last > first && text.has(last, words::FAMILY);
     let calls = text.one_of(last + 1, &["speaking", "calling", "here"]) || (text.sign(last + 1, b',') && text.one_of(last + 2, &["speaking", "calling"]));
     let called = text.word(last + 1, "calling") && text.one_of(at, &["im"]) && last == first + 1;
     let speaks = called || text.word(last + 1, "speaking") && (last > first || capital(text, first) && !shouted);
     let introduced = text.one_of(at, &["speaking"]) && at > 0 && text.one_of(at - 1, &["youre", "are"]);
     let calls = calls || (text.word(last + 1, "is") && text.word(last + 2, "my") && text.has(last + 3, words::NAME));
-    let from = text.one_of(last + 1, &["from", "and"]);
+    let from = text.one_of(last + 1, &["from", "and", "in", "with"]) || text.word(last + 1, "by") && text.word(last + 2, "the") && text.word(last + 3, "way");
     // "it's under keiko miller that's my name"
     let mine = text.one_of(last + 1, &["thats", "is"]) && text.word(last + 2, "my") && (last + 3..last + 5).any(|n| text.has(n, words::NAME));
     if text.word(at, "under") {
@@ -333,11 +356,118 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
     } else if begins == at || text.one_of(at, &["its"]) {
         given && calls
     } else {
-        (calls && (given || capital(text, first) || text.word(at, "this")))
+        (calls && (known || last > first && (capitals || text.word(at, "this"))))
+            || (known && last > first && (ends || from || greeted))
             || (given && (last > first || ends || from || greeted))
             || (capitals && (ends || from || greeted))
     };
     sure.then_some((first, last, 0.6))
+}
+
+/// Who is spoken to or asked for: "may i speak to kevin hargrove", "you're through to ivan in billing", "is this anna".
+fn reached(text: &Text<'_>, at: usize, first: usize, shouted: bool) -> Option<(usize, usize, f32)> {
+    let (first, last, _) = name(text, first, shouted)?;
+    let known = text.has(first, words::GIVEN) || last > first && text.has(last, words::FAMILY);
+    if !known || company(text, first, last) {
+        return None;
+    }
+    let whole = text.get(last + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(last + 1, &["please", "speaking", "calling"]);
+    let followed = whole || text.one_of(last + 1, &["in", "from", "at", "about", "again", "today", "yesterday", "on", "now", "who", "and"]);
+    // One given name may be a place or a thing: it takes more.
+    let sure = if text.word(at, "is") { whole } else { followed };
+    let answered = text.word(at, "through") || text.one_of(at, &["speak", "talk"]) && whole;
+    (sure && (last > first || answered)).then_some((first, last, 0.6))
+}
+
+/// Words of which companies' names are made, and a person's seldom.
+const BUSINESS: [&str; 151] = [
+    "energy", "logistics", "farm", "farms", "insurance", "motors", "motor", "airlines", "airways", "air", "holdings", "group", "solutions", "systems", "media",
+    "foods", "food", "electric", "electrical", "electronics", "gas", "telecom", "wireless", "mobile", "express", "freight", "couriers", "courier", "properties",
+    "property", "realty", "estates", "dental", "dentistry", "medical", "clinic", "plumbing", "heating", "windows", "roofing", "partners", "associates", "labs",
+    "lab", "technologies", "technology", "industries", "international", "global", "enterprises", "company", "corporation", "corp", "inc", "limited", "ltd",
+    "llc", "bank", "banking", "financial", "finance", "capital", "credit", "union", "savings", "trust", "securities", "investments", "mutual", "life",
+    "health", "healthcare", "care", "pharmacy", "optical", "vision", "hospital", "university", "college", "school", "academy", "institute", "council",
+    "airport", "hotel", "hotels", "inn", "resort", "suites", "rentals", "rental", "cars", "auto", "autos", "tires", "tyres", "garage", "hardware",
+    "furniture", "kitchens", "pizza", "burger", "burgers", "coffee", "cafe", "bakery", "grill", "restaurant", "brewery", "wines", "books", "records", "games",
+    "sports", "fitness", "gym", "travel", "tours", "cruises", "shipping", "transport", "transit", "rail", "railways", "water", "utilities", "networks",
+    "network", "broadband", "cable", "communications", "digital", "software", "data", "cloud", "online", "depot", "supply", "supplies", "services", "service",
+    "security", "cleaning", "construction", "builders", "interiors", "design", "studio", "studios", "agency", "fargo",
+];
+
+/// Companies and things that are called like people: the first word and the second.
+const CALLED_LIKE_PEOPLE: [(&str, &str); 64] = [
+    ("john", "lewis"),
+    ("john", "deere"),
+    ("charles", "schwab"),
+    ("ralph", "lauren"),
+    ("calvin", "klein"),
+    ("tommy", "hilfiger"),
+    ("jack", "daniels"),
+    ("papa", "johns"),
+    ("mary", "kay"),
+    ("edward", "jones"),
+    ("raymond", "james"),
+    ("morgan", "stanley"),
+    ("merrill", "lynch"),
+    ("philip", "morris"),
+    ("harry", "winston"),
+    ("michael", "kors"),
+    ("marc", "jacobs"),
+    ("kate", "spade"),
+    ("steve", "madden"),
+    ("eddie", "bauer"),
+    ("tim", "hortons"),
+    ("jimmy", "johns"),
+    ("jimmy", "dean"),
+    ("jimmy", "choo"),
+    ("sam", "adams"),
+    ("betty", "crocker"),
+    ("saint", "james"),
+    ("james", "bond"),
+    ("oscar", "mayer"),
+    ("max", "factor"),
+    ("estee", "lauder"),
+    ("elizabeth", "arden"),
+    ("hugo", "boss"),
+    ("louis", "vuitton"),
+    ("christian", "dior"),
+    ("thomas", "cook"),
+    ("harvey", "norman"),
+    ("harvey", "nichols"),
+    ("marie", "callender"),
+    ("bob", "evans"),
+    ("jenny", "craig"),
+    ("paul", "smith"),
+    ("ted", "baker"),
+    ("ted", "lasso"),
+    ("fred", "meyer"),
+    ("fred", "perry"),
+    ("sara", "lee"),
+    ("duncan", "hines"),
+    ("ethan", "allen"),
+    ("george", "foreman"),
+    ("russell", "hobbs"),
+    ("kenneth", "cole"),
+    ("allen", "edmonds"),
+    ("martin", "luther"),
+    ("veronica", "mars"),
+    ("harry", "potter"),
+    ("bed", "bath"),
+    ("wells", "fargo"),
+    ("jp", "morgan"),
+    ("goldman", "sachs"),
+    ("sherwin", "williams"),
+    ("johnson", "johnson"),
+    ("virgin", "atlantic"),
+    ("vera", "wang"),
+];
+
+/// True for the name of a company: by one of its words, or because it is known to be called like a person.
+fn company(text: &Text<'_>, first: usize, last: usize) -> bool {
+    let business = (first..=last + 1).any(|n| n > first && text.one_of(n, &BUSINESS)) || (first..=last).any(|n| text.one_of(n, &["saint", "san", "santa"]));
+    let listed = CALLED_LIKE_PEOPLE.iter().any(|(one, other)| text.word(first, one) && text.word(first + 1, other));
+    let several = text.word(last + 1, "and") && (text.has(last + 2, words::WORD_NAME | words::FAMILY) || text.one_of(last + 2, &["sons", "co", "jerrys", "company", "partners"]));
+    business || listed || several
 }
 
 /// True where what stands around two words behind "this is", "i'm" or "it's" tells that they are a name, though neither is
@@ -401,8 +531,12 @@ fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f
             }
         }
     }
-    // A particle or an initial alone ends no name.
     let mut last = last?;
+    // "garcia hyphen lopez"
+    if last == at - 1 && text.one_of(at, &["hyphen", "dash"]) && belongs(text, at + 1, cased, false) {
+        last = at + 1;
+    }
+    // A particle or an initial alone ends no name.
     while last > first && !cased && (text.has(last, words::PARTICLE) || text.letter(last).is_some()) {
         last -= 1;
     }
@@ -432,10 +566,11 @@ fn belongs(text: &Text<'_>, at: usize, cased: bool, begins: bool) -> bool {
         return true;
     }
     let counts = !matches!(info.num, Num::None | Num::Month | Num::Slip);
-    let announces = info.cue != Cue::None && info.flags & words::GIVEN == 0;
+    let word_name = !begins && info.flags & words::WORD_NAME != 0 && info.flags & words::STOP == 0 && text.has(at - 1, words::GIVEN);
+    let announces = info.cue != Cue::None && info.flags & (words::GIVEN | words::FAMILY) == 0 && !word_name;
     // "brian young"
     let behind_given = !begins && text.has(at - 1, words::GIVEN) && text.get(at + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_)));
-    if info.flags & words::NO_NAME != 0 && info.flags & words::GIVEN == 0 && !behind_given {
+    if info.flags & words::NO_NAME != 0 && info.flags & (words::GIVEN | words::FAMILY) == 0 && !behind_given && !word_name {
         return false;
     }
     info.flags & (words::STOP | words::FILLER | words::NAME | words::SPELL) == 0 && !counts && !announces && info.sign == 0
@@ -448,7 +583,7 @@ fn instead(text: &Text<'_>, last: usize, shouted: bool) -> usize {
         at += 1;
     }
     let corrected = (last + 1..at).any(|n| text.has(n, words::CORRECT));
-    let ends = |end: usize| text.get(end + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(end + 1, &["and", "please", "thanks", "okay"]);
+    let ends = |end: usize| text.get(end + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(end + 1, &["and", "please", "thanks", "okay", "now"]);
     let other = if corrected { name(text, at, shouted) } else { None };
     other.map(|(_, end, _)| end).filter(|end| ends(*end)).unwrap_or(last)
 }

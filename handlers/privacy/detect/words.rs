@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
-use super::name_words::{GIVEN_NAMES, NO_NAMES};
+use super::name_words::{FAMILY_NAMES, GIVEN_NAMES, NO_NAMES, WORD_NAMES};
 
 /// What a word counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -103,6 +103,10 @@ pub(super) const INTRO: u32 = 1 << 18;
 pub(super) const REMARK: u32 = 1 << 17;
 /// In no name, though it may be in a mailbox.
 pub(super) const NO_NAME: u32 = 1 << 19;
+/// A family name that is known as such.
+pub(super) const FAMILY: u32 = 1 << 20;
+/// A family name that is a word as well.
+pub(super) const WORD_NAME: u32 = 1 << 21;
 
 /// What is known of a word.
 #[derive(Debug, Clone, Copy, Default)]
@@ -309,6 +313,8 @@ fn build() -> Words {
     STOPS.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= STOP);
     NO_NAMES.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= NO_NAME);
     GIVEN_NAMES.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= GIVEN);
+    FAMILY_NAMES.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= FAMILY);
+    WORD_NAMES.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= WORD_NAME);
     for (cue, list) in CUES {
         list.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().cue = *cue);
     }
