@@ -72,7 +72,9 @@ impl Context {
             if token.kind == Kind::Mask {
                 break;
             }
-            crossed |= token.kind == Kind::Digits || matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens);
+            // "orders SO8200 and 4 6 2 3 5 0 8": a code is no number of its own.
+            let code = token.kind == Kind::Digits && token.glued && text.before(at).is_some_and(|b| b.kind == Kind::Word);
+            crossed |= token.kind == Kind::Digits && !code || matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens);
             self.last_digits |= text.one_of(at, &["last", "final", "ends", "ending", "end"]);
             let found = cue(text, at);
             // What announces one number does not announce the next, except for telephone numbers.

@@ -334,7 +334,7 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
     let known = given || last > first && text.has(last, words::FAMILY);
     let calls = text.one_of(last + 1, &["speaking", "calling", "here"]) || (text.sign(last + 1, b',') && text.one_of(last + 2, &["speaking", "calling"]));
     let called = text.word(last + 1, "calling") && text.one_of(at, &["im"]) && last == first + 1;
-    let speaks = called || text.word(last + 1, "speaking") && (last > first || capital(text, first) && !shouted);
+    let speaks = called || text.word(last + 1, "speaking") && (known || !text.word(at, "this") && (last > first || capital(text, first) && !shouted));
     let introduced = text.one_of(at, &["speaking"]) && at > 0 && text.one_of(at - 1, &["youre", "are"]);
     let calls = calls || (text.word(last + 1, "is") && text.word(last + 2, "my") && text.has(last + 3, words::NAME));
     let from = text.one_of(last + 1, &["from", "and", "in", "with"]) || text.word(last + 1, "by") && text.word(last + 2, "the") && text.word(last + 3, "way");
@@ -344,10 +344,11 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
         return (mine || given).then_some((first, last, 0.6));
     }
     let ends = text.get(last + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'!' | b'?')));
+    let ends = ends || text.word(last + 1, "but") && text.one_of(at, &["call", "calls"]);
     let capitals = !shouted && capital(text, first) && first + 1 < last + 1 && last > first && capital(text, last);
     let greeted = text.word(at, "this")
         && (at == 0 || text.one_of(at - 1, &["hi", "hello", "hey", "yes", "yeah", "morning", "afternoon", "evening"]) || text.sign(at - 1, b','));
-    let two = last == first + 1 && somebody(text, first, last) && (mine || both_names(text, at, last));
+    let two = last == first + 1 && (known || !text.word(at, "this")) && somebody(text, first, last) && (mine || both_names(text, at, last));
     let sure = if two || speaks && text.one_of(at, &["its", "im", "this", "i"]) || introduced && ends {
         true
     } else if text.one_of(at, &["its"]) && !calls {
@@ -356,7 +357,7 @@ fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, 
     } else if begins == at || text.one_of(at, &["its"]) {
         given && calls
     } else {
-        (calls && (known || last > first && (capitals || text.word(at, "this"))))
+        (calls && known)
             || (known && last > first && (ends || from || greeted))
             || (given && (last > first || ends || from || greeted))
             || (capitals && (ends || from || greeted))
