@@ -18,6 +18,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let asked = if asked.birth() { Asked { cue: Cue::Birth, ..asked } } else { asked };
     let answers = asked.birth() && answers(text);
     let mut at = 0;
+    let mut before = None;
     while at < text.tokens.len() {
         let Some((last, whole)) = date(text, at, &mut run).or_else(|| if answers || named(text, at) { part(text, at, &mut run, asked) } else { None }) else {
             at += 1;
@@ -26,15 +27,38 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
         context.read(text, at, last, asked);
         let birth = context.cues.iter().find(|near| !matches!(near.cue, Cue::Number | Cue::Mail | Cue::Phone));
         let named = named(text, at) && (text.hints.birth || asked.birth());
-        let accepted = answers || named || birth.is_some_and(|near| near.cue == Cue::Birth && (whole || near.direct || near.distance <= 3));
+        let instead = whole && before.is_some_and(|end| put_right(text, end, at));
+        let accepted = answers || named || instead || birth.is_some_and(|near| near.cue == Cue::Birth && (whole || near.direct || near.distance <= 3));
         if accepted {
             let last = goes_on(text, last, &mut run);
-            found.push(Found { first: at, last, label: Label::DateOfBirth, score: if whole { 0.9 } else { 0.7 } });
+            let floor = found.last().map_or(0, |f| f.last + 1);
+            found.push(Found { first: taken_back(text, at, floor), last, label: Label::DateOfBirth, score: if whole { 0.9 } else { 0.7 } });
+            before = Some(last);
             at = last + 1;
         } else {
             at += 1;
         }
     }
+}
+
+/// The first token of what was said before a date and taken back by it: "the second no the third of may".
+fn taken_back(text: &Text<'_>, first: usize, floor: usize) -> usize {
+    let links = |n: usize| text.has(n, words::CORRECT | words::FILLER) || text.one_of(n, &["i", "the", "its"]) || text.sign(n, b',');
+    let floor = floor.max(first.saturating_sub(6));
+    let Some(before) = (floor..first).rev().find(|n| !links(*n)) else { return first };
+    let corrected = (before + 1..first).any(|n| text.has(n, words::CORRECT));
+    let counts = |n: usize| n >= floor && text.get(n).is_some_and(|t| matches!(t.info.num, Num::Ordinal | Num::Unit | Num::Teen | Num::Tens | Num::Month));
+    if !corrected || !counts(before) || moment(text, before) {
+        return first;
+    }
+    (floor..before).rev().take_while(|n| counts(*n)).last().unwrap_or(before)
+}
+
+/// True where one date stands for another: "you have my date of birth as ... but it's ...".
+fn put_right(text: &Text<'_>, end: usize, at: usize) -> bool {
+    let links = ["but", "its", "it", "is", "should", "be", "say", "not", "actually", "and", "no", "really", "the", "thats", "that", "wrong", "instead", "of", "correct", "right", "one", "was"];
+    let marks = ["but", "not", "actually", "wrong", "instead", "should", "correct"];
+    at > end + 1 && at - end <= 9 && (end + 1..at).all(|n| text.one_of(n, &links) || text.has(n, words::FILLER) || text.sign(n, b',')) && (end + 1..at).any(|n| text.one_of(n, &marks))
 }
 
 /// True for a text that holds nothing but a date, or parts of one.
@@ -101,7 +125,8 @@ fn goes_on(text: &Text<'_>, last: usize, run: &mut Run) -> usize {
             _ => None,
         };
         match next.filter(|next| *next > end) {
-            Some(next) => end = next,
+            // "october twenty eighth no wait fifteenth nineteen seventy four"
+            Some(next) => end = if corrected && !dated_year(text, next) { year(text, next + 1, run).unwrap_or(next) } else { next },
             None => return end,
         }
     }
@@ -126,6 +151,13 @@ pub(super) fn tail(text: &Text<'_>) -> Option<(usize, usize, bool)> {
     let alone =
         (0..first).all(|n| small(n) || sign(n) || text.has(n, words::WEAK | words::CORRECT) || text.one_of(n, &["of", "the", "in", "on", "born", "was"]));
     (announced == Some(Cue::Birth) || announced.is_none() && alone).then_some((first, last, announced.is_some()))
+}
+
+/// True where this token ends a year: four digits, or two numbers with a century's before.
+fn dated_year(text: &Text<'_>, last: usize) -> bool {
+    let digits = text.get(last).is_some_and(|t| t.kind == Kind::Digits && t.end - t.start == 4);
+    let pair = |n: usize| text.get(n).is_some_and(|t| matches!(t.info.num, Num::Teen | Num::Tens | Num::Thousand | Num::Hundred));
+    digits || text.get(last).is_some_and(|t| matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens)) && last > 0 && pair(last - 1)
 }
 
 /// True where a month stands right before this token: the date has a day and a month already.
@@ -248,6 +280,10 @@ fn year(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
     if text.get(first).is_some_and(|t| t.kind == Kind::Digits && t.glued && t.end - t.start == 4) && text.sign(first - 1, b'-') {
         return (text.said(first).starts_with("19") || text.said(first).starts_with("20")).then_some(first);
     }
+    // "11SEP1941"
+    if text.get(first).is_some_and(|t| t.kind == Kind::Digits && t.glued && t.end - t.start == 4) && first > 0 && text.tokens[first - 1].info.num == Num::Month {
+        return Some(first);
+    }
     first += usize::from(text.get(first).is_some_and(|t| matches!(t.kind, Kind::Sign(b'\'' | 0))));
     run.next(text, first)?;
     if run.parts.first()?.first != first {
@@ -259,6 +295,8 @@ fn year(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
         let last = run.parts[taken - 1];
         let digits = &run.digits[..last.at + last.len];
         let round = taken == 2 && run.parts[0].shape == Shape::Round && digits.len() == 5 && last.shape == Shape::Unit;
+        // "two thousand oh seven"
+        let round = round || taken == 3 && run.parts[0].shape == Shape::Round && digits.len() == 6 && digits[4] == b'0';
         let century = digits.len() == 4 && (digits.starts_with(b"19") || digits.starts_with(b"20"));
         if century || round || (digits.len() == 2 && taken <= 2) {
             return Some(last.last);

@@ -94,8 +94,13 @@ impl Context {
     /// "... is my phone number".
     fn after(&mut self, text: &Text<'_>, last: usize) {
         let links = ["is", "thats", "that", "was", "its", "as"];
-        let owned = ["my", "on", "for", "the"];
+        let whose = ["my", "on", "for", "the"];
         let (mut linked, mut weakly) = (false, false);
+        // "it's january 5th 1943 my date of birth"
+        let behind = last + 1 + usize::from(text.sign(last + 1, b','));
+        let owned = |n: usize| text.one_of(n, &["my", "his", "her", "the"]);
+        let dated = text.one_of(behind, &["for", "as"]) && owned(behind + 1) && text.one_of(behind + 2, &["date", "dob", "birthdate"]);
+        let owned_birth = owned(behind) || dated;
         for distance in 0..AFTER {
             let at = last + 1 + distance;
             let Some(token) = text.get(at) else { break };
@@ -103,9 +108,9 @@ impl Context {
                 break;
             }
             linked |= distance < 2 && text.one_of(at, &links);
-            weakly |= distance < 2 && text.one_of(at, &owned);
+            weakly |= distance < 2 && text.one_of(at, &whose);
             let found = cue(text, at);
-            if found != Cue::None && found != Cue::Number && (linked || (weakly && found == Cue::Phone)) && !self.cues.iter().any(|near| near.cue == found) {
+            if found != Cue::None && found != Cue::Number && (linked || (weakly && found == Cue::Phone) || (owned_birth && distance < 4 + usize::from(dated) && found == Cue::Birth)) && !self.cues.iter().any(|near| near.cue == found) {
                 self.cues.push(Near { cue: found, distance: distance + 4, direct: distance < 5 });
                 break;
             }
