@@ -100,6 +100,10 @@ fn requests(words: &[String]) -> bool {
     ];
     let wants = (0..words.len()).rev().find(|at| one_of(*at, &WANTED));
     let counted = (0..words.len()).filter(|at| words[*at].contains(|c: char| c.is_ascii_digit()) || one_of(*at, &counts)).count();
+    // "at what", "of which year"
+    if (2..=4).contains(&words.len()) && one_of(0, &["at", "dot", "of", "in"]) && one_of(1, &["what", "which"]) {
+        return true;
+    }
     let (Some(wants), true) = (wants, words.len() <= QUESTION) else { return false };
     let begin = (0..words.len()).find(|at| !one_of(*at, &opens)).unwrap_or(words.len());
     let pair = |first: &[&str], second: &[&str]| one_of(begin, first) && one_of(begin + 1, second);

@@ -370,6 +370,10 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
     if token.info.sign != 0 && !matches!(token.info.sign, b':' | b'/') {
         return Piece::Joint;
     }
+    // "anna under score smith"
+    if at > floor && text.word(at, "score") && text.word(at - 1, "under") || text.word(at, "under") && text.word(at + 1, "score") {
+        return Piece::Joint;
+    }
     // "j as in john": from its last word back to its letter.
     for begin in [at.checked_sub(3), at.checked_sub(2)].into_iter().flatten().filter(|begin| *begin >= floor) {
         if letter_of_word(text, begin) == Some(at + 1) {

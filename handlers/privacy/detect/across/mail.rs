@@ -60,13 +60,17 @@ pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [V
     }
 }
 
+/// Most letters and digits of a part that holds nothing else.
+const MANY: usize = 16;
+
 /// True for one or a few words that may be part of an address where one was asked for.
 fn bare_part(read: &Text<'_>) -> bool {
     let small = |n: usize| read.has(n, words::FILLER | words::WEAK) || read.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_))) || read.one_of(n, &ENDS);
     let held: Vec<usize> = (0..read.tokens.len()).filter(|n| !small(*n)).collect();
+    let spoken = |n: usize| read.spoken_letter(n).is_some() || read.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip));
     let remark = (0..read.tokens.len()).any(|n| read.has(n, words::REMARK) || read.one_of(n, &["im"]));
     !remark
-        && (1..=3).contains(&held.len())
+        && (1..=if held.iter().all(|n| spoken(*n)) { MANY } else { 3 }).contains(&held.len())
         // Only hesitation between them: "the tv is loud" is no part of anything.
         && held.windows(2).all(|w| (w[0] + 1..w[1]).all(|n| read.has(n, words::FILLER) || !read.get(n).is_some_and(|t| t.kind == Kind::Word)))
         && held.iter().all(|n| !read.has(*n, words::STOP | words::CORRECT) && read.get(*n).is_some_and(|t| t.kind != Kind::Mask))
@@ -105,6 +109,10 @@ fn joined(said: &[Turn<'_>], parts: &[usize], spans: &mut [Vec<Span>]) -> bool {
     let mut places = vec![(*first, 0, text.len(), 0)];
     for n in rest {
         text.push(' ');
+        // "at what", the agent asked.
+        if asked_where(said, *n) && !text.ends_with(" at ") {
+            text.push_str("at ");
+        }
         let whole = ends_address(said[*n].text);
         let begin = whole.len() - begins_address(whole).len();
         places.push((*n, text.len(), text.len() + whole.len() - begin, begin));
@@ -128,6 +136,12 @@ fn joined(said: &[Turn<'_>], parts: &[usize], spans: &mut [Vec<Span>]) -> bool {
         return true;
     }
     false
+}
+
+/// True where the agent asked for the domain right before this text, which begins with it.
+fn asked_where(said: &[Turn<'_>], n: usize) -> bool {
+    let asks = |one: &Turn<'_>| one.role == Role::Agent && one.read.tokens.len() <= 4 && (0..one.read.tokens.len()).any(|at| one.read.has(at, words::AT));
+    n > 0 && asks(&said[n - 1]) && !leads_on(said[n].text) && may_end(&said[n].read)
 }
 
 /// True where a text begins with the rest of an address.

@@ -91,7 +91,7 @@ fn sizes(cue: Cue) -> Option<(Label, std::ops::RangeInclusive<usize>)> {
 /// Marks the parts of a value from the text in which it was announced up to the newest, whatever each was taken for alone.
 fn opened(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) -> bool {
     let mut parts: Vec<(usize, Part)> = Vec::with_capacity(EARLIER + 1);
-    let mut cue = None;
+    let (mut cue, mut again) = (None, 0);
     for n in (from..=newest).rev().filter(|n| said[*n].role == Role::Caller) {
         let read = &said[n].read;
         let all = all_parts(read);
@@ -113,19 +113,22 @@ fn opened(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]
         if spans[n].iter().any(|s| s.start < part.end && part.start < s.end && !of_digits(s.label)) {
             return false;
         }
+        // What was said again, or by the agent, is no part of its own.
+        again += usize::from(parts.last().is_some_and(|(_, later)| later.said == part.said && part.digits > 2));
         parts.push((n, part));
         if opens.is_some() {
             cue = opens;
             break;
         }
-        if parts.len() > EARLIER {
+        if parts.len() > EARLIER + again {
             break;
         }
     }
     let asked = || parts.last().map(|(n, _)| said[*n].asked.cue);
     let Some((label, size)) = cue.or_else(asked).and_then(sizes).filter(|_| parts.len() > 1) else { return false };
+    let repeated: usize = parts.windows(2).filter(|w| w[0].1.said == w[1].1.said && w[0].1.digits > 2).map(|w| w[0].1.digits).sum();
     let total: usize = parts.iter().map(|(_, part)| part.digits).sum();
-    if !size.contains(&total) || (label == Label::PhoneNumber && parts.iter().skip(1).map(|(_, p)| p.digits).sum::<usize>() >= 10) {
+    if !(size.contains(&total) || size.contains(&(total - repeated))) || (label == Label::PhoneNumber && parts.iter().skip(1).map(|(_, p)| p.digits).sum::<usize>() >= 10) {
         return false;
     }
     for (n, part) in parts {
@@ -139,6 +142,8 @@ struct Part {
     start: usize,
     end: usize,
     digits: usize,
+    /// The digits themselves.
+    said: Vec<u8>,
     before: usize,
     after: usize,
     cue: Option<Cue>,
@@ -165,6 +170,7 @@ fn all_parts(text: &Text<'_>) -> Vec<Part> {
             start,
             end,
             digits: run.digits.len(),
+            said: run.digits.clone(),
             before: words_in(text, 0..run.first),
             after: words_in(text, run.last + 1..text.tokens.len()),
             cue,
