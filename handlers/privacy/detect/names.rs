@@ -57,7 +57,7 @@ fn skip_fillers(text: &Text<'_>, mut at: usize) -> usize {
 /// young first name brenda".
 fn word_name(text: &Text<'_>, at: usize, first: usize, asked: Asked) -> Option<(usize, usize, f32)> {
     let family = (at.saturating_sub(1)..first).any(|n| text.one_of(n, &["last", "surname", "family", "maiden", "lastname"]));
-    let over = text.get(first + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(first + 1, &["first", "please", "thanks", "and", "thank"]);
+    let over = text.get(first + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(first + 1, &["first", "please", "thanks", "and", "thank", "i"]);
     let plain = text.one_of(first, &["long", "short", "small", "rich", "french", "english", "welsh", "key", "strong", "wise", "sweet", "little", "love", "best"]);
     // "my name is will"
     let given = text.has(at, words::NAME) && at > 0 && text.one_of(at - 1, &["my", "first", "given", "his", "her"]) && text.one_of(first, &GIVEN_WORDS);
