@@ -194,6 +194,9 @@ fn abbreviation(text: &Text<'_>, at: usize) -> Option<Cue> {
     }
 }
 
+/// Whose births nobody asks for.
+const ANIMALS: [&str; 12] = ["puppies", "puppy", "kittens", "kitten", "dog", "dogs", "cat", "cats", "calf", "calves", "litter", "foal"];
+
 /// What the token announces; two words may announce more than each.
 pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
     let Some(token) = text.get(at).filter(|t| t.kind == Kind::Word) else { return Cue::None };
@@ -233,6 +236,11 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
         {
             Cue::None
         }
+        // "her sixtieth birthday", "the puppies were born"
+        Cue::Birth if text.word(at, "birthday") && at > 0 && (text.said(at - 1).ends_with("tieth") || text.get(at - 1).is_some_and(|t| t.info.num == Num::Ordinal)) => {
+            Cue::None
+        }
+        Cue::Birth if text.word(at, "born") && (at.saturating_sub(3)..at).any(|n| text.one_of(n, &ANIMALS)) => Cue::None,
         Cue::None if text.word(at, "b") && at > 3 && text.sign(at - 1, b'.') && text.word(at - 2, "o") && text.word(at - 4, "d") => Cue::Birth,
         Cue::None if text.one_of(at, &["with", "using"]) && before(&["pay", "paying", "paid"]) => Cue::Card,
         Cue::None if text.word(at, "charge") => Cue::Card,

@@ -137,7 +137,8 @@ pub(super) const GIVEN_NAMES: &str = "\
 
 /// Words that name nobody where a name is announced, besides those that are in no name and no mailbox.
 pub(super) const NO_NAMES: &str = "\
-    nowhere utter sheer pure nonsense rubbish garbage madness chaos joke scam fraud theft outrage disgrace nightmare disaster mess hell crap \
+    homeowner tenant owner owners renter parent parents guardian caregiver executor landlord attorney lawyer anonymous pickup comma nobodys anybodys \
+    everybodys mud nowhere utter sheer pure nonsense rubbish garbage madness chaos joke scam fraud theft outrage disgrace nightmare disaster mess hell crap \
     brutal classic kidding dumb stupid silly lame gross creepy weird shady sketchy fishy odd neat fun lovely perfect brilliant fantastic excellent \
     wonderful outstanding superb decent mediocre confusing misleading missing showing appearing irrelevant nowhere somewhere everywhere anywhere elsewhere nobody cut cropped absent garbled smudged blurry faded illegible unreadable awful terrible \
     horrible amazing crazy insane ridiculous absurd strange odd funny sad happy unhappy angry furious mad upset glad tired hungry thirsty sick ill \

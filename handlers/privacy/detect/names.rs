@@ -172,7 +172,7 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     let mut next = skip_fillers(text, at + 1);
     // "in the name of miller"
     if text.word(next, "of") && at > 1 && text.word(at - 1, "the") && text.word(at - 2, "in") {
-        return Some(skip_fillers(text, next + 1));
+        return Some(skip_fillers(text, next + 1)).filter(|first| !text.one_of(*first, &["god", "science", "love", "justice", "christ"]));
     }
     // "my name anna miller"
     if at > 0 && text.word(at - 1, "my") && next == at + 1 && next + 2 == text.tokens.len() && !text.one_of(next, &["is", "was", "s"]) {
@@ -327,7 +327,9 @@ fn answer(text: &Text<'_>, shouted: bool) -> Option<usize> {
     while text.one_of(at, &leads) || text.has(at, words::FILLER) || text.sign(at, b',') || text.sign(at, b'.') {
         at += 1;
     }
-    if text.has(at, words::REMARK | words::CORRECT) {
+    // "the homeowner" names nobody.
+    let role = at > 0 && text.one_of(at - 1, &["the"]) && !text.has(at, words::GIVEN | words::FAMILY | words::TITLE) && !capital(text, at);
+    if text.has(at, words::REMARK | words::CORRECT) || role {
         return None;
     }
     if text.has(at, words::WORD_NAME) && (text.get(at + 1).is_none() || text.one_of(at + 1, &["please", "thanks", "i"])) {

@@ -56,12 +56,15 @@ pub(super) fn spoken_of(text: &Text<'_>, at: usize, asked: Asked, shouted: bool)
         }
         return if led_to(text, at) { named(text, at, shouted) } else { pair(text, at, shouted) };
     }
+    if !family(at) {
+        return None;
+    }
     // "doctor ramirez"
     let title = at > 0 && text.one_of(at - 1, &["doctor", "officer", "miss", "professor", "attorney", "captain", "nurse", "sergeant", "judge", "detective"]);
     // "under hernandez", "reservation for kowalski"
     let under = at > 0 && text.word(at - 1, "under");
     let held = at > 1 && text.word(at - 1, "for") && text.one_of(at - 2, &["reservation", "booking", "appointment", "table", "order"]);
-    if !(title || under || held) || !family(at) || text.get(at).is_none_or(|t| t.info.num != Num::None) {
+    if !(title || under || held) || text.get(at).is_none_or(|t| t.info.num != Num::None) {
         return None;
     }
     named(text, at, shouted).filter(|(_, last, _)| follows(text, *last) && !company(text, at, *last))
