@@ -87,40 +87,51 @@ const WANTED: [&str; 37] = [
     "talking", "routing", "iban", "cvv", "extension", "reach",
 ];
 
+/// Words before a question that say nothing.
+const OPENS: [&str; 32] = [
+    "okay", "ok", "thanks", "thank", "you", "great", "alright", "all", "right", "perfect", "so", "sure", "um", "uh", "now", "then", "also", "next", "got", "it",
+    "good", "lovely", "yes", "and", "for", "that", "well", "first", "finally", "hi", "hello", "sorry",
+];
+
+/// Words of what somebody gives, not of what he asks for.
+const GIVES: [&str; 21] = [
+    "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "double", "at", "dot", "mine", "im", "ive", "its", "my", "me",
+];
+
 /// True for a question or a request for something of the other's: "may i have the card number", "and the last name", "i need the
 /// full social". Whoever speaks of what is his own, or counts, is the caller.
 fn requests(words: &[String]) -> bool {
     let one_of = |at: usize, list: &[&str]| words.get(at).is_some_and(|word| list.contains(&word.as_str()));
-    let opens = [
-        "okay", "ok", "thanks", "thank", "you", "great", "alright", "all", "right", "perfect", "so", "sure", "um", "uh", "now", "then", "also", "next", "got",
-        "it", "good", "lovely", "yes", "and", "for", "that", "well", "first", "finally", "lastly", "brilliant", "hi", "hello", "sorry",
-    ];
-    let counts = [
-        "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "double", "at", "dot", "my", "mine", "im", "ive", "me", "its",
-    ];
-    let wants = (0..words.len()).rev().find(|at| one_of(*at, &WANTED));
-    let counted = (0..words.len()).filter(|at| words[*at].contains(|c: char| c.is_ascii_digit()) || one_of(*at, &counts)).count();
     // "at what", "of which year"
     if (2..=4).contains(&words.len()) && one_of(0, &["at", "dot", "of", "in"]) && one_of(1, &["what", "which"]) {
         return true;
     }
-    let (Some(wants), true) = (wants, words.len() <= QUESTION) else { return false };
-    let begin = (0..words.len()).find(|at| !one_of(*at, &opens)).unwrap_or(words.len());
-    let pair = |first: &[&str], second: &[&str]| one_of(begin, first) && one_of(begin + 1, second);
-    let told = pair(&["tell", "give", "read"], &["me", "us"]) || pair(&["can", "could", "would", "will"], &["you"]) && one_of(begin + 3, &["me", "us"]);
-    let mine = counted > usize::from(told) || words.iter().any(|word| word == "my");
-    let asks = pair(&["can", "could", "may", "might"], &["i", "we", "you"])
-        || pair(&["would", "will", "do"], &["you"])
-        || pair(&["i", "we"], &["need", "also", "just", "still"]) && one_of(begin + 1, &["need"]).max(one_of(begin + 2, &["need"]))
-        || pair(&["ill", "well"], &["need"])
-        || pair(&["how"], &["do", "is", "would"])
-        || one_of(begin, &["what", "whats", "which", "who", "whos", "whom", "when", "whens", "tell", "give", "please", "spell", "confirm"]);
-    let and = begin > 0 && words[..begin].iter().any(|word| word == "and") || begin == 0;
-    // "leticia and your last name"
-    let echoed = (1..=3).any(|at| one_of(at, &["and"]) && one_of(at + 1, &["your", "the"])) && wants + 2 >= words.len();
-    let bare = and && one_of(begin, &["the", "a", "an"]) && wants + 2 >= words.len() && (wants + 1 == words.len() || one_of(wants + 1, &["please"]));
+    let Some(wanted) = (0..words.len()).rev().find(|at| one_of(*at, &WANTED)).filter(|_| words.len() <= QUESTION) else { return false };
+    let begin = (0..words.len()).find(|at| !one_of(*at, &OPENS)).unwrap_or(words.len());
+    let asks = opens_question(words, begin);
+    let ends = wanted + 1 == words.len() || wanted + 2 == words.len() && one_of(wanted + 1, &["please"]);
+    // "and the last name", "leticia and your last name"
+    let and = begin == 0 || words[..begin].iter().any(|word| word == "and");
+    let bare = and && one_of(begin, &["the", "a", "an"]) && wanted <= begin + 8;
+    let echoed = (1..=3).any(|at| one_of(at, &["and"]) && one_of(at + 1, &["your", "the"]));
     let says = (begin..words.len()).any(|at| one_of(at, &["is", "was"])) && !one_of(begin, &["what", "which", "who", "when", "how"]);
-    !mine && (asks || echoed || bare && wants <= begin + 8) && !says
+    // "tell me", "read me the number": the one "me" that a question has.
+    let me = usize::from((begin..begin + 4).any(|at| one_of(at, &["me"])));
+    let gives = (0..words.len()).filter(|at| words[*at].contains(|c: char| c.is_ascii_digit()) || one_of(*at, &GIVES)).count();
+    (asks || (bare || echoed) && ends) && !says && gives <= me && words.iter().all(|word| word != "my")
+}
+
+/// True where a question or a request begins at this word.
+fn opens_question(words: &[String], begin: usize) -> bool {
+    let one_of = |at: usize, list: &[&str]| words.get(at).is_some_and(|word| list.contains(&word.as_str()));
+    let pair = |first: &[&str], second: &[&str]| one_of(begin, first) && one_of(begin + 1, second);
+    let alone = ["what", "whats", "which", "who", "whos", "whom", "when", "whens", "tell", "give", "please", "spell", "confirm"];
+    one_of(begin, &alone)
+        || pair(&["can", "could", "may", "might"], &["i", "we", "you"])
+        || pair(&["would", "will", "do"], &["you"])
+        || pair(&["i", "we", "ill"], &["need"])
+        || pair(&["i", "we"], &["also", "just", "still"]) && one_of(begin + 2, &["need"])
+        || one_of(begin, &["how"])
 }
 
 /// True for a string or a number.
