@@ -82,15 +82,49 @@ const QUESTION: usize = 20;
 
 /// What an agent asks for.
 const WANTED: [&str; 37] = [
-    "name", "names", "surname", "number", "numbers", "email", "mail", "address", "card", "account", "social", "ssn", "birth", "birthday", "birthdate", "dob",
-    "born", "pin", "code", "passcode", "phone", "mobile", "cell", "landline", "telephone", "digits", "spell", "spelled", "spelling", "calling", "speaking",
-    "talking", "routing", "iban", "cvv", "extension", "reach",
+    "name",
+    "names",
+    "surname",
+    "number",
+    "numbers",
+    "email",
+    "mail",
+    "address",
+    "card",
+    "account",
+    "social",
+    "ssn",
+    "birth",
+    "birthday",
+    "birthdate",
+    "dob",
+    "born",
+    "pin",
+    "code",
+    "passcode",
+    "phone",
+    "mobile",
+    "cell",
+    "landline",
+    "telephone",
+    "digits",
+    "spell",
+    "spelled",
+    "spelling",
+    "calling",
+    "speaking",
+    "talking",
+    "routing",
+    "iban",
+    "cvv",
+    "extension",
+    "reach",
 ];
 
 /// Words before a question that say nothing.
 const OPENS: [&str; 32] = [
-    "okay", "ok", "thanks", "thank", "you", "great", "alright", "all", "right", "perfect", "so", "sure", "um", "uh", "now", "then", "also", "next", "got", "it",
-    "good", "lovely", "yes", "and", "for", "that", "well", "first", "finally", "hi", "hello", "sorry",
+    "okay", "ok", "thanks", "thank", "you", "great", "alright", "all", "right", "perfect", "so", "sure", "um", "uh", "now", "then", "also", "next", "got",
+    "it", "good", "lovely", "yes", "and", "for", "that", "well", "first", "finally", "hi", "hello", "sorry",
 ];
 
 /// Words of what somebody gives, not of what he asks for.

@@ -127,15 +127,39 @@ impl Asked {
 
 /// Words of which a question or a request has one.
 const REQUEST_WORDS: [&str; 23] = [
-    "your", "please", "need", "confirm", "provide", "what", "whats", "which", "may", "can", "could", "tell", "and", "spell", "say", "when", "who", "whos", "whom",
-    "how", "give", "get", "read",
+    "your", "please", "need", "confirm", "provide", "what", "whats", "which", "may", "can", "could", "tell", "and", "spell", "say", "when", "who", "whos",
+    "whom", "how", "give", "get", "read",
 ];
 
 /// True for the word of a question that asks for a name: "your last name", "the patient's name", "surname".
 fn asks_name(text: &Text<'_>, at: usize) -> bool {
     const BEFORE: [&str; 26] = [
-        "your", "last", "first", "full", "middle", "the", "a", "family", "callers", "second", "what", "whats", "which", "maiden", "legal", "given", "patients",
-        "holders", "customers", "guests", "passengers", "cardholders", "cardholder", "members", "account", "other",
+        "your",
+        "last",
+        "first",
+        "full",
+        "middle",
+        "the",
+        "a",
+        "family",
+        "callers",
+        "second",
+        "what",
+        "whats",
+        "which",
+        "maiden",
+        "legal",
+        "given",
+        "patients",
+        "holders",
+        "customers",
+        "guests",
+        "passengers",
+        "cardholders",
+        "cardholder",
+        "members",
+        "account",
+        "other",
     ];
     let person = at > 0 && text.one_of(at - 1, &BEFORE);
     text.has(at, words::NAME) && (person || text.one_of(at + 1, &["please", "on"])) || text.one_of(at, &["surname", "lastname", "firstname"])

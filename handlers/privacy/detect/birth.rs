@@ -56,9 +56,15 @@ fn taken_back(text: &Text<'_>, first: usize, floor: usize) -> usize {
 
 /// True where one date stands for another: "you have my date of birth as ... but it's ...".
 fn put_right(text: &Text<'_>, end: usize, at: usize) -> bool {
-    let links = ["but", "its", "it", "is", "should", "be", "say", "not", "actually", "and", "no", "really", "the", "thats", "that", "wrong", "instead", "of", "correct", "right", "one", "was"];
+    let links = [
+        "but", "its", "it", "is", "should", "be", "say", "not", "actually", "and", "no", "really", "the", "thats", "that", "wrong", "instead", "of", "correct",
+        "right", "one", "was",
+    ];
     let marks = ["but", "not", "actually", "wrong", "instead", "should", "correct"];
-    at > end + 1 && at - end <= 9 && (end + 1..at).all(|n| text.one_of(n, &links) || text.has(n, words::FILLER) || text.sign(n, b',')) && (end + 1..at).any(|n| text.one_of(n, &marks))
+    at > end + 1
+        && at - end <= 9
+        && (end + 1..at).all(|n| text.one_of(n, &links) || text.has(n, words::FILLER) || text.sign(n, b','))
+        && (end + 1..at).any(|n| text.one_of(n, &marks))
 }
 
 /// True for a text that holds nothing but a date, or parts of one.
@@ -281,7 +287,8 @@ fn year(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
         return (text.said(first).starts_with("19") || text.said(first).starts_with("20")).then_some(first);
     }
     // "11SEP1941"
-    if text.get(first).is_some_and(|t| t.kind == Kind::Digits && t.glued && t.end - t.start == 4) && first > 0 && text.tokens[first - 1].info.num == Num::Month {
+    if text.get(first).is_some_and(|t| t.kind == Kind::Digits && t.glued && t.end - t.start == 4) && first > 0 && text.tokens[first - 1].info.num == Num::Month
+    {
         return Some(first);
     }
     first += usize::from(text.get(first).is_some_and(|t| matches!(t.kind, Kind::Sign(b'\'' | 0))));

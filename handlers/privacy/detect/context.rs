@@ -110,7 +110,11 @@ impl Context {
             linked |= distance < 2 && text.one_of(at, &links);
             weakly |= distance < 2 && text.one_of(at, &whose);
             let found = cue(text, at);
-            if found != Cue::None && found != Cue::Number && (linked || (weakly && found == Cue::Phone) || (owned_birth && distance < 4 + usize::from(dated) && found == Cue::Birth)) && !self.cues.iter().any(|near| near.cue == found) {
+            if found != Cue::None
+                && found != Cue::Number
+                && (linked || (weakly && found == Cue::Phone) || (owned_birth && distance < 4 + usize::from(dated) && found == Cue::Birth))
+                && !self.cues.iter().any(|near| near.cue == found)
+            {
                 self.cues.push(Near { cue: found, distance: distance + 4, direct: distance < 5 });
                 break;
             }
@@ -237,7 +241,11 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
             Cue::None
         }
         // "her sixtieth birthday", "the puppies were born"
-        Cue::Birth if text.word(at, "birthday") && at > 0 && (text.said(at - 1).ends_with("tieth") || text.get(at - 1).is_some_and(|t| t.info.num == Num::Ordinal)) => {
+        Cue::Birth
+            if text.word(at, "birthday")
+                && at > 0
+                && (text.said(at - 1).ends_with("tieth") || text.get(at - 1).is_some_and(|t| t.info.num == Num::Ordinal)) =>
+        {
             Cue::None
         }
         Cue::Birth if text.word(at, "born") && (at.saturating_sub(3)..at).any(|n| text.one_of(n, &ANIMALS)) => Cue::None,

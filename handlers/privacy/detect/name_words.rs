@@ -137,7 +137,9 @@ pub(super) const GIVEN_NAMES: &str = "\
 
 /// Words that name nobody where a name is announced, besides those that are in no name and no mailbox.
 pub(super) const NO_NAMES: &str = "\
-    homeowner tenant owner owners renter parent parents guardian caregiver executor landlord attorney lawyer anonymous pickup comma nobodys anybodys \
+    irish french italian polish dutch german spanish russian chinese japanese korean greek turkish indian african american british scottish welsh jewish muslim \
+    arabic hindi portuguese swedish norwegian danish czech hungarian ukrainian vietnamese filipino mexican cleared present generic starts ends begins format \
+    ruined taken protected initials homeowner tenant owner owners renter parent parents guardian caregiver executor landlord attorney lawyer anonymous pickup comma nobodys anybodys \
     everybodys mud nowhere utter sheer pure nonsense rubbish garbage madness chaos joke scam fraud theft outrage disgrace nightmare disaster mess hell crap \
     brutal classic kidding dumb stupid silly lame gross creepy weird shady sketchy fishy odd neat fun lovely perfect brilliant fantastic excellent \
     wonderful outstanding superb decent mediocre confusing misleading missing showing appearing irrelevant nowhere somewhere everywhere anywhere elsewhere nobody cut cropped absent garbled smudged blurry faded illegible unreadable awful terrible \

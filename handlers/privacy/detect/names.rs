@@ -30,7 +30,8 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
         let begin = announcement(text, at).or_else(|| (at == 0 && asked.any_name()).then(|| answer(text, shouted)).flatten());
         let value = begin.and_then(|first| name(text, first, shouted)).filter(|(first, last, _)| somebody(text, *first, *last));
         let value = value.or_else(|| begin.and_then(|first| word_name(text, at, first, asked)));
-        let value = value.or_else(|| said_of_oneself(text, at, shouted)).or_else(|| known::spoken_of(text, at, asked, shouted)).or_else(|| spells_itself(text, at));
+        let value =
+            value.or_else(|| said_of_oneself(text, at, shouted)).or_else(|| known::spoken_of(text, at, asked, shouted)).or_else(|| spells_itself(text, at));
         let value = value
             .map(|(first, last, score)| (first, instead(text, spelled_after(text, last), shouted), score))
             .or_else(|| spelled(text, at, announced))
@@ -57,8 +58,10 @@ fn skip_fillers(text: &Text<'_>, mut at: usize) -> usize {
 /// young first name brenda".
 fn word_name(text: &Text<'_>, at: usize, first: usize, asked: Asked) -> Option<(usize, usize, f32)> {
     let family = (at.saturating_sub(1)..first).any(|n| text.one_of(n, &["last", "surname", "family", "maiden", "lastname"]));
-    let over = text.get(first + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(first + 1, &["first", "please", "thanks", "and", "thank", "i"]);
-    let plain = text.one_of(first, &["long", "short", "small", "rich", "french", "english", "welsh", "key", "strong", "wise", "sweet", "little", "love", "best"]);
+    let over =
+        text.get(first + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(first + 1, &["first", "please", "thanks", "and", "thank", "i"]);
+    let plain =
+        text.one_of(first, &["long", "short", "small", "rich", "french", "english", "welsh", "key", "strong", "wise", "sweet", "little", "love", "best"]);
     // "my name is will"
     let given = text.has(at, words::NAME) && at > 0 && text.one_of(at - 1, &["my", "first", "given", "his", "her"]) && text.one_of(first, &GIVEN_WORDS);
     let called = given && (over || text.has(first + 1, words::FAMILY | words::WORD_NAME));
@@ -72,8 +75,8 @@ fn word_name(text: &Text<'_>, at: usize, first: usize, asked: Asked) -> Option<(
 /// Given names that are words as well.
 const GIVEN_WORDS: [&str; 44] = [
     "will", "may", "rich", "precious", "hope", "faith", "joy", "art", "drew", "mark", "grace", "dawn", "summer", "august", "june", "april", "autumn", "chance",
-    "chase", "angel", "blessing", "patience", "mercy", "sunny", "lucky", "gene", "pat", "sky", "rain", "river", "rose", "ivy", "holly", "ruby", "pearl", "jade",
-    "crystal", "trinity", "harmony", "king", "prince", "sage", "robin", "jay",
+    "chase", "angel", "blessing", "patience", "mercy", "sunny", "lucky", "gene", "pat", "sky", "rain", "river", "rose", "ivy", "holly", "ruby", "pearl",
+    "jade", "crystal", "trinity", "harmony", "king", "prince", "sage", "robin", "jay",
 ];
 
 /// Ends that words have and given names seldom.
@@ -351,6 +354,8 @@ fn capital(text: &Text<'_>, at: usize) -> bool {
 
 /// The name that begins here: first token, last token, how sure.
 fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f32)> {
+    // "the cardholder is mr tanaka": the title is no part of it.
+    let first = if text.has(first, words::TITLE) { first + 1 + usize::from(text.sign(first + 1, b'.')) } else { first };
     let cased = capital(text, first) && !shouted;
     let most = if cased { UPPER } else { LOWER };
     let mut last = None;
@@ -401,7 +406,10 @@ fn belongs(text: &Text<'_>, at: usize, cased: bool, begins: bool) -> bool {
     if text.letter(at).is_some() {
         // An initial: a word of the name follows, not another letter.
         let initial = text.get(at + 1 + usize::from(text.sign(at + 1, b'.'))).is_some_and(|t| t.kind == Kind::Word && t.end - t.start > 1);
-        return !begins && initial && (!text.one_of(at, &["i", "a"]) || text.has(at - 1, words::GIVEN) && text.has(at + 1, words::FAMILY)) && (!cased || capital(text, at));
+        return !begins
+            && initial
+            && (!text.one_of(at, &["i", "a"]) || text.has(at - 1, words::GIVEN) && text.has(at + 1, words::FAMILY))
+            && (!cased || capital(text, at));
     }
     if cased {
         let particle = info.flags & words::PARTICLE != 0 && !begins && capital(text, at + 1);
@@ -431,7 +439,8 @@ fn instead(text: &Text<'_>, last: usize, shouted: bool) -> usize {
         at += 1;
     }
     let corrected = (last + 1..at).any(|n| text.has(n, words::CORRECT));
-    let ends = |end: usize| text.get(end + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(end + 1, &["and", "please", "thanks", "okay", "now"]);
+    let ends =
+        |end: usize| text.get(end + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(end + 1, &["and", "please", "thanks", "okay", "now"]);
     let other = if corrected { name(text, at, shouted) } else { None };
     other.map(|(_, end, _)| end).filter(|end| ends(*end)).unwrap_or(last)
 }

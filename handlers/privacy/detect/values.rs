@@ -262,7 +262,14 @@ fn unannounced(run: &Run, count: Count, context: &Context) -> Option<(Label, f32
         return if share >= 60 || paired || long { by_length(&run.digits, count) } else { None };
     }
     // A local number, digit by digit; eight or nine digits that nobody announces are as likely a thing's.
-    let alone = count.said == 7 && run.digits[0] >= b'2' && share >= 80 && run.weak <= 1 && distinct >= 4 && run.taken_back == 0 && run.slips == 0 && !context.has(Cue::Thing);
+    let alone = count.said == 7
+        && run.digits[0] >= b'2'
+        && share >= 80
+        && run.weak <= 1
+        && distinct >= 4
+        && run.taken_back == 0
+        && run.slips == 0
+        && !context.has(Cue::Thing);
     (alone || (context.bare && count.low <= 9 && count.said >= 7 && share >= 50)).then_some((Label::PhoneNumber, 0.4))
 }
 

@@ -69,7 +69,8 @@ const MANY: usize = 16;
 pub(super) fn bare_part(read: &Text<'_>) -> bool {
     let small = |n: usize| read.has(n, words::FILLER | words::WEAK) || read.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_))) || read.one_of(n, &ENDS);
     let held: Vec<usize> = (0..read.tokens.len()).filter(|n| !small(*n)).collect();
-    let spoken = |n: usize| read.spoken_letter(n).is_some() || read.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip));
+    let spoken =
+        |n: usize| read.spoken_letter(n).is_some() || read.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip));
     let moment = |n: usize| n > 0 && read.word(n, "second") && read.one_of(n - 1, &["one", "a", "just"]);
     let remark = (0..read.tokens.len()).any(|n| read.has(n, words::REMARK) || read.one_of(n, &["im"]) || moment(n));
     !remark

@@ -128,7 +128,9 @@ fn opened(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]
     let Some((label, size)) = cue.or_else(asked).and_then(sizes).filter(|_| parts.len() > 1) else { return false };
     let repeated: usize = parts.windows(2).filter(|w| w[0].1.said == w[1].1.said && w[0].1.digits > 2).map(|w| w[0].1.digits).sum();
     let total: usize = parts.iter().map(|(_, part)| part.digits).sum();
-    if !(size.contains(&total) || size.contains(&(total - repeated))) || (label == Label::PhoneNumber && parts.iter().skip(1).map(|(_, p)| p.digits).sum::<usize>() >= 10) {
+    if !(size.contains(&total) || size.contains(&(total - repeated)))
+        || (label == Label::PhoneNumber && parts.iter().skip(1).map(|(_, p)| p.digits).sum::<usize>() >= 10)
+    {
         return false;
     }
     for (n, part) in parts {

@@ -73,7 +73,8 @@ pub(super) fn spoken_of(text: &Text<'_>, at: usize, asked: Asked, shouted: bool)
 /// The name that begins here, of at most two words where the second is no family name.
 fn named(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, usize, f32)> {
     let (first, last, _) = name(text, at, shouted)?;
-    let known = |n: usize| text.has(n, words::GIVEN | words::FAMILY | words::WORD_NAME | words::PARTICLE) || text.letter(n).is_some() || capital_inside(text, n);
+    let known =
+        |n: usize| text.has(n, words::GIVEN | words::FAMILY | words::WORD_NAME | words::PARTICLE) || text.letter(n).is_some() || capital_inside(text, n);
     let last = (first..=last).take_while(|n| *n == first || known(*n) || text.sign(*n, b'-') || text.sign(*n, b'.')).last()?;
     (!company(text, first, last)).then_some((first, last, 0.6))
 }
@@ -87,16 +88,20 @@ fn led_to(text: &Text<'_>, at: usize) -> bool {
     let Some(before) = at.checked_sub(1) else { return false };
     let whose = |n: usize| n > 0 && text.one_of(n - 1, &["my", "his", "her", "our", "their", "your"]);
     // "bill" and the like: what follows a relation is a name; behind other words it takes more.
-    let thing = text.one_of(at, &["bill", "mark", "grace", "rose", "grant", "art", "jack", "frank", "miles", "max", "victoria", "charlotte", "madison", "jose"]);
+    let thing =
+        text.one_of(at, &["bill", "mark", "grace", "rose", "grant", "art", "jack", "frank", "miles", "max", "victoria", "charlotte", "madison", "jose"]);
     match () {
         () if text.one_of(before, &PEOPLE) && whose(before) => true,
         () if text.one_of(before, &["named", "called"]) => {
-            before > 0 && text.one_of(before - 1, &["lady", "guy", "man", "woman", "someone", "somebody", "person", "girl", "agent", "rep", "gentleman", "colleague"])
+            before > 0
+                && text.one_of(before - 1, &["lady", "guy", "man", "woman", "someone", "somebody", "person", "girl", "agent", "rep", "gentleman", "colleague"])
         }
         () if text.word(before, "by") && before > 0 => text.one_of(before - 1, &["go", "goes", "going", "went"]) && !thing,
         // "is olga there"
         () if text.word(before, "is") && (before == 0 || text.one_of(before - 1, &["hi", "hello", "hey", "um"])) => {
-            text.one_of(at + 1, &["there", "available", "around", "in"]) && text.get(at + 2).is_none_or(|t| t.kind != Kind::Word || text.one_of(at + 2, &["today", "please"])) && !thing
+            text.one_of(at + 1, &["there", "available", "around", "in"])
+                && text.get(at + 2).is_none_or(|t| t.kind != Kind::Word || text.one_of(at + 2, &["today", "please"]))
+                && !thing
         }
         // "[PERSON_NAME] ... no, it's emilia"
         () if text.one_of(before, &["its"]) || text.word(before, "is") && before > 0 && text.word(before - 1, "it") => {
@@ -119,8 +124,13 @@ fn pair(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, usize, f32)
     if !text.has(next, words::FAMILY) || text.get(next).is_none_or(|t| t.info.num != Num::None) {
         return None;
     }
-    let things = ["a", "an", "the", "saint", "st", "san", "santa", "at", "new", "old", "via", "visit", "near", "this", "that", "these", "from", "in", "de", "and", "or"];
-    if at > 0 && (text.one_of(at - 1, &things) || text.has(at - 1, words::GIVEN) || text.get(at - 1).is_some_and(|t| t.kind == Kind::Digits || t.info.num != Num::None && t.info.num != Num::Slip)) {
+    let things =
+        ["a", "an", "the", "saint", "st", "san", "santa", "at", "new", "old", "via", "visit", "near", "this", "that", "these", "from", "in", "de", "and", "or"];
+    if at > 0
+        && (text.one_of(at - 1, &things)
+            || text.has(at - 1, words::GIVEN)
+            || text.get(at - 1).is_some_and(|t| t.kind == Kind::Digits || t.info.num != Num::None && t.info.num != Num::Slip))
+    {
         return None;
     }
     named(text, at, shouted).filter(|(_, last, _)| *last >= next && follows(text, *last))
@@ -129,7 +139,8 @@ fn pair(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, usize, f32)
 /// True where a name may end: what follows is no noun that it belongs to.
 fn follows(text: &Text<'_>, last: usize) -> bool {
     let next = last + 1;
-    let goes_on = ["who", "whos", "she", "he", "will", "said", "says", "told", "hes", "shes", "party", "dob", "born", "both", "here", "there", "speaking", "calling"];
+    let goes_on =
+        ["who", "whos", "she", "he", "will", "said", "says", "told", "hes", "shes", "party", "dob", "born", "both", "here", "there", "speaking", "calling"];
     text.get(next).is_none_or(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'?' | b'!' | b';' | b')') | Kind::Mask))
         || text.has(next, words::STOP | words::AT | words::FILLER | words::NEUTRAL | words::CORRECT)
         || text.one_of(next, &goes_on)

@@ -44,7 +44,8 @@ pub(super) fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Opti
     let speaks = called || text.word(last + 1, "speaking") && (known || !text.word(at, "this") && (last > first || capital(text, first) && !shouted));
     let introduced = text.one_of(at, &["speaking"]) && at > 0 && text.one_of(at - 1, &["youre", "are"]);
     let calls = calls || (text.word(last + 1, "is") && text.word(last + 2, "my") && text.has(last + 3, words::NAME));
-    let from = text.one_of(last + 1, &["from", "and", "in", "with", "over"]) || text.word(last + 1, "by") && text.word(last + 2, "the") && text.word(last + 3, "way");
+    let from =
+        text.one_of(last + 1, &["from", "and", "in", "with", "over"]) || text.word(last + 1, "by") && text.word(last + 2, "the") && text.word(last + 3, "way");
     let from = from || text.word(last + 1, "how") && text.one_of(last + 2, &["can", "may", "are", "could"]);
     let from = from || text.word(at, "speaking") && text.one_of(last + 1, &["today", "now"]);
     // "it's under keiko miller that's my name"
@@ -69,7 +70,7 @@ pub(super) fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Opti
         (calls && known)
             || (known && last > first && (ends || from || greeted))
             || (given && (last > first || ends || from || greeted))
-            || (capitals && (ends || from || greeted))
+            || (capitals && !text.word(at, "this") && (ends || from || greeted))
     };
     sure.then_some((first, last, 0.6))
 }
@@ -98,7 +99,10 @@ fn answers_the_phone(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize
     let (first, last, _) = name(text, at, shouted)?;
     let over = |n: usize| text.get(n).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(n, &["how", "here", "and", "from", "good", "what"]);
     let named = text.has(first, words::GIVEN) || last > first || capital(text, first) && !shouted;
-    let speaks = text.word(last + 1, "speaking") && over(last + 2) && named;
+    let known = text.has(first, words::GIVEN) || last > first && text.has(last, words::FAMILY);
+    // "this is dairy queen speaking"
+    let told = known || !(at > 0 && text.word(at - 1, "is"));
+    let speaks = text.word(last + 1, "speaking") && over(last + 2) && named && told && !company(text, first, last);
     let here = text.word(last + 1, "here") && over(last + 2) && !shouted && last > first && capital(text, first) && capital(text, last);
     // "tanaka is my last name"
     let mine = text.word(last + 1, "is") && text.one_of(last + 2, &["my", "the"]) && (last + 3..last + 5).any(|n| text.has(n, words::NAME));
@@ -119,4 +123,3 @@ fn reached(text: &Text<'_>, at: usize, first: usize, shouted: bool) -> Option<(u
     let answered = text.word(at, "through") || text.one_of(at, &["speak", "talk"]) && whole;
     (sure && (last > first || answered)).then_some((first, last, 0.6))
 }
-
