@@ -105,17 +105,16 @@ fn led_to(text: &Text<'_>, at: usize) -> bool {
         }
         // "[PERSON_NAME] ... no, it's emilia"
         () if text.one_of(before, &["its"]) || text.word(before, "is") && before > 0 && text.word(before - 1, "it") => {
-            let from = before.saturating_sub(4);
-            (from..before).any(|n| text.get(n).is_some_and(|t| t.kind == Kind::Mask) && text.said(n) == "[PERSON_NAME]" || masked(text, n)) && follows(text, at)
+            (before.saturating_sub(4)..before).any(|n| named_before(text, n)) && follows(text, at)
         }
         () => false,
     }
 }
 
-/// True for a name that was found in this text.
-fn masked(text: &Text<'_>, at: usize) -> bool {
-    let known = |word: &str| words::look_up(word).flags & words::GIVEN != 0;
-    text.get(at).is_some_and(|t| t.kind == Kind::Mask) && text.said(at).split_whitespace().next().is_some_and(known)
+/// True for a value before which a name is announced.
+fn named_before(text: &Text<'_>, at: usize) -> bool {
+    let announces = |n: usize| text.has(n, words::NAME) || text.one_of(n, &["go", "goes", "called"]);
+    text.get(at).is_some_and(|t| t.kind == Kind::Mask) && (at.saturating_sub(4)..at).any(announces)
 }
 
 /// A given name and a family name side by side, as a person's whole name: no street, no thing that is called so.
