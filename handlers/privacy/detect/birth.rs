@@ -5,7 +5,7 @@
 
 use super::aside;
 use super::asked::Asked;
-use super::context::{Context, announced_before};
+use super::context::{Context, IN_QUESTION, announced_before};
 use super::numbers::{Run, Sep, Shape};
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
@@ -28,7 +28,13 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
         let birth = context.cues.iter().find(|near| !matches!(near.cue, Cue::Number | Cue::Mail | Cue::Phone));
         let named = named(text, at) && (text.hints.birth || asked.birth());
         let instead = whole && before.is_some_and(|end| put_right(text, end, at));
-        let accepted = answers || named || instead || birth.is_some_and(|near| near.cue == Cue::Birth && (whole || near.direct || near.distance <= 3));
+        let accepted = answers
+            || named
+            || instead
+            || birth.is_some_and(|near| {
+                let near_enough = near.direct || near.distance <= 3;
+                near.cue == Cue::Birth && (near_enough || whole && (near.distance < IN_QUESTION || !of_something(text, at, last)))
+            });
         if accepted {
             let last = goes_on(text, last, &mut run);
             let floor = found.last().map_or(0, |f| f.last + 1);
@@ -39,6 +45,18 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
             at += 1;
         }
     }
+}
+
+/// True where a text speaks of something else before its date: "my payment went through on ...", said instead of the birth that
+/// was asked for.
+fn of_something(text: &Text<'_>, at: usize, last: usize) -> bool {
+    let small = words::STOP | words::NEUTRAL | words::FILLER | words::WEAK | words::CORRECT | words::REMARK | words::NO_NAME;
+    let other = |n: usize| text.get(n).is_some_and(|t| t.kind == Kind::Word && t.info.num == Num::None && t.info.flags & small == 0 && t.info.cue == Cue::None);
+    let costs = |n: usize| text.one_of(n, &["payment", "flight", "appointment", "meeting", "sale", "warranty", "update", "version", "room", "rooms"]);
+    // "sure sweetheart it's march third": the answer, whatever is said before it.
+    let ends = (last + 1..text.tokens.len()).all(|n| !other(n));
+    let told = (at.saturating_sub(3)..at).any(|n| text.one_of(n, &["its", "thats", "mine", "is", "was", "be"]));
+    !(ends && told) && (at.saturating_sub(16)..at).any(|n| other(n) || costs(n))
 }
 
 /// The first token of what was said before a date and taken back by it: "the second no the third of may".

@@ -14,7 +14,7 @@ const BEFORE: usize = 16;
 const AFTER: usize = 8;
 
 /// How far away a cue is taken to be that was in the question before.
-const IN_QUESTION: usize = 40;
+pub(super) const IN_QUESTION: usize = 40;
 
 /// One kind of cue near a number.
 #[derive(Debug, Clone, Copy)]
