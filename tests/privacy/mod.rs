@@ -13,6 +13,7 @@ mod envelope;
 mod generate;
 mod keys;
 mod properties;
+mod remembered;
 mod root_key;
 mod rotation;
 mod scores;

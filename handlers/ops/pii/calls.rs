@@ -6,9 +6,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
+use std::rc::Rc;
 
 use super::{Line, PiiCommand, alone, answer};
-use crate::privacy::detect::{Role, Said, Span, detect_newest, may_continue};
+use crate::privacy::detect::{Remembered, Role, detect_newest};
 
 /// Lines of one call that are read together.
 const TOGETHER: usize = 12;
@@ -16,8 +17,8 @@ const TOGETHER: usize = 12;
 /// Most lines that wait or are remembered.
 const LINES: usize = 8192;
 
-/// Most bytes of text that wait or are remembered.
-const BYTES: usize = 16 << 20;
+/// Most bytes that wait or are remembered, what was read in texts included.
+const BYTES: usize = 64 << 20;
 
 /// A longer text is no turn of a conversation: it is read alone.
 const TURN: usize = 8 << 10;
@@ -28,9 +29,9 @@ struct Turn {
     /// Which line of the input it is, counted over good lines.
     number: u64,
     id: String,
-    text: String,
-    role: Role,
-    spans: Vec<Span>,
+    said: Remembered,
+    /// What it counts for in bytes.
+    bytes: usize,
     /// It may still change.
     open: bool,
 }
@@ -41,7 +42,7 @@ enum Slot {
     /// Its answer.
     Ready(Vec<u8>),
     /// It is one of this call's turns.
-    Held(String),
+    Held(Rc<str>),
 }
 
 /// The lines on their way through.
@@ -51,9 +52,9 @@ pub(super) struct Calls {
     /// Number of the first line in `queue`.
     first: u64,
     queue: VecDeque<Slot>,
-    calls: HashMap<String, VecDeque<Turn>>,
+    calls: HashMap<Rc<str>, VecDeque<Turn>>,
     /// Remembered turns by age: call and number.
-    ages: VecDeque<(String, u64)>,
+    ages: VecDeque<(Rc<str>, u64)>,
     /// Bytes in `queue` and `calls`.
     bytes: usize,
 }
@@ -103,31 +104,30 @@ impl Calls {
     /// Reads a line together with the ones before it in its call.
     fn join(&mut self, call: String, id: String, text: String, role: Role) {
         let number = self.first + self.queue.len() as u64;
-        self.bytes += text.len();
-        self.ages.push_back((call.clone(), number));
-        self.queue.push_back(Slot::Held(call.clone()));
-        let turns = self.calls.entry(call.clone()).or_default();
-        turns.push_back(Turn { number, id, text, role, spans: Vec::new(), open: true });
+        let call: Rc<str> = self.calls.get_key_value(call.as_str()).map_or_else(|| call.into(), |(known, _)| Rc::clone(known));
+        self.ages.push_back((Rc::clone(&call), number));
+        self.queue.push_back(Slot::Held(Rc::clone(&call)));
+        let turns = self.calls.entry(Rc::clone(&call)).or_default();
+        turns.push_back(Turn { number, id, said: Remembered::new(role, text), bytes: 0, open: true });
         let mut left = Vec::new();
         while turns.len() > TOGETHER {
             left.extend(turns.pop_front());
         }
-        let mut spans: Vec<Vec<Span>> = turns.iter_mut().map(|t| std::mem::take(&mut t.spans)).collect();
-        spans.pop();
-        let said: Vec<Said<'_>> = turns.iter().map(|t| Said { role: t.role, text: &t.text }).collect();
-        detect_newest(&said, &mut spans);
-        for (turn, spans) in turns.iter_mut().zip(spans) {
-            turn.spans = spans;
-        }
+        let mut said: Vec<&mut Remembered> = turns.iter_mut().map(|t| &mut t.said).collect();
+        detect_newest(&mut said);
         let mut done = Vec::new();
         for turn in turns.iter_mut().filter(|t| t.open) {
-            turn.open = may_continue(&turn.text, &turn.spans);
+            turn.open = turn.said.may_continue();
             if !turn.open {
                 done.push(turn.number);
             }
         }
+        if let Some(newest) = turns.back_mut() {
+            newest.bytes = newest.said.bytes();
+            self.bytes += newest.bytes;
+        }
         for turn in left {
-            self.bytes = self.bytes.saturating_sub(turn.text.len());
+            self.bytes = self.bytes.saturating_sub(turn.bytes);
             self.settle(&turn);
         }
         self.settle_turns(&call, &done);
@@ -140,7 +140,7 @@ impl Calls {
         for turn in turns.iter().filter(|t| numbers.contains(&t.number)) {
             let Some(at) = turn.number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok()) else { continue };
             if let Some(slot @ Slot::Held(_)) = self.queue.get_mut(at) {
-                let ready = answer(command, &turn.id, &turn.text, &turn.spans);
+                let ready = answer(command, &turn.id, turn.said.text(), &turn.said.spans());
                 self.bytes += ready.len();
                 *slot = Slot::Ready(ready);
             }
@@ -151,7 +151,7 @@ impl Calls {
     fn settle(&mut self, turn: &Turn) {
         let Some(at) = turn.number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok()) else { return };
         if let Some(slot @ Slot::Held(_)) = self.queue.get_mut(at) {
-            let ready = answer(self.command, &turn.id, &turn.text, &turn.spans);
+            let ready = answer(self.command, &turn.id, turn.said.text(), &turn.said.spans());
             self.bytes += ready.len();
             *slot = Slot::Ready(ready);
         }
@@ -194,7 +194,7 @@ impl Calls {
                 }
             }
             if let Some(turn) = forgotten {
-                self.bytes = self.bytes.saturating_sub(turn.text.len());
+                self.bytes = self.bytes.saturating_sub(turn.bytes);
                 self.settle(&turn);
             }
             self.write(output)?;

@@ -170,10 +170,19 @@ fn opens_question(words: &[String], begin: usize) -> bool {
 
 /// True for a string or a number.
 fn identifies(value: &RawValue) -> bool {
-    value.get().starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit())
-        && (!value.get().starts_with('"') || serde_json::from_str::<Cow<'_, str>>(value.get()).is_ok())
+    let json = value.get();
+    json.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit())
+        && (!json.starts_with('"') || unescaped(json).is_some() || serde_json::from_str::<Cow<'_, str>>(json).is_ok())
 }
 
 fn string(value: &RawValue) -> Result<Cow<'_, str>, ()> {
-    serde_json::from_str::<String>(value.get()).map(Cow::Owned).map_err(|_| ())
+    match unescaped(value.get()) {
+        Some(inside) => Ok(Cow::Borrowed(inside)),
+        None => serde_json::from_str::<String>(value.get()).map(Cow::Owned).map_err(|_| ()),
+    }
+}
+
+/// What stands in a string without escapes, which needs no second look: that it is a string was seen before.
+fn unescaped(json: &str) -> Option<&str> {
+    json.strip_prefix('"')?.strip_suffix('"').filter(|inside| !inside.contains('\\'))
 }

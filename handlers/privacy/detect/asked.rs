@@ -29,15 +29,11 @@ pub(super) struct Asked {
 impl Asked {
     /// After a text of the agent: small remarks change nothing, nor does what only asks for the rest.
     pub fn after(self, text: &Text<'_>) -> Self {
-        if asks_other(text) {
-            return Self::read(text);
+        match text.facts().turned.get_or_init(|| turned(text)) {
+            Turned::Other => Self::read(text),
+            Turned::Over => Self { open: self.open.filter(|open| *open == Label::DateOfBirth), ..Self::default() },
+            Turned::Same => self,
         }
-        // "thanks, what comes next": the same goes on.
-        let goes_on = ["next", "rest", "remaining", "continue", "after", "more", "go"];
-        if (0..text.tokens.len()).any(|n| text.one_of(n, &["thanks", "thank"])) && !(0..text.tokens.len()).any(|n| text.one_of(n, &goes_on)) {
-            return Self { open: self.open.filter(|open| *open == Label::DateOfBirth), ..Self::default() };
-        }
-        self
     }
 
     /// After a text of the caller in which these values were found.
@@ -85,6 +81,10 @@ impl Asked {
 
     /// Reads a question or a request; nothing where the text is neither.
     pub fn read(text: &Text<'_>) -> Self {
+        *text.facts().read.get_or_init(|| Self::read_now(text))
+    }
+
+    fn read_now(text: &Text<'_>) -> Self {
         let mut asked = Self::default();
         let count = text.tokens.len();
         if !(0..count).any(|n| text.sign(n, b'?') || text.one_of(n, &REQUEST_WORDS)) {
@@ -170,6 +170,27 @@ fn names_of(text: &Text<'_>, at: usize) -> bool {
     text.one_of(at + 1, &["on", "of", "for", "is", "under", "as", "associated", "listed", "printed", "in"])
 }
 
+/// What a text of the agent does to what was asked before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turned {
+    /// It asks for something else.
+    Other,
+    /// It thanks for the answer.
+    Over,
+    /// Nothing.
+    Same,
+}
+
+fn turned(text: &Text<'_>) -> Turned {
+    if asks_other(text) {
+        return Turned::Other;
+    }
+    // "thanks, what comes next": the same goes on.
+    let goes_on = ["next", "rest", "remaining", "continue", "after", "more", "go"];
+    let over = (0..text.tokens.len()).any(|n| text.one_of(n, &["thanks", "thank"])) && !(0..text.tokens.len()).any(|n| text.one_of(n, &goes_on));
+    if over { Turned::Over } else { Turned::Same }
+}
+
 /// Most tokens of a request to go on.
 const REQUEST: usize = 12;
 
@@ -192,6 +213,10 @@ pub(super) fn names_other(text: &Text<'_>) -> bool {
 
 /// What is asked for; nothing where it is no more than the rest of what was begun.
 fn read_other(text: &Text<'_>) -> Option<Asked> {
+    *text.facts().other.get_or_init(|| read_other_now(text))
+}
+
+fn read_other_now(text: &Text<'_>) -> Option<Asked> {
     let read = Asked::read(text);
     let has = |list: &[&str]| (0..text.tokens.len()).any(|n| text.one_of(n, list));
     let rest = [
@@ -223,6 +248,10 @@ fn read_other(text: &Text<'_>) -> Option<Asked> {
 
 /// What a text announces without saying it: "my card number is", "my name is", "i was born on".
 pub(super) fn announced(text: &Text<'_>) -> Option<Asked> {
+    *text.facts().announced.get_or_init(|| announced_now(text))
+}
+
+fn announced_now(text: &Text<'_>) -> Option<Asked> {
     let mut end = text.tokens.len();
     let small = |n: usize| text.has(n, words::FILLER) || text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_)));
     while end > 0 && small(end - 1) {
@@ -271,6 +300,10 @@ pub(super) fn announced(text: &Text<'_>) -> Option<Asked> {
 
 /// What a text announces and begins to say: "my card number is four five three nine", "my email is anna dot".
 fn begun(text: &Text<'_>) -> Option<(Cue, usize)> {
+    *text.facts().begun.get_or_init(|| begun_now(text))
+}
+
+fn begun_now(text: &Text<'_>) -> Option<(Cue, usize)> {
     let said = |t: &super::tokens::Token| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip | Num::Scale | Num::Hundred | Num::Thousand);
     let last = text.tokens.iter().rposition(said).filter(|at| !text.has(at + 1, words::UNIT));
     let number = last.and_then(|at| Some((announced_before(text, at)?, at)));
@@ -288,7 +321,7 @@ fn begun(text: &Text<'_>) -> Option<(Cue, usize)> {
 
 /// The label of the last value in a text, found or masked before, and its last token.
 fn last_value(text: &Text<'_>, spans: &[Span]) -> Option<(Label, usize)> {
-    let masked = text.tokens.iter().enumerate().rev().find(|(_, t)| t.kind == Kind::Mask);
+    let masked = if text.hints.masks { text.tokens.iter().enumerate().rev().find(|(_, t)| t.kind == Kind::Mask) } else { None };
     let masked = masked.and_then(|(n, t)| Some((Label::named(text.said(n).trim_matches(['[', ']']))?, n, t.end as usize)));
     let found = spans.last().and_then(|span| Some((span.label, text.tokens.iter().rposition(|t| t.end as usize <= span.end)?, span.end)));
     let (label, at, _) = found.into_iter().chain(masked).max_by_key(|(_, _, end)| *end)?;

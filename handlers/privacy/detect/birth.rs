@@ -158,6 +158,10 @@ fn goes_on(text: &Text<'_>, last: usize, run: &mut Run) -> usize {
 
 /// The parts of a date that a text ends with, and whether a birth is announced before them: first and last token.
 pub(super) fn tail(text: &Text<'_>) -> Option<(usize, usize, bool)> {
+    *text.facts().tail.get_or_init(|| tail_now(text))
+}
+
+fn tail_now(text: &Text<'_>) -> Option<(usize, usize, bool)> {
     let small = |n: usize| text.has(n, words::FILLER) || text.one_of(n, &["thanks", "okay", "ok", "please", "you", "thank", "right", "great"]);
     let sign = |n: usize| text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'-' | b'/')));
     let dates = |n: usize| {

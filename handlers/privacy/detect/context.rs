@@ -201,6 +201,12 @@ fn abbreviation(text: &Text<'_>, at: usize) -> Option<Cue> {
 /// Whose births nobody asks for.
 const ANIMALS: [&str; 12] = ["puppies", "puppy", "kittens", "kitten", "dog", "dogs", "cat", "cats", "calf", "calves", "litter", "foal"];
 
+/// True where anything in the text announces this.
+pub(super) fn speaks_of(text: &Text<'_>, wanted: impl Fn(Cue) -> bool) -> bool {
+    let cues = text.facts().cues.get_or_init(|| (0..text.tokens.len()).fold(0, |all, at| all | 1 << cue(text, at) as u16));
+    Cue::ALL.into_iter().any(|cue| cues & 1 << cue as u16 != 0 && wanted(cue))
+}
+
 /// What the token announces; two words may announce more than each.
 pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
     let Some(token) = text.get(at).filter(|t| t.kind == Kind::Word) else { return Cue::None };

@@ -12,6 +12,7 @@ mod birth;
 mod card;
 mod context;
 mod email;
+mod facts;
 mod iban;
 mod name_words;
 mod names;
@@ -29,7 +30,7 @@ use asked::Asked;
 use plain::Plain;
 use tokens::{Kind, Text};
 
-pub use across::{WINDOW, detect_across, detect_newest, may_continue};
+pub use across::{Remembered, WINDOW, detect_across, detect_newest, may_continue};
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -162,7 +163,7 @@ pub fn detect(text: &str) -> Vec<Span> {
 /// As [`detect`], knowing what was asked before.
 fn detect_asked(text: &str, asked: Asked) -> Vec<Span> {
     if text.len() <= PIECE {
-        return one_piece(text, asked);
+        return one_piece(&Text::new(text), asked);
     }
     let mut spans: Vec<Span> = Vec::new();
     let mut start = 0;
@@ -170,7 +171,7 @@ fn detect_asked(text: &str, asked: Asked) -> Vec<Span> {
         let end = boundary(text, (start + PIECE).min(text.len()));
         // What ends close to the cut may go on behind it: the next piece finds it whole.
         let sure = if end == text.len() { end } else { boundary(text, end - OVERLAP) };
-        let found = one_piece(&text[start..end], asked).into_iter().map(|s| Span { start: s.start + start, end: s.end + start, ..s });
+        let found = one_piece(&Text::new(&text[start..end]), asked).into_iter().map(|s| Span { start: s.start + start, end: s.end + start, ..s });
         spans.extend(found.filter(|s| s.start < sure));
         if end == text.len() {
             break;
@@ -194,12 +195,17 @@ fn word_start(text: &str, at: usize) -> usize {
     text[floor..at].rfind(char::is_whitespace).map_or(at, |n| boundary(text, floor + n + 1))
 }
 
-fn one_piece(text: &str, asked: Asked) -> Vec<Span> {
-    let mut read = Text::new(text);
+/// As [`detect_asked`], of a text that was read already.
+fn detect_read(read: &Text<'_>, asked: Asked) -> Vec<Span> {
+    if read.text.len() <= PIECE { one_piece(read, asked) } else { detect_asked(read.text, asked) }
+}
+
+fn one_piece(read: &Text<'_>, asked: Asked) -> Vec<Span> {
     let mut spans = Vec::new();
     // What was found is a mask to all that look after it; a round in which nobody finds anything is the last.
+    let mut covered = None;
     for _ in 0..ROUNDS {
-        if !round(&mut read, asked, &mut spans) {
+        if !round(read, &mut covered, asked, &mut spans) {
             break;
         }
     }
@@ -211,12 +217,13 @@ fn one_piece(text: &str, asked: Asked) -> Vec<Span> {
 type Finder = fn(&Text<'_>, Asked, &mut Vec<Found>);
 
 /// Lets each kind of value that can be there look once, those with the clearest form first; tells whether any was found.
-fn round(text: &mut Text<'_>, asked: Asked, spans: &mut Vec<Span>) -> bool {
-    let hints = text.hints;
+/// What is covered stands in `covered`, as soon as anything is.
+fn round<'a>(read: &Text<'a>, covered: &mut Option<Text<'a>>, asked: Asked, spans: &mut Vec<Span>) -> bool {
+    let hints = read.hints;
     let kinds: [(bool, Finder); 6] = [
         (hints.at, email::find),
-        (hints.dots || hints.colons > 0, network::find),
-        (hints.numbers > 0 && text.text.len() >= 15, iban::find),
+        (hints.inner_dots || hints.colons > 0 || (hints.dots && hints.numbers >= 4), network::find),
+        (hints.numbers > 0 && read.text.len() >= 15, iban::find),
         (hints.numbers > 0 && (hints.birth || hints.letters > 2 || asked.birth()), birth::find),
         (hints.numbers > 0, values::find),
         (hints.names || hints.letters > 2 || asked.any_name(), names::find),
@@ -224,6 +231,7 @@ fn round(text: &mut Text<'_>, asked: Asked, spans: &mut Vec<Span>) -> bool {
     let before = spans.len();
     let mut found = Vec::new();
     for (_, find) in kinds.into_iter().filter(|(possible, _)| *possible) {
+        let text = covered.as_ref().unwrap_or(read);
         find(text, asked, &mut found);
         // What holds a mask was found before; of two that overlap the first stays.
         found.retain(|f| f.first <= f.last && (f.first..=f.last).all(|n| text.get(n).is_some_and(|t| t.kind != Kind::Mask)));
@@ -232,7 +240,7 @@ fn round(text: &mut Text<'_>, asked: Asked, spans: &mut Vec<Span>) -> bool {
         let place = |f: &Found| Some((text.get(f.first)?.start as usize, text.get(f.last)?.end as usize));
         spans.extend(found.iter().filter_map(|f| place(f).map(|(start, end)| Span { start, end, label: f.label, score: f.score.clamp(0.01, 1.0) })));
         if !found.is_empty() {
-            text.cover(&found);
+            *covered = Some(text.covered(&found));
             found.clear();
         }
     }

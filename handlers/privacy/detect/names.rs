@@ -203,6 +203,10 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
 
 /// A given name that stands alone in a text, or with one more word: its first and last token.
 pub(super) fn alone(text: &Text<'_>) -> Option<(usize, usize)> {
+    *text.facts().alone.get_or_init(|| alone_now(text))
+}
+
+fn alone_now(text: &Text<'_>) -> Option<(usize, usize)> {
     let small = |at: usize| text.has(at, words::FILLER) || text.get(at).is_some_and(|t| matches!(t.kind, Kind::Sign(_)));
     let mut first = 0;
     while small(first) || text.one_of(first, &["its", "yes", "yeah", "im", "sure"]) {

@@ -220,6 +220,10 @@ impl Run {
         }
         let from = self.digits.len();
         let token = text.get(at)?;
+        if self.parts.capacity() == 0 {
+            self.parts.reserve(12);
+            self.digits.reserve(24);
+        }
         let (shape, end) = if token.kind == Kind::Digits {
             self.digits.extend_from_slice(text.said(at).as_bytes());
             self.written(text, at)

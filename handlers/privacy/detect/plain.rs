@@ -77,6 +77,7 @@ const ZEROS: [char; 67] = [
 ];
 
 /// A text in plain characters.
+#[derive(Debug)]
 pub(super) struct Plain {
     /// The text.
     pub text: String,

@@ -3,7 +3,10 @@
 //! In: a text, which is never rewritten. Out: tokens in order; white space stands between them as "not glued". A mask
 //! (`[LABEL]`) is one token that joins nothing. Never fails.
 
-use super::words::{self, Cue, Info, Num};
+use std::cell::OnceCell;
+
+use super::facts::Facts;
+use super::words::{self, Cue, Info, Key, Num};
 use super::{Found, Label};
 
 /// What a token is.
@@ -44,6 +47,28 @@ pub(super) struct Text<'a> {
     pub tokens: Vec<Token>,
     /// What kinds of value the tokens can make at all.
     pub hints: Hints,
+    /// What was asked of the tokens before.
+    facts: OnceCell<Box<Facts>>,
+}
+
+/// What was read in a text, to be kept beside it.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    tokens: Vec<Token>,
+    hints: Hints,
+    facts: OnceCell<Box<Facts>>,
+}
+
+impl Reading {
+    /// The text, read: what is kept must be of the same text.
+    pub fn of(self, text: &str) -> Text<'_> {
+        Text { text, tokens: self.tokens, hints: self.hints, facts: self.facts }
+    }
+
+    /// How much memory it takes, about, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.tokens.capacity() * size_of::<Token>() + self.facts.get().map_or(0, |_| size_of::<Facts>())
+    }
 }
 
 /// What stands in a text at all, so that most detectors need not look.
@@ -53,8 +78,10 @@ pub(super) struct Hints {
     pub numbers: u32,
     /// Signs and words that stand for `@`.
     pub at: bool,
-    /// Signs and words that stand for `.` inside something.
+    /// Signs and words that stand for `.` inside something or behind it.
     pub dots: bool,
+    /// The same between two things that touch it, and words.
+    pub inner_dots: bool,
     /// Two colons.
     pub colons: u32,
     /// A word that announces or carries a name.
@@ -63,22 +90,38 @@ pub(super) struct Hints {
     pub birth: bool,
     /// Words of one letter, or letters glued to digits.
     pub letters: u32,
+    /// A mask.
+    pub masks: bool,
 }
 
 impl<'a> Text<'a> {
     /// Reads a text, which must be shorter than 4 GiB.
     pub fn new(text: &'a str) -> Self {
-        let mut this = Self { text, tokens: Vec::with_capacity(text.len() / 4 + 4), hints: Hints::default() };
+        let mut this = Self { text, tokens: Vec::with_capacity(text.len() / 4 + 4), hints: Hints::default(), facts: OnceCell::new() };
         this.read();
         this
+    }
+
+    /// What was asked of the tokens before.
+    pub fn facts(&self) -> &Facts {
+        self.facts.get_or_init(Box::default)
+    }
+
+    /// What was read, to be kept.
+    pub fn keep(self) -> Reading {
+        Reading { tokens: self.tokens, hints: self.hints, facts: self.facts }
     }
 
     fn read(&mut self) {
         let bytes = self.text.as_bytes();
         let mut at = 0;
         let mut glued = false;
-        while at < bytes.len() {
-            let byte = bytes[at];
+        while let Some(byte) = bytes.get(at).copied() {
+            if byte.is_ascii_alphabetic() {
+                at = self.word_from(at, glued);
+                glued = true;
+                continue;
+            }
             if byte.is_ascii_whitespace() {
                 at += 1;
                 glued = false;
@@ -86,8 +129,6 @@ impl<'a> Text<'a> {
             }
             let (kind, end) = if byte.is_ascii_digit() {
                 (Kind::Digits, end_of(bytes, at, |b| b.is_ascii_digit()))
-            } else if byte.is_ascii_alphabetic() {
-                (Kind::Word, self.word_end(at))
             } else if byte == b'[' {
                 mask_end(bytes, at).map_or((Kind::Sign(byte), at + 1), |end| (Kind::Mask, end))
             } else if byte.is_ascii() {
@@ -101,7 +142,12 @@ impl<'a> Text<'a> {
                     at = end;
                     continue;
                 }
-                if c.is_alphabetic() { (Kind::Word, self.word_end(at)) } else { (Kind::Sign(plain(c)), end) }
+                if c.is_alphabetic() {
+                    at = self.word_from(at, glued);
+                    glued = true;
+                    continue;
+                }
+                (Kind::Sign(plain(c)), end)
             };
             self.push(kind, at, end, glued);
             at = end;
@@ -109,13 +155,36 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Where the word that starts here ends.
-    fn word_end(&self, start: usize) -> usize {
+    /// Takes the word that starts here; tells where it ends.
+    #[inline]
+    fn word_from(&mut self, start: usize, glued: bool) -> usize {
         let bytes = self.text.as_bytes();
+        let mut key = Key::default();
         let mut at = start;
-        while at < bytes.len() {
-            let byte = bytes[at];
+        while let Some(byte) = bytes.get(at).copied().filter(u8::is_ascii_alphabetic) {
+            key.push(byte);
+            at += 1;
+        }
+        let info = match bytes.get(at) {
+            Some(byte) if *byte == b'\'' || !byte.is_ascii() => {
+                let key;
+                (at, key) = self.rare_word(start);
+                key.map_or_else(Info::default, words::known)
+            }
+            _ => words::known(key),
+        };
+        self.push_word(start, at, glued, info);
+        at
+    }
+
+    /// A word with apostrophes or letters beyond ASCII: where it ends, and its key if it can be one that is known.
+    fn rare_word(&self, start: usize) -> (usize, Option<Key>) {
+        let bytes = self.text.as_bytes();
+        let (mut key, mut foreign, mut typographic) = (Key::default(), false, false);
+        let mut at = start;
+        while let Some(byte) = bytes.get(at).copied() {
             if byte.is_ascii_alphabetic() {
+                key.push(byte);
                 at += 1;
             } else if byte == b'\'' {
                 if !bytes.get(at + 1).is_some_and(u8::is_ascii_alphabetic) {
@@ -126,40 +195,49 @@ impl<'a> Text<'a> {
                 break;
             } else {
                 let Some(c) = self.text[at..].chars().next() else { break };
-                let inside = c.is_alphabetic() || (c == '\u{2019}' && bytes.get(at + c.len_utf8()).is_some_and(u8::is_ascii_alphabetic));
+                let apostrophe = c == '\u{2019}' && bytes.get(at + c.len_utf8()).is_some_and(u8::is_ascii_alphabetic);
                 // Marks on letters belong to the word.
-                if !inside && !matches!(c, '\u{300}'..='\u{36f}') {
+                if !apostrophe && !c.is_alphabetic() && !matches!(c, '\u{300}'..='\u{36f}') {
                     break;
                 }
+                typographic |= apostrophe;
+                foreign |= !apostrophe;
                 at += c.len_utf8();
             }
         }
-        at
+        let known = !(foreign || typographic && at - start > words::LONGEST);
+        (at, known.then_some(key))
     }
 
     fn push(&mut self, kind: Kind, start: usize, end: usize, glued: bool) {
-        let mut info = Info::default();
+        let hints = &mut self.hints;
         match kind {
-            Kind::Word => {
-                info = words::look_up(&self.text[start..end]);
-                let hints = &mut self.hints;
-                hints.numbers += u32::from(!matches!(info.num, Num::None | Num::Slip | Num::Scale));
-                hints.at |= info.flags & words::AT != 0;
-                hints.dots |= info.sign == b'.';
-                hints.names |= info.flags & (words::NAME | words::TITLE | words::SPELL | words::INTRO) != 0 || info.flags & words::GIVEN != 0;
-                hints.birth |= info.cue == Cue::Birth;
-                hints.letters += u32::from(end - start == 1 || info.flags & words::NATO != 0);
-            }
-            Kind::Digits => self.hints.numbers += 1,
-            Kind::Sign(b'@') => self.hints.at = true,
-            Kind::Sign(b'.') => self.hints.dots |= glued,
-            Kind::Sign(b':') => self.hints.colons += 1,
-            Kind::Sign(_) | Kind::Mask => {}
+            Kind::Digits => hints.numbers += 1,
+            Kind::Sign(b'@') => hints.at = true,
+            Kind::Sign(b'.') => hints.dots |= glued,
+            Kind::Sign(b':') => hints.colons += 1,
+            Kind::Mask => hints.masks = true,
+            Kind::Word | Kind::Sign(_) => {}
         }
-        // A text is cut into pieces far below 4 GiB before it is read.
-        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        let initial = if kind == Kind::Word { self.text.as_bytes()[start].to_ascii_lowercase() } else { 0 };
-        self.tokens.push(Token { start: place(start), end: place(end), kind, initial, glued, info });
+        self.take(Token { start: place(start), end: place(end), kind, initial: 0, glued, info: Info::default() });
+    }
+
+    fn push_word(&mut self, start: usize, end: usize, glued: bool, info: Info) {
+        let hints = &mut self.hints;
+        hints.numbers += u32::from(!matches!(info.num, Num::None | Num::Slip | Num::Scale));
+        hints.at |= info.flags & words::AT != 0;
+        hints.dots |= info.sign == b'.';
+        hints.inner_dots |= info.sign == b'.';
+        hints.names |= info.flags & (words::NAME | words::TITLE | words::SPELL | words::INTRO | words::GIVEN) != 0;
+        hints.birth |= info.cue == Cue::Birth;
+        hints.letters += u32::from(end - start == 1 || info.flags & words::NATO != 0);
+        let initial = self.text.as_bytes()[start].to_ascii_lowercase();
+        self.take(Token { start: place(start), end: place(end), kind: Kind::Word, initial, glued, info });
+    }
+
+    fn take(&mut self, token: Token) {
+        self.hints.inner_dots |= token.glued && self.tokens.last().is_some_and(|before| before.kind == Kind::Sign(b'.') && before.glued);
+        self.tokens.push(token);
     }
 
     /// The token at a place, if there is one.
@@ -188,29 +266,45 @@ impl<'a> Text<'a> {
     }
 
     /// True for this word, in any case; `word` is in lower case.
+    #[inline(always)]
     pub fn word(&self, at: usize, word: &str) -> bool {
         self.tokens.get(at).is_some_and(|token| self.says(token, word))
     }
 
     /// True for one of these words.
+    #[inline(always)]
     pub fn one_of(&self, at: usize, words: &[&str]) -> bool {
-        self.tokens.get(at).is_some_and(|token| token.initial != 0 && words.iter().any(|word| self.says(token, word)))
+        // Which letters the words begin with is known when this is compiled, and few words get past it.
+        let initials =
+            if words.len() > SHORT { u32::MAX } else { words.iter().fold(0, |all, word| all | word.as_bytes().first().map_or(0, |byte| letter_bit(*byte))) };
+        self.tokens.get(at).is_some_and(|token| letter_bit(token.initial) & initials != 0 && self.says_one(token, words))
+    }
+
+    #[inline(never)]
+    fn says_one(&self, token: &Token, words: &[&str]) -> bool {
+        words.iter().any(|word| self.says(token, word))
     }
 
     /// True where a token is this word. Most are not, which the first byte and the length tell.
-    #[inline]
+    #[inline(always)]
     fn says(&self, token: &Token, word: &str) -> bool {
         let length = (token.end - token.start) as usize;
-        if word.as_bytes().first() != Some(&token.initial) || length < word.len() {
-            return false;
-        }
-        let said = &self.text[token.start as usize..token.end as usize];
-        if length == word.len() {
-            return said.eq_ignore_ascii_case(word);
+        word.as_bytes().first() == Some(&token.initial) && length >= word.len() && self.same(token, word)
+    }
+
+    #[inline(never)]
+    fn same(&self, token: &Token, word: &str) -> bool {
+        let said = &self.text.as_bytes()[token.start as usize..token.end as usize];
+        if said.len() == word.len() {
+            return said.eq_ignore_ascii_case(word.as_bytes());
         }
         // Apostrophes count nothing: "that's" is "thats".
-        said.bytes().any(|b| b == b'\'' || !b.is_ascii())
-            && said.chars().filter(|c| !matches!(c, '\'' | '\u{2019}')).map(|c| c.to_ascii_lowercase()).eq(word.chars())
+        said.iter().any(|b| *b == b'\'' || !b.is_ascii())
+            && self.text[token.start as usize..token.end as usize]
+                .chars()
+                .filter(|c| !matches!(c, '\'' | '\u{2019}'))
+                .map(|c| c.to_ascii_lowercase())
+                .eq(word.chars())
     }
 
     /// The letter that a token of one letter is, in upper case.
@@ -230,8 +324,8 @@ impl<'a> Text<'a> {
         self.tokens.get(at + 1).is_some_and(|t| t.glued)
     }
 
-    /// Turns what was found, in order, into masks.
-    pub fn cover(&mut self, found: &[Found]) {
+    /// The same with what was found, in order, turned into masks.
+    pub fn covered(&self, found: &[Found]) -> Self {
         let mut kept = Vec::with_capacity(self.tokens.len());
         let mut found = found.iter().peekable();
         let mut at = 0;
@@ -250,8 +344,22 @@ impl<'a> Text<'a> {
                 }
             }
         }
-        self.tokens = kept;
+        Self { text: self.text, tokens: kept, hints: Hints { masks: true, ..self.hints }, facts: OnceCell::new() }
     }
+}
+
+/// Lists up to this length are told by the first letters of their words.
+const SHORT: usize = 24;
+
+/// One bit for each letter; other bytes share them.
+#[inline(always)]
+const fn letter_bit(byte: u8) -> u32 {
+    1 << (byte & 31)
+}
+
+/// A place as tokens have it. A text is cut into pieces far below 4 GiB before it is read.
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 fn end_of(bytes: &[u8], start: usize, belongs: impl Fn(u8) -> bool) -> usize {

@@ -4,7 +4,6 @@
 //! language is; written values need no words. A word may carry several meanings; the detectors choose by its place.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
 use super::name_words::{FAMILY_NAMES, GIVEN_NAMES, NO_NAMES, WORD_NAMES};
@@ -61,6 +60,12 @@ pub(super) enum Cue {
     Mail,
     /// A number that is nobody's: order, ticket, version, flight.
     Thing,
+}
+
+impl Cue {
+    /// All of them.
+    pub const ALL: [Self; 10] =
+        [Self::None, Self::Phone, Self::Number, Self::Card, Self::Social, Self::Account, Self::Pin, Self::Birth, Self::Mail, Self::Thing];
 }
 
 /// Skipped between the parts of a value: hesitation.
@@ -123,8 +128,8 @@ pub(super) struct Info {
     pub sign: u8,
 }
 
-/// Longest word that is looked up, in bytes.
-const LONGEST: usize = 16;
+/// Longest word that is looked up, in bytes; with typographic apostrophes, that too is measured with them.
+pub(super) const LONGEST: usize = 16;
 
 const FLAGS: &[(u32, &str)] = &[
     (FILLER, "ehm ahem ooh uh um uhm umm uhh er erm ah eh hm hmm mm mmm mhm huh like"),
@@ -280,33 +285,78 @@ const MONTHS: &str = "january february march april may june july august septembe
 const SHORT_MONTHS: &str = "jan feb mar apr may jun jul aug sep oct nov dec";
 const SLIPS: &[(&str, u8)] =
     &[("for", 4), ("fore", 4), ("to", 2), ("too", 2), ("ate", 8), ("won", 1), ("tree", 3), ("tu", 2), ("sicks", 6), ("sex", 6), ("fife", 5), ("nein", 9)];
-/// FNV-1a: the keys are our own, and every word of every text is looked up.
-struct Fnv(u64);
 
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
+/// A word as it is looked up: its letters in lower case, without apostrophes, sixteen at most.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Key {
+    /// The letters, eight to a half, the first in the lowest byte.
+    halves: [u64; 2],
+    /// How many there are, those too many included.
+    length: usize,
 }
 
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+impl Key {
+    /// Adds an ASCII letter of either case.
+    #[inline]
+    pub fn push(&mut self, letter: u8) {
+        if let Some(half) = self.halves.get_mut(self.length / 8) {
+            *half |= u64::from(letter | 0x20) << (8 * (self.length % 8));
         }
+        self.length += 1;
     }
 
-    fn finish(&self) -> u64 {
-        self.0
+    /// Where its search in a table of `1 << bits` places begins.
+    #[inline]
+    fn place(self, bits: u32) -> usize {
+        let mixed = self.halves[0].wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.halves[1].wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
+        // The highest bits are those that all letters change.
+        usize::try_from(mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits)).unwrap_or_default()
     }
 }
 
-type Words = HashMap<&'static str, Info, BuildHasherDefault<Fnv>>;
+/// Binary logarithm of the number of places, of which about one in four is taken.
+const BITS: u32 = 14;
 
-static WORDS: LazyLock<Words> = LazyLock::new(build);
+/// All words, found by their letters: open addressing, the next place where one is taken.
+struct Words {
+    /// One more than the place in `known`; 0 where there is none.
+    places: Vec<u16>,
+    known: Vec<(Key, Info)>,
+}
 
-fn build() -> Words {
-    let mut words = Words::with_capacity_and_hasher(8192, BuildHasherDefault::default());
+impl Words {
+    fn of(words: HashMap<&'static str, Info>) -> Self {
+        let mut this = Self { places: vec![0; 1 << BITS], known: Vec::with_capacity(words.len()) };
+        for (word, info) in words {
+            let mut key = Key::default();
+            word.bytes().for_each(|letter| key.push(letter));
+            let mut at = key.place(BITS);
+            while this.places[at] != 0 {
+                at = (at + 1) % this.places.len();
+            }
+            this.known.push((key, info));
+            this.places[at] = u16::try_from(this.known.len()).unwrap_or_default();
+        }
+        this
+    }
+
+    #[inline]
+    fn get(&self, key: Key) -> Info {
+        let mut at = key.place(BITS);
+        while let Some((known, info)) = usize::from(self.places[at % self.places.len()]).checked_sub(1).and_then(|at| self.known.get(at)) {
+            if *known == key {
+                return *info;
+            }
+            at += 1;
+        }
+        Info::default()
+    }
+}
+
+static WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(build()));
+
+fn build() -> HashMap<&'static str, Info> {
+    let mut words: HashMap<&'static str, Info> = HashMap::with_capacity(8192);
     for (flag, list) in FLAGS {
         list.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= flag);
     }
@@ -342,27 +392,20 @@ fn build() -> Words {
     words
 }
 
-/// What is known of this word; nothing for most.
-pub(super) fn look_up(word: &str) -> Info {
-    let mut key = [0_u8; LONGEST];
-    let mut length = 0;
-    for byte in word.bytes() {
-        if byte == b'\'' {
-            continue;
-        }
-        if !byte.is_ascii_alphabetic() || length == LONGEST {
-            return apostrophised(word);
-        }
-        key[length] = byte.to_ascii_lowercase();
-        length += 1;
-    }
-    std::str::from_utf8(&key[..length]).ok().and_then(|key| WORDS.get(key)).copied().unwrap_or_default()
+/// What is known of the word with these letters; nothing for most.
+#[inline]
+pub(super) fn known(key: Key) -> Info {
+    if (1..=LONGEST).contains(&key.length) { WORDS.get(key) } else { Info::default() }
 }
 
-/// The typographic apostrophe, which is rare.
-fn apostrophised(word: &str) -> Info {
-    if word.len() > LONGEST || !word.contains('\u{2019}') {
-        return Info::default();
+/// What is known of a word of ASCII letters and apostrophes; nothing for most.
+pub(super) fn look_up(word: &str) -> Info {
+    let mut key = Key::default();
+    for byte in word.bytes().filter(|byte| *byte != b'\'') {
+        if !byte.is_ascii_alphabetic() {
+            return Info::default();
+        }
+        key.push(byte);
     }
-    look_up(&word.replace('\u{2019}', ""))
+    known(key)
 }

@@ -16,6 +16,10 @@ pub(super) fn open_end(read: &Text<'_>, spans: &[Span]) -> bool {
     if last.kind == Kind::Mask || spans.last().is_some_and(|s| s.end == last.end as usize && s.label != Label::EmailAddress) {
         return false;
     }
+    *read.facts().open_end.get_or_init(|| open_behind(read))
+}
+
+fn open_behind(read: &Text<'_>) -> bool {
     let from = read.tokens.len().saturating_sub(12);
     let stops = |n: usize| read.has(n, words::STOP) && !read.has(n, words::AT | words::WEAK | words::FILLER) && !read.one_of(n, &ENDS);
     let plain = from == 0 && !(0..read.tokens.len()).any(|n| stops(n) || read.has(n, words::REMARK));
@@ -23,15 +27,15 @@ pub(super) fn open_end(read: &Text<'_>, spans: &[Span]) -> bool {
         let info = read.tokens[n].info;
         // "someone is at the door"
         let place = read.one_of(n + 1, &["the", "a", "an", "my", "our", "your", "this", "that", "home"]) && !read.word(n + 2, "rate");
-        let at = (info.flags & words::AT != 0 || read.sign(n, b'@')) && (n + 1 == read.tokens.len() || (plain || leads_on(read.text)) && !place);
+        let at = (info.flags & words::AT != 0 || read.sign(n, b'@')) && (n + 1 == read.tokens.len() || (plain || leads_on(read)) && !place);
         info.sign != 0 || at || info.cue == Cue::Mail || read.letter(n).is_some_and(|l| !matches!(l, b'I' | b'A'))
     })
 }
 
 /// Joins the newest caller's text with up to three before it, most first.
 pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) {
-    let own = Text::new(said[newest].text);
-    if !(own.hints.at || leads_on(said[newest].text) || may_end(&own)) {
+    let own = &said[newest].read;
+    if !(own.hints.at || leads_on(own) || may_end(own)) {
         return;
     }
     let mut parts = vec![newest];
@@ -39,7 +43,7 @@ pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [V
         let read = &said[n].read;
         let answers = bare_part(read) && said[n].asked.cue == Cue::Mail;
         // "okay at" before "at gmail dot com" says it twice.
-        let twice = read.tokens.len() <= 3 && read.tokens.last().is_some_and(|t| t.info.flags & words::AT != 0) && leads_on(said[parts[0]].text);
+        let twice = read.tokens.len() <= 3 && read.tokens.last().is_some_and(|t| t.info.flags & words::AT != 0) && leads_on(&said[parts[0]].read);
         if (open_end(read, &spans[n]) || answers) && !twice {
             parts.insert(0, n);
         }
@@ -54,7 +58,7 @@ pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [V
         }
     }
     // Only "at example dot com" tells that what was said before is the beginning of an address.
-    if leads_on(said[newest].text) {
+    if leads_on(own) {
         let before = (from..newest).rev().filter(|n| said[*n].role == Role::Caller).find(|n| said_last(&said[*n].read));
         if let Some(before) = before.filter(|n| spans[*n].is_empty()) {
             joined(said, &[before, newest], spans);
@@ -67,6 +71,10 @@ const MANY: usize = 16;
 
 /// True for one or a few words that may be part of an address where one was asked for.
 pub(super) fn bare_part(read: &Text<'_>) -> bool {
+    *read.facts().bare_part.get_or_init(|| bare_part_now(read))
+}
+
+fn bare_part_now(read: &Text<'_>) -> bool {
     let small = |n: usize| read.has(n, words::FILLER | words::WEAK) || read.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_))) || read.one_of(n, &ENDS);
     let held: Vec<usize> = (0..read.tokens.len()).filter(|n| !small(*n)).collect();
     let spoken =
@@ -145,22 +153,27 @@ fn joined(said: &[Turn<'_>], parts: &[usize], spans: &mut [Vec<Span>]) -> bool {
 /// True where the agent asked for the domain right before this text, which begins with it.
 fn asked_where(said: &[Turn<'_>], n: usize) -> bool {
     let asks = |one: &Turn<'_>| one.role == Role::Agent && one.read.tokens.len() <= 4 && (0..one.read.tokens.len()).any(|at| one.read.has(at, words::AT));
-    n > 0 && asks(&said[n - 1]) && !leads_on(said[n].text) && may_end(&said[n].read)
+    n > 0 && asks(&said[n - 1]) && !leads_on(&said[n].read) && may_end(&said[n].read)
 }
 
 /// True where a text begins with the rest of an address.
-fn leads_on(text: &str) -> bool {
-    let read = Text::new(begins_address(text));
-    read.has(0, words::AT) || read.sign(0, b'@') || read.get(0).is_some_and(|t| t.info.sign != 0)
+fn leads_on(text: &Text<'_>) -> bool {
+    *text.facts().leads_on.get_or_init(|| {
+        let read = Text::new(begins(text));
+        read.has(0, words::AT) || read.sign(0, b'@') || read.get(0).is_some_and(|t| t.info.sign != 0)
+    })
 }
 
 /// A text without the small talk at its beginning.
 fn begins_address(text: &str) -> &str {
-    let read = Text::new(text);
+    begins(&Text::new(text))
+}
+
+fn begins<'a>(read: &Text<'a>) -> &'a str {
     let spells = |n: usize| read.letter(n).is_some() && read.spoken_letter(n + 1).is_some();
     let small = |n: usize| {
         read.has(n, words::FILLER) || (read.has(n, words::WEAK) && !spells(n) && read.get(n).is_some_and(|t| t.info.num == Num::None)) || read.sign(n, b',')
     };
     let first = (0..read.tokens.len()).find(|n| !small(*n)).unwrap_or(0);
-    read.get(first).map_or(text, |t| &text[t.start as usize..])
+    read.get(first).map_or(read.text, |t| &read.text[t.start as usize..])
 }

@@ -9,12 +9,17 @@ mod dates;
 mod echo;
 mod mail;
 mod numbers;
+mod remembered;
 
 use super::asked::{Asked, announced, asks_other, names_other};
 use super::plain::Plain;
-use super::tokens::{Kind, Text};
+use super::tokens::{Kind, Reading, Text};
 use super::words;
-use super::{Label, Role, Said, Span, birth, detect_asked, names};
+use super::{Label, Role, Said, Span, birth, detect_read, names};
+
+pub(super) use echo::Pairs;
+pub(super) use numbers::Runs;
+pub use remembered::{Remembered, detect_newest};
 
 /// How many of the caller's texts that hold anything at all, the newest included, may hold parts of one value.
 pub const WINDOW: usize = 6;
@@ -34,80 +39,57 @@ struct Turn<'a> {
     asked: Asked,
 }
 
+impl<'a> Turn<'a> {
+    /// A text of which nothing is known, but what was read in it before.
+    fn new(role: Role, text: &'a str, reading: Option<Reading>) -> Self {
+        let read = reading.map_or_else(|| Text::new(text), |reading| reading.of(text));
+        Self { role, text, read, asked: Asked::default() }
+    }
+}
+
 /// Finds the values in the last texts of a conversation, the last being the newest. The answer has the spans of each
 /// text, in order; texts before the window of [`WINDOW`] caller's texts have none.
 #[must_use]
 pub fn detect_across(said: &[Said<'_>]) -> Vec<Vec<Span>> {
-    in_plain(said, Vec::new(), |said, spans| {
-        let reads: Vec<Text<'_>> = said.iter().map(|one| Text::new(one.text)).collect();
-        let from = window(said, &reads);
+    in_plain(said, |said| {
+        let mut spans: Vec<Vec<Span>> = Vec::with_capacity(said.len());
+        let mut turns: Vec<Turn<'_>> = said.iter().map(|one| Turn::new(one.role, one.text, None)).collect();
+        let from = window(&turns);
         let mut asked = Asked::default();
-        let mut turns: Vec<Turn<'_>> = Vec::with_capacity(said.len());
-        for (n, (one, read)) in said.iter().zip(reads).enumerate() {
-            let turn = Turn { role: one.role, text: one.text, read, asked };
-            spans.push(if n < from { Vec::new() } else { alone(&turn) });
+        for (n, turn) in turns.iter_mut().enumerate() {
+            turn.asked = asked;
+            spans.push(if n < from { Vec::new() } else { alone(turn) });
             if n + ASKED_WITHIN >= from {
-                asked = follow(&turn, &spans[n]);
+                asked = follow(turn, &spans[n]);
             }
-            turns.push(turn);
         }
-        join(&turns, from, spans);
+        join(&turns, from, &mut spans);
+        spans
     })
 }
 
-/// As [`detect_across`], where the spans of all texts but the newest are known already; they may be added to. `spans`
-/// must have one entry less than there are texts, and gets the newest's.
-pub fn detect_newest(said: &[Said<'_>], spans: &mut Vec<Vec<Span>>) {
-    if spans.len() + 1 != said.len() {
-        return;
-    }
-    *spans = in_plain(said, std::mem::take(spans), |said, spans| {
-        let mut reads: Vec<Text<'_>> = said.iter().map(|one| Text::new(one.text)).collect();
-        let from = window(said, &reads);
-        let first = from.min(said.len().saturating_sub(1 + ASKED_WITHIN));
-        let mut asked = Asked::default();
-        let mut turns: Vec<Turn<'_>> = Vec::with_capacity(said.len() - first);
-        let mut known = spans.split_off(first);
-        for (one, read) in said[first..].iter().zip(reads.drain(first..)) {
-            let turn = Turn { role: one.role, text: one.text, read, asked };
-            if known.len() == turns.len() {
-                known.push(alone(&turn));
-            }
-            asked = follow(&turn, &known[turns.len()]);
-            turns.push(turn);
-        }
-        join(&turns, from - first, &mut known);
-        spans.append(&mut known);
-    });
-}
-
 /// Lets digits of other scripts be read as plain ones: `find` sees plain texts, and the spans are those of the texts as said.
-fn in_plain(said: &[Said<'_>], mut spans: Vec<Vec<Span>>, find: impl FnOnce(&[Said<'_>], &mut Vec<Vec<Span>>)) -> Vec<Vec<Span>> {
+fn in_plain(said: &[Said<'_>], find: impl FnOnce(&[Said<'_>]) -> Vec<Vec<Span>>) -> Vec<Vec<Span>> {
     let plain: Vec<Option<Plain>> = said.iter().map(|one| Plain::of(one.text)).collect();
     if plain.iter().all(Option::is_none) {
-        find(said, &mut spans);
-        return spans;
+        return find(said);
     }
     let texts: Vec<Said<'_>> = said.iter().zip(&plain).map(|(one, plain)| plain.as_ref().map_or(*one, |p| Said { text: &p.text, ..*one })).collect();
-    let mapped = |spans: &mut Vec<Vec<Span>>, map: fn(&Plain, Span) -> Span| {
-        for (spans, plain) in spans.iter_mut().zip(&plain) {
-            if let Some(plain) = plain {
-                spans.iter_mut().for_each(|span| *span = map(plain, *span));
-            }
+    let mut spans = find(&texts);
+    for (spans, plain) in spans.iter_mut().zip(&plain) {
+        if let Some(plain) = plain {
+            spans.iter_mut().for_each(|span| *span = plain.back(*span));
         }
-    };
-    mapped(&mut spans, Plain::there);
-    find(&texts, &mut spans);
-    mapped(&mut spans, Plain::back);
+    }
     spans
 }
 
 /// The first text that is looked at.
-fn window(said: &[Said<'_>], reads: &[Text<'_>]) -> usize {
+fn window(said: &[Turn<'_>]) -> usize {
     let callers = said.iter().enumerate().rev().filter(|(_, s)| s.role == Role::Caller).map(|(n, _)| n).take(LOOKED_THROUGH);
     let mut holding = 0;
     let window = callers.take_while(|n| {
-        holding += usize::from(holds_anything(&reads[*n]));
+        holding += usize::from(holds_anything(&said[*n].read));
         holding <= WINDOW
     });
     window.last().unwrap_or(0)
@@ -116,8 +98,8 @@ fn window(said: &[Said<'_>], reads: &[Text<'_>]) -> usize {
 /// What is in a text by itself.
 fn alone(turn: &Turn<'_>) -> Vec<Span> {
     match turn.role {
-        Role::Caller => detect_asked(turn.text, turn.asked),
-        Role::Agent => detect_asked(turn.text, Asked { name: false, open: None, ..turn.asked }),
+        Role::Caller => detect_read(&turn.read, turn.asked),
+        Role::Agent => detect_read(&turn.read, Asked { name: false, open: None, ..turn.asked }),
     }
 }
 
@@ -132,7 +114,8 @@ fn follow(turn: &Turn<'_>, spans: &[Span]) -> Asked {
 /// True where a text may hold a part of a value.
 fn holds_anything(read: &Text<'_>) -> bool {
     let hints = read.hints;
-    hints.numbers > 0 || hints.at || hints.letters > 1 || read.text.contains('_') || read.tokens.iter().any(|t| t.info.sign != 0)
+    let signs = || *read.facts().holds.get_or_init(|| read.text.contains('_') || read.tokens.iter().any(|t| t.info.sign != 0));
+    hints.numbers > 0 || hints.at || hints.letters > 1 || signs()
 }
 
 /// True where a later text of the same caller may still change what is found in this one: it holds digits, letters, a name
@@ -143,12 +126,16 @@ pub fn may_continue(text: &str, spans: &[Span]) -> bool {
         let spans: Vec<Span> = spans.iter().map(|span| plain.there(*span)).collect();
         return may_continue(&plain.text, &spans);
     }
-    let read = Text::new(text);
-    numbers::fragments(&read, spans).iter().any(|f| f.digits.len() >= 2 || f.soft)
-        || mail::open_end(&read, spans)
-        || spans.is_empty() && mail::bare_part(&read)
-        || names::alone(&read).is_some()
-        || birth::tail(&read).is_some()
+    may_go_on(&Text::new(text), spans)
+}
+
+/// The same of a text that was read.
+fn may_go_on(read: &Text<'_>, spans: &[Span]) -> bool {
+    numbers::fragments(read, spans).iter().any(|f| f.digits.len() >= 2 || f.soft)
+        || mail::open_end(read, spans)
+        || spans.is_empty() && mail::bare_part(read)
+        || names::alone(read).is_some()
+        || birth::tail(read).is_some()
 }
 
 /// Joins the newest caller's text with the ones before it.

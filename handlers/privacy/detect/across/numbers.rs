@@ -3,7 +3,9 @@
 //! In: texts with their digits that are no value yet. Out: spans, where the newest text's first digits and the last ones
 //! of up to three texts before it are a value when read as one text. Never fails.
 
-use super::super::context::{announced_before, cue as cue_of};
+use std::ops::{Range, RangeInclusive};
+
+use super::super::context::{announced_before, speaks_of};
 use super::super::numbers::Run;
 use super::super::tokens::{Kind, Text};
 use super::super::words::{self, Cue};
@@ -11,10 +13,10 @@ use super::super::{Label, Role, Span, detect_asked};
 use super::{Turn, add};
 
 /// Digits in a text that are no value by themselves.
-pub(super) struct Fragment {
+pub(super) struct Fragment<'t> {
     pub start: usize,
     pub end: usize,
-    pub digits: Vec<u8>,
+    pub digits: &'t [u8],
     /// It was taken for a whole value, but may be a part of a longer one.
     pub soft: bool,
     /// How many tokens stand before and behind it that are more than hesitation.
@@ -34,7 +36,7 @@ const MANY: usize = 3;
 /// What stands before the first place of `from` is part of something else; behind the second nothing was asked at all, so
 /// that few digits count as well.
 pub(super) fn join(said: &[Turn<'_>], from: (usize, usize), newest: usize, spans: &mut [Vec<Span>]) {
-    let many = all_parts(&said[newest].read).first().is_some_and(|part| part.digits >= MANY);
+    let many = all_parts(&said[newest].read).next().is_some_and(|part| part.digits >= MANY);
     let (from, unasked) = (if many { from.0 } else { from.1 }, from.1);
     let opened = opened(said, from, newest, spans);
     let own = fragments(&said[newest].read, &spans[newest]);
@@ -42,7 +44,7 @@ pub(super) fn join(said: &[Turn<'_>], from: (usize, usize), newest: usize, spans
         return;
     }
     let callers = (from..newest).filter(|n| said[*n].role == Role::Caller);
-    let mut texts: Vec<(usize, Vec<Fragment>)> = callers.map(|n| (n, fragments(&said[n].read, &spans[n]))).collect();
+    let mut texts: Vec<(usize, Vec<Fragment<'_>>)> = callers.map(|n| (n, fragments(&said[n].read, &spans[n]))).collect();
     texts.push((newest, own));
     if !opened {
         numbers(said, newest, &texts, spans);
@@ -50,26 +52,80 @@ pub(super) fn join(said: &[Turn<'_>], from: (usize, usize), newest: usize, spans
     continuation(said, unasked, newest, &texts, spans);
 }
 
-pub(super) fn fragments(text: &Text<'_>, spans: &[Span]) -> Vec<Fragment> {
+/// A run of digits that counts nothing.
+#[derive(Debug)]
+struct Whole {
+    start: usize,
+    end: usize,
+    /// Where its digits stand in those of all runs.
+    digits: Range<usize>,
+    plus: bool,
+    slips: usize,
+    /// How many tokens stand before and behind it that are more than hesitation.
+    before: usize,
+    after: usize,
+    /// What is announced before it.
+    cue: Option<Cue>,
+}
+
+/// All runs of digits in a text that count nothing.
+#[derive(Debug, Default)]
+pub(in super::super) struct Runs {
+    digits: Vec<u8>,
+    each: Vec<Whole>,
+}
+
+impl Runs {
+    fn of<'t>(text: &'t Text<'_>) -> &'t Self {
+        text.facts().runs.get_or_init(|| Self::read(text))
+    }
+
+    fn read(text: &Text<'_>) -> Self {
+        let mut this = Self::default();
+        if text.hints.numbers == 0 {
+            return this;
+        }
+        let mut run = Run::default();
+        let mut at = 0;
+        while let Some(next) = run.next(text, at) {
+            at = next;
+            let (Some(first), Some(last)) = (text.get(run.first), text.get(run.last)) else { break };
+            if run.amount || text.has(run.last + 1, words::UNIT) {
+                continue;
+            }
+            let from = this.digits.len();
+            this.digits.extend_from_slice(&run.digits);
+            this.each.push(Whole {
+                start: first.start as usize,
+                end: last.end as usize,
+                digits: from..this.digits.len(),
+                plus: run.plus,
+                slips: run.slips,
+                before: words_in(text, 0..run.first),
+                after: words_in(text, run.last + 1..text.tokens.len()),
+                cue: announced_before(text, run.first),
+            });
+        }
+        this
+    }
+}
+
+pub(super) fn fragments<'t>(text: &'t Text<'_>, spans: &[Span]) -> Vec<Fragment<'t>> {
     let mut found = Vec::new();
-    let mut run = Run::default();
-    let mut at = 0;
-    while let Some(next) = run.next(text, at) {
-        at = next;
-        let (Some(first), Some(last)) = (text.get(run.first), text.get(run.last)) else { break };
-        let (start, end) = (first.start as usize, last.end as usize);
+    let runs = Runs::of(text);
+    for run in &runs.each {
+        let (start, end) = (run.start, run.end);
         let taken = spans.iter().find(|s| s.start < end && start < s.end);
         let soft = taken.is_some_and(|s| s.label == Label::PhoneNumber && (2..10).contains(&run.digits.len()) && !run.plus);
-        if (taken.is_some() && !soft) || run.amount || text.has(run.last + 1, words::UNIT) {
+        if taken.is_some() && !soft {
             continue;
         }
-        let (before, after) = (words_in(text, 0..run.first), words_in(text, run.last + 1..text.tokens.len()));
-        let opens = announced_before(text, run.first).is_some();
+        let opens = run.cue.is_some();
         // "oh for heaven's sake"
-        if !opens && run.slips > 0 && before + after > 0 {
+        if !opens && run.slips > 0 && run.before + run.after > 0 {
             continue;
         }
-        found.push(Fragment { start, end, digits: run.digits.clone(), soft, before, after, opens });
+        found.push(Fragment { start, end, digits: &runs.digits[run.digits.clone()], soft, before: run.before, after: run.after, opens });
     }
     found
 }
@@ -78,7 +134,7 @@ pub(super) fn fragments(text: &Text<'_>, spans: &[Span]) -> Vec<Fragment> {
 const EARLIER: usize = 3;
 
 /// How many digits make a value of what was announced, part after part; none for what only a grammar can tell.
-fn sizes(cue: Cue) -> Option<(Label, std::ops::RangeInclusive<usize>)> {
+fn sizes(cue: Cue) -> Option<(Label, RangeInclusive<usize>)> {
     match cue {
         Cue::Card => Some((Label::CreditCard, 8..=21)),
         Cue::Account => Some((Label::AccountNumber, 5..=18)),
@@ -90,13 +146,13 @@ fn sizes(cue: Cue) -> Option<(Label, std::ops::RangeInclusive<usize>)> {
 
 /// Marks the parts of a value from the text in which it was announced up to the newest, whatever each was taken for alone.
 fn opened(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) -> bool {
-    let mut parts: Vec<(usize, Part)> = Vec::with_capacity(EARLIER + 1);
+    let mut parts: Vec<(usize, Part<'_>)> = Vec::with_capacity(EARLIER + 1);
     let (mut cue, mut again) = (None, 0);
     for n in (from..=newest).rev().filter(|n| said[*n].role == Role::Caller) {
         let read = &said[n].read;
-        let all = all_parts(read);
-        let part = if n == newest { all.into_iter().next() } else { all.into_iter().next_back() };
-        let beside = |part: &Part| if part.cue.is_some() { part.after } else { part.before + part.after };
+        let mut all = all_parts(read);
+        let part = if n == newest { all.next() } else { all.next_back() };
+        let beside = |part: &Part<'_>| if part.cue.is_some() { part.after } else { part.before + part.after };
         let Some(part) = part.filter(|part| beside(part) < BESIDE && (part.digits > 1 || beside(part) == 0)) else {
             if n == newest {
                 return false;
@@ -104,7 +160,7 @@ fn opened(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]
             continue;
         };
         // "my number is", after a whole card: another number.
-        let numbered = || (0..read.tokens.len()).any(|at| cue_of(read, at) == Cue::Number);
+        let numbered = || speaks_of(read, |cue| cue == Cue::Number);
         let opens = part.cue.or_else(|| {
             let asked = said[n].asked.cue;
             let again = sizes(asked).is_some_and(|(label, _)| open_value(said, from, n, spans).is_some_and(|(_, open, _)| open == label));
@@ -140,49 +196,31 @@ fn opened(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]
 }
 
 /// Digits in a text, and what is announced before them.
-struct Part {
+struct Part<'t> {
     start: usize,
     end: usize,
     digits: usize,
     /// The digits themselves.
-    said: Vec<u8>,
+    said: &'t [u8],
     before: usize,
     after: usize,
     cue: Option<Cue>,
 }
 
 /// All digits in a text that count nothing.
-fn all_parts(text: &Text<'_>) -> Vec<Part> {
-    let mut found = Vec::new();
-    let mut run = Run::default();
-    let mut at = 0;
-    while let Some(next) = run.next(text, at) {
-        at = next;
-        let (Some(first), Some(last)) = (text.get(run.first), text.get(run.last)) else { break };
-        if run.amount || run.plus || text.has(run.last + 1, words::UNIT) {
-            continue;
-        }
-        let cue = announced_before(text, run.first);
-        // "oh for heaven's sake"
-        if cue.is_none() && run.slips > 0 {
-            continue;
-        }
-        let (start, end) = (first.start as usize, last.end as usize);
-        found.push(Part {
-            start,
-            end,
-            digits: run.digits.len(),
-            said: run.digits.clone(),
-            before: words_in(text, 0..run.first),
-            after: words_in(text, run.last + 1..text.tokens.len()),
-            cue,
-        });
-    }
-    found
+fn all_parts<'t>(text: &'t Text<'_>) -> impl DoubleEndedIterator<Item = Part<'t>> {
+    // "oh for heaven's sake"
+    let counted = |run: &&'t Whole| !(run.plus || run.cue.is_none() && run.slips > 0);
+    let runs = Runs::of(text);
+    let part = |run: &'t Whole| {
+        let said = &runs.digits[run.digits.clone()];
+        Part { start: run.start, end: run.end, digits: said.len(), said, before: run.before, after: run.after, cue: run.cue }
+    };
+    runs.each.iter().filter(counted).map(part)
 }
 
 /// How many of these tokens are words and more than hesitation.
-fn words_in(text: &Text<'_>, range: std::ops::Range<usize>) -> usize {
+fn words_in(text: &Text<'_>, range: Range<usize>) -> usize {
     range.filter(|n| !text.has(*n, words::FILLER | words::WEAK) && text.get(*n).is_some_and(|t| t.kind == Kind::Word)).count()
 }
 
@@ -193,10 +231,10 @@ fn of_digits(label: Label) -> bool {
 
 /// Tries the newest text's first digits behind the last digits of one, two or three texts before it, most first. A part that
 /// something is announced for begins a value, so nothing is looked for before it.
-fn numbers(said: &[Turn<'_>], newest: usize, texts: &[(usize, Vec<Fragment>)], spans: &mut [Vec<Span>]) {
+fn numbers(said: &[Turn<'_>], newest: usize, texts: &[(usize, Vec<Fragment<'_>>)], spans: &mut [Vec<Span>]) {
     let Some((_, own)) = texts.last() else { return };
     let Some(head) = own.first().filter(|f| f.before <= 2 * BESIDE && !f.opens && (f.digits.len() > 1 || f.before + f.after == 0)) else { return };
-    let mut earlier: Vec<(usize, &Fragment)> = Vec::with_capacity(EARLIER);
+    let mut earlier: Vec<(usize, &Fragment<'_>)> = Vec::with_capacity(EARLIER);
     for (n, fragments) in texts[..texts.len() - 1].iter().rev() {
         let Some(tail) = fragments.last().filter(|f| f.after <= BESIDE && (f.opens || f.digits.len() > 1 || f.before + f.after == 0)) else { continue };
         earlier.push((*n, tail));
@@ -205,12 +243,12 @@ fn numbers(said: &[Turn<'_>], newest: usize, texts: &[(usize, Vec<Fragment>)], s
         }
     }
     earlier.reverse();
-    let again = earlier.windows(2).any(|w| w[0].1.digits.ends_with(&w[1].1.digits));
+    let again = earlier.windows(2).any(|w| w[0].1.digits.ends_with(w[1].1.digits));
     for drop_echoes in [false, true].into_iter().take(1 + usize::from(again)) {
         for from in 0..earlier.len() {
-            let mut parts: Vec<(usize, &Fragment)> = Vec::with_capacity(EARLIER + 1);
+            let mut parts: Vec<(usize, &Fragment<'_>)> = Vec::with_capacity(EARLIER + 1);
             for (n, tail) in &earlier[from..] {
-                let repeated = drop_echoes && parts.last().is_some_and(|(_, before)| before.digits.ends_with(&tail.digits));
+                let repeated = drop_echoes && parts.last().is_some_and(|(_, before)| before.digits.ends_with(tail.digits));
                 if !repeated {
                     parts.push((*n, *tail));
                 }
@@ -224,7 +262,7 @@ fn numbers(said: &[Turn<'_>], newest: usize, texts: &[(usize, Vec<Fragment>)], s
 }
 
 /// Reads the parts as one text; marks them where a value lies across all of them.
-fn joined(said: &[Turn<'_>], parts: &[(usize, &Fragment)], spans: &mut [Vec<Span>]) -> bool {
+fn joined(said: &[Turn<'_>], parts: &[(usize, &Fragment<'_>)], spans: &mut [Vec<Span>]) -> bool {
     let Some(((first, begin), (last, end))) = parts.first().zip(parts.last()) else { return false };
     let mut text = said[*first].text[..begin.start].to_owned();
     let mut places = Vec::with_capacity(parts.len());
@@ -262,7 +300,7 @@ fn joined(said: &[Turn<'_>], parts: &[(usize, &Fragment)], spans: &mut [Vec<Span
 }
 
 /// Digits alone in a turn, behind turns whose values may go on, are the rest of them, unless something else was asked.
-fn continuation(said: &[Turn<'_>], from: usize, newest: usize, texts: &[(usize, Vec<Fragment>)], spans: &mut [Vec<Span>]) {
+fn continuation(said: &[Turn<'_>], from: usize, newest: usize, texts: &[(usize, Vec<Fragment<'_>>)], spans: &mut [Vec<Span>]) {
     let Some((_, own)) = texts.last() else { return };
     let [rest] = own.as_slice() else { return };
     let taken = spans[newest].iter().any(|s| s.start < rest.end && rest.start < s.end);
@@ -293,7 +331,7 @@ fn continuation(said: &[Turn<'_>], from: usize, newest: usize, texts: &[(usize, 
 fn open_value(said: &[Turn<'_>], from: usize, newest: usize, spans: &[Vec<Span>]) -> Option<(usize, Label, Option<usize>)> {
     let mut open: Option<(usize, Label, Option<usize>)> = None;
     for n in (from..newest).rev().filter(|n| said[*n].role == Role::Caller) {
-        let Some((label, digits)) = ended_with(said[n].text, &spans[n]) else {
+        let Some((label, digits)) = ended_with(&said[n].read, &spans[n]) else {
             if open.is_some() || said[n].text.contains('[') || !spans[n].is_empty() {
                 break;
             }
@@ -308,29 +346,31 @@ fn open_value(said: &[Turn<'_>], from: usize, newest: usize, spans: &[Vec<Span>]
             Some((_, same, total)) if *same == label => *total = total.zip(digits).map(|(a, b)| a + b),
             Some(_) => break,
         }
-        if announces(said[n].text) {
+        if speaks_of(&said[n].read, |cue| !matches!(cue, Cue::None | Cue::Number)) {
             break;
         }
     }
     open
 }
 
-/// True where a text says what its value is.
-fn announces(text: &str) -> bool {
-    let read = Text::new(text);
-    (0..read.tokens.len()).any(|at| !matches!(cue_of(&read, at), Cue::None | Cue::Number))
-}
-
 /// The label of the value of digits that a text ends with, and how many digits it has if it still stands there.
-fn ended_with(text: &str, spans: &[Span]) -> Option<(Label, Option<usize>)> {
-    if let Some(span) = spans.last().filter(|s| text[s.end..].split_whitespace().count() <= 3) {
-        let mut run = Run::default();
-        let value = Text::new(text.get(span.start..span.end)?);
-        run.next(&value, 0)?;
-        return Some((span.label, Some(run.digits.len()))).filter(|(label, _)| of_digits(*label));
+fn ended_with(read: &Text<'_>, spans: &[Span]) -> Option<(Label, Option<usize>)> {
+    let text = read.text;
+    if let Some(span) = spans.last().filter(|s| text[s.end..].split_whitespace().take(4).count() <= 3) {
+        let known = read.facts().last_digits.get().filter(|(start, end, _)| (*start, *end) == (span.start, span.end));
+        let digits = known.map_or_else(|| first_digits(text.get(span.start..span.end).unwrap_or_default()), |(_, _, digits)| digits);
+        read.facts().last_digits.set(Some((span.start, span.end, digits)));
+        return Some((span.label, Some(digits?))).filter(|(label, _)| of_digits(*label));
     }
     let (_, tail) = text.rsplit_once('[')?;
     let (name, rest) = tail.split_once(']')?;
     let label = Label::named(name).filter(|label| of_digits(*label))?;
     (rest.split_whitespace().count() <= 3).then_some((label, None))
+}
+
+/// How many digits the first run in a value has.
+fn first_digits(value: &str) -> Option<usize> {
+    let mut run = Run::default();
+    run.next(&Text::new(value), 0)?;
+    Some(run.digits.len())
 }
