@@ -4,6 +4,7 @@
 //! such as "number is" stand between. Never fails; looks at a bounded number of tokens.
 
 use super::asked::Asked;
+use super::things::{self, Whose};
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 
@@ -38,6 +39,8 @@ pub(super) struct Context {
     pub last_digits: bool,
     /// A thing's number is named as such: "order number", "tracking id".
     pub named: bool,
+    /// Whose it is by the clause before it, or by letters right before it.
+    pub whose: Whose,
 }
 
 impl Context {
@@ -48,6 +51,7 @@ impl Context {
         self.bare = bare(text, first, last);
         self.unit = text.has(last + 1, words::UNIT) || (text.sign(last + 1, b'%') || text.sign(last + 1, b'$'));
         self.before(text, first);
+        self.whose = things::whose(text, first);
         if self.cues.iter().all(|near| near.cue == Cue::Number) {
             self.after(text, last);
         }
@@ -133,6 +137,11 @@ impl Context {
 
     /// True where the number is said to be that of a thing: an order, a flight.
     pub fn of_a_thing(&self) -> bool {
+        self.whose == Whose::Thing || self.nearest_of_a_thing()
+    }
+
+    /// True where the words right before it announce a thing's.
+    pub fn nearest_of_a_thing(&self) -> bool {
         let strongest = self.cues.iter().find(|near| near.cue != Cue::Number);
         strongest.is_some_and(|near| near.cue == Cue::Thing && near.direct)
     }
@@ -239,6 +248,10 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
         return cue;
     }
     match token.info.cue {
+        Cue::Number if things::numbered(text, at) => Cue::Thing,
+        Cue::None if text.one_of(at, &["id", "ids"]) && things::numbered(text, at) => Cue::Thing,
+        // "the credit note", "a delivery note"
+        Cue::None if text.word(at, "note") && before(&["credit", "debit", "delivery", "dispatch", "consignment", "advice"]) => Cue::Thing,
         Cue::Social if text.word(at, "social") && text.one_of(at + 1, &["media", "network", "networks", "event"]) => Cue::None,
         // "call 4 of 5", "text", "order" as verbs keep what they are; "express" belongs to American Express.
         Cue::Birth

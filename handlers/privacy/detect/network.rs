@@ -272,7 +272,7 @@ fn version_4(text: &Text<'_>, found: &mut Vec<Found>) {
         }
         context.read(text, run.first, run.last, Asked::default());
         let numbered = text.one_of(run.last + 1, &["release", "version", "build", "update", "firmware"]);
-        if !context.of_a_thing() && !numbered {
+        if !context.nearest_of_a_thing() && !numbered {
             found.push(Found { first: run.first, last: run.last, label: Label::IpAddress, score: 0.9 });
         }
     }

@@ -6,6 +6,7 @@
 use super::asked::Asked;
 use super::context::Context;
 use super::numbers::{Run, Sep, Shape};
+use super::things::Whose;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use super::{Found, Label, card, phone, written};
@@ -156,6 +157,13 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
         return Some((Label::PhoneNumber, 0.65));
     }
     if context.unit {
+        return None;
+    }
+    // What a number is of of which nothing is known, takes the form of a telephone number.
+    if context.whose == Whose::Unknown
+        && !context.has(Cue::Phone)
+        && !(phone::plan(&run.digits) || run.digits[0] == b'0' && matches!(run.digits.len(), 10 | 11))
+    {
         return None;
     }
     let number = if context.has(Cue::Number) { some_number(&run.digits, count, abroad) } else { None };
