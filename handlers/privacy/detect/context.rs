@@ -250,6 +250,9 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
     match token.info.cue {
         Cue::Number if things::numbered(text, at) => Cue::Thing,
         Cue::None if text.one_of(at, &["id", "ids"]) && things::numbered(text, at) => Cue::Thing,
+        // "my last reading was", "p o box"
+        Cue::None if text.word(at, "reading") && before(&["the", "my", "old", "new", "last", "first", "meter", "current", "previous"]) => Cue::Thing,
+        Cue::None if text.word(at, "box") && before(&["po", "o"]) => Cue::Thing,
         // "the credit note", "a delivery note"
         Cue::None if text.word(at, "note") && before(&["credit", "debit", "delivery", "dispatch", "consignment", "advice"]) => Cue::Thing,
         Cue::Social if text.word(at, "social") && text.one_of(at + 1, &["media", "network", "networks", "event"]) => Cue::None,

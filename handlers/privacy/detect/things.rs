@@ -17,16 +17,29 @@ const ENDS: [&str; 4] = ["ish", "ian", "ese", "ican"];
 /// Nouns before "number" that mean other things elsewhere.
 const NUMBERED: [&str; 6] = ["file", "check", "cheque", "fault", "point", "statement"];
 
+/// Nouns before "id" that mean other things elsewhere.
+const IDENTIFIED: [&str; 4] = ["site", "box", "key", "file"];
+
 /// True where "number" stands here behind a noun that is a thing's for all that is known: "application number".
 pub(super) fn numbered(text: &Text<'_>, at: usize) -> bool {
     let Some(before) = at.checked_sub(1) else { return false };
     let named = text.one_of(at, &["number", "numbers", "num"]);
-    (named || text.one_of(at, &["id", "ids"])) && (noun(text, before) && !of_telephones(text, before) || named && text.one_of(before, &NUMBERED))
+    (named || text.one_of(at, &["id", "ids"]))
+        && (noun(text, before) && !of_telephones(text, before) || text.one_of(before, if named { &NUMBERED[..] } else { &IDENTIFIED[..] }))
 }
 
 /// True for a word that may be a noun, and announces nothing that is known.
 fn noun(text: &Text<'_>, at: usize) -> bool {
-    const NONE: u32 = words::STOP | words::NEUTRAL | words::WEAK | words::FILLER | words::CORRECT | words::TITLE | words::PROVIDER | words::INTRO | words::UNIT;
+    const NONE: u32 = words::STOP
+        | words::NEUTRAL
+        | words::WEAK
+        | words::FILLER
+        | words::CORRECT
+        | words::TITLE
+        | words::PROVIDER
+        | words::INTRO
+        | words::UNIT
+        | words::REMARK;
     text.get(at).is_some_and(|t| t.kind == Kind::Word && t.end - t.start > 2 && t.info.cue == Cue::None && t.info.num == Num::None && t.info.sign == 0)
         && !text.has(at, NONE | words::GIVEN | words::FAMILY)
 }
@@ -57,7 +70,7 @@ pub(super) fn abbreviated(text: &Text<'_>, first: usize) -> bool {
     let named = (from.saturating_sub(4)..from).any(|n| text.has(n, words::NAME | words::SPELL));
     // "i a" are words, "u s" and "u k" are where a telephone is.
     let none = ["us", "uk", "id", "ok", "tv", "eu", "am", "pm", "ai", "ia", "cc", "ph", "ac", "ip", "dl", "nz", "sa", "in"];
-    (2..=4).contains(&letters.len()) && !named && !none.contains(&letters.as_str()) && matches!(words::look_up(&letters).cue, Cue::None | Cue::Thing)
+    (2..=5).contains(&letters.len()) && !named && !none.contains(&letters.as_str()) && matches!(words::look_up(&letters).cue, Cue::None | Cue::Thing)
 }
 
 /// What the words before a number say of whose it is.
@@ -101,15 +114,17 @@ pub(super) fn whose(text: &Text<'_>, first: usize) -> Whose {
     };
     let begin = clause(text, verb);
     let Some(head) = (begin..verb).find(|n| !matches!(cue(text, *n), Cue::None | Cue::Number | Cue::Mail)) else {
-        let known = (begin..verb).any(|n| of_telephones(text, n) || begins_anew(text, n) || text.has(n, words::GIVEN | words::FAMILY | words::NAME));
-        let unknown = (begin..verb).any(|n| noun(text, n) && n > 0 && determined(text, n - 1)) && !known;
+        let known = (begin..verb).any(|n| begins_anew(text, n) || text.has(n, words::GIVEN | words::FAMILY | words::NAME));
+        let nouns = |telephoned: bool| {
+            let one = |n: usize| noun(text, n) && n > 0 && determined(text, n - 1) && !text.said(n).ends_with("'s");
+            (begin..verb).any(one) && (telephoned || !(begin..verb).any(|n| text.has(n, words::TELEPHONED)))
+        };
+        // "the safe box key is number"
         let numbered = (verb + 1..first).any(|n| text.word(n, "number"));
-        return if !unknown {
-            Whose::Unsaid
-        } else if numbered {
-            Whose::Thing
-        } else {
-            Whose::Unknown
+        return match () {
+            () if known || !nouns(numbered) => Whose::Unsaid,
+            () if numbered => Whose::Thing,
+            () => Whose::Unknown,
         };
     };
     // What is named behind it at once is what it is: "the card reference", "the credit note".
