@@ -25,7 +25,9 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
             continue;
         };
         context.read(text, at, last, asked);
-        let birth = context.cues.iter().find(|near| !matches!(near.cue, Cue::Number | Cue::Mail | Cue::Phone));
+        // "my date of birth is wrong on the ticket it should be"
+        let wrong = (at.saturating_sub(4)..at).any(|n| text.word(n, "should")) && context.has(Cue::Birth);
+        let birth = context.cues.iter().find(|near| !matches!(near.cue, Cue::Number | Cue::Mail | Cue::Phone) && !(wrong && near.cue == Cue::Thing));
         let named = named(text, at) && (text.hints.birth || asked.birth());
         let instead = whole && before.is_some_and(|end| put_right(text, end, at));
         let accepted = answers
@@ -199,11 +201,25 @@ fn date(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
     if token.info.num == Num::Month {
         return month_first(text, at, run).map(|last| (last, true));
     }
+    if let Some(last) = by_fields(text, at, run) {
+        return Some((last, true));
+    }
     let days = day(text, at, run).and_then(|end| day_first(text, end, run));
     if let Some(last) = days.max(year_first(text, at, run)) {
         return Some((last, true));
     }
     digits(text, at, run)
+}
+
+/// "day seventeen month four year nineteen ninety three", from the day on: the last token.
+fn by_fields(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
+    let named = at.checked_sub(1).is_some_and(|n| text.word(n, "day"));
+    let end = skip(text, day(text, at, run).filter(|_| named)?, &[]);
+    let month = skip(text, end + 1, &["is"]);
+    let after = if text.get(month)?.info.num == Num::Month { month + 1 } else { day(text, month, run)? };
+    let behind = skip(text, after, &[]);
+    let last = text.word(end, "month") && text.word(behind, "year");
+    year(text, behind + 1, run).filter(|_| last)
 }
 
 /// "nineteen eighty four on the third of march", "ninety eight august eleventh"

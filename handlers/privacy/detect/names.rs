@@ -184,7 +184,8 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     // "name on the account is"
     let whose = text.one_of(next, &["on", "for", "associated", "as", "that", "listed", "printed", "shown", "under"]);
     if whose {
-        let end = (next..next + 9).find(|n| text.one_of(*n, &["is", "was"]) || text.sign(*n, b':'))?;
+        let end = (next..next + 9)
+            .find(|n| text.one_of(*n, &["is", "was"]) || text.word(*n, "be") && text.one_of(*n - 1, &["would", "should"]) || text.sign(*n, b':'))?;
         next = end;
     }
     // "used to be"
@@ -405,6 +406,10 @@ fn belongs(text: &Text<'_>, at: usize, cased: bool, begins: bool) -> bool {
     let info = token.info;
     // "family name kim given name minjun"
     if text.one_of(at, &["given", "married", "middle", "maiden", "christian", "family", "nick", "legal"]) && text.has(at + 1, words::NAME) {
+        return false;
+    }
+    // "my wife's name is chloe dubois she's the account holder"
+    if text.one_of(at, &["shes", "hes", "theyre", "according", "relation"]) {
         return false;
     }
     if text.letter(at).is_some() {

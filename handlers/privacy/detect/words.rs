@@ -241,7 +241,7 @@ const CUES: &[(Cue, &str)] = &[
     (Cue::Social, "ssn social socials"),
     (Cue::Account, "account accounts acct acc routing member membership customer bban giro aba"),
     (Cue::Pin, "pin pins cvv cvc cvvs cvn passcode pincode otp pincodes passcodes"),
-    (Cue::Birth, "born birth birthday birthdate dob birthdays bday"),
+    (Cue::Birth, "born birth birthday birthdate dob birthdays bday dobs"),
     (Cue::Mail, "email emails mail gmail inbox mailbox emailed"),
     (
         Cue::Thing,

@@ -57,7 +57,7 @@ pub(super) fn spoken_of(text: &Text<'_>, at: usize, asked: Asked, shouted: bool)
         return if led_to(text, at) { named(text, at, shouted) } else { pair(text, at, shouted) };
     }
     if !family(at) {
-        return None;
+        return titled(text, at);
     }
     // "doctor ramirez"
     let title = at > 0 && text.one_of(at - 1, &["doctor", "officer", "miss", "professor", "attorney", "captain", "nurse", "sergeant", "judge", "detective"]);
@@ -68,6 +68,35 @@ pub(super) fn spoken_of(text: &Text<'_>, at: usize, asked: Asked, shouted: bool)
         return None;
     }
     named(text, at, shouted).filter(|(_, last, _)| follows(text, *last) && !company(text, at, *last))
+}
+
+/// "doctor nowak asked me": a word that is known as nothing else, between a title and what somebody does.
+fn titled(text: &Text<'_>, at: usize) -> Option<(usize, usize, f32)> {
+    const DOES: [&str; 18] = [
+        "asked",
+        "said",
+        "told",
+        "wants",
+        "wanted",
+        "called",
+        "prescribed",
+        "referred",
+        "recommended",
+        "sent",
+        "gave",
+        "suggested",
+        "says",
+        "saw",
+        "wrote",
+        "ordered",
+        "put",
+        "mentioned",
+    ];
+    const NONE: u32 = words::STOP | words::NO_NAME | words::FILLER | words::WEAK | words::NEUTRAL | words::CORRECT | words::REMARK | words::PLACE | words::UNIT;
+    let title = at > 0 && text.one_of(at - 1, &["doctor", "dr", "nurse", "professor", "officer", "sergeant", "detective"]);
+    let word = |n: usize| text.get(n).is_some_and(|t| t.kind == Kind::Word && t.end - t.start > 2 && t.info.num == Num::None && t.info.cue == Cue::None);
+    let named = title && word(at) && !text.has(at, NONE) && text.one_of(at + 1, &DOES);
+    named.then_some((at, at, 0.6))
 }
 
 /// The name that begins here, of at most two words where the second is no family name.

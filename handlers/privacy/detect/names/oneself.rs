@@ -27,7 +27,12 @@ pub(super) fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Opti
         }
         () if text.word(at, "is") && text.word(at + 1, "this") && at == 0 => return reached(text, at, at + 2, shouted),
         () if at == 0 && text.has(at, words::GIVEN) => at,
-        () if (at == 0 || (0..at).all(|n| text.has(n, words::FILLER | words::WEAK) || text.sign(n, b',') || text.one_of(n, &["hi", "hello"]))) && at < 5 => {
+        () if (at == 0
+            || (0..at).all(|n| {
+                text.has(n, words::FILLER | words::WEAK) || text.sign(n, b',') || text.one_of(n, &["hi", "hello", "good", "morning", "afternoon", "evening"])
+            }))
+            && at < 5 =>
+        {
             return answers_the_phone(text, at, shouted);
         }
         () => return None,
@@ -116,7 +121,7 @@ fn reached(text: &Text<'_>, at: usize, first: usize, shouted: bool) -> Option<(u
     if !known || company(text, first, last) {
         return None;
     }
-    let whole = text.get(last + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(last + 1, &["please", "speaking", "calling"]);
+    let whole = text.get(last + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(last + 1, &["please", "speaking", "calling", "im"]);
     let followed = whole || text.one_of(last + 1, &["in", "from", "at", "about", "again", "today", "yesterday", "on", "now", "who", "and"]);
     // One given name may be a place or a thing: it takes more.
     let sure = if text.word(at, "is") { whole } else { followed };
