@@ -38,13 +38,28 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
             .or_else(|| if asked.any_name() { few_letters(text, at) } else { None });
         match value {
             Some((first, last, score)) => {
-                found.push(Found { first, last, label: Label::PersonName, score });
+                found.extend(said_and_spelled(text, first, last).map(|(first, last)| Found { first, last, label: Label::PersonName, score }));
                 announced = true;
                 at = last + 1;
             }
             None => at += 1,
         }
     }
+}
+
+/// A name and the letters that spell it, without the words between: "keller spelled k e l l e r".
+fn said_and_spelled(text: &Text<'_>, first: usize, last: usize) -> impl Iterator<Item = (usize, usize)> {
+    let bridge = |n: usize| text.one_of(n, &["spelled", "spelt", "spelling", "thats"]);
+    let small =
+        |n: usize| bridge(n) || text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_))) || text.has(n, words::FILLER) || text.one_of(n, &["its", "is"]);
+    let between = (first + 1..last).find(|n| bridge(*n));
+    let ends = between.and_then(|n| (first..n).rev().find(|n| !small(*n)));
+    let begins = between.and_then(|n| (n..=last).find(|n| !small(*n)));
+    let parts = match ends.zip(begins) {
+        Some((ends, begins)) => [Some((first, ends)), Some((begins, last))],
+        None => [Some((first, last)), None],
+    };
+    parts.into_iter().flatten()
 }
 
 fn skip_fillers(text: &Text<'_>, mut at: usize) -> usize {

@@ -193,7 +193,7 @@ const FLAGS: &[(u32, &str)] = &[
          rest listening next part ready sounds noted good ahead moment minute barking sec \
          continue half bear noise door",
     ),
-    (INTRO, "calling here reached calls from hi hello hey morning afternoon evening"),
+    (INTRO, "doctor nurse officer sergeant detective calling here reached calls from hi hello hey morning afternoon evening"),
     (
         TELEPHONED,
         "best easiest quickest fastest nearest convenient reliable active shared babysitter nanny mechanic therapist employer tax caller wifes \
