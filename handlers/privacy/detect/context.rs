@@ -137,7 +137,7 @@ impl Context {
 
     /// True where the number is said to be that of a thing: an order, a flight.
     pub fn of_a_thing(&self) -> bool {
-        self.whose == Whose::Thing || self.nearest_of_a_thing()
+        self.whose == Whose::Thing || self.whose != Whose::Somebody && self.nearest_of_a_thing()
     }
 
     /// True where the words right before it announce a thing's.

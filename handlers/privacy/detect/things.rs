@@ -83,6 +83,8 @@ pub(super) enum Whose {
     Unknown,
     /// A thing's.
     Thing,
+    /// Somebody's telephone or card, whatever thing it is for.
+    Somebody,
 }
 
 /// What links a number to what it is of.
@@ -117,7 +119,7 @@ pub(super) fn whose(text: &Text<'_>, first: usize) -> Whose {
         let known = (begin..verb).any(|n| begins_anew(text, n) || text.has(n, words::GIVEN | words::FAMILY | words::NAME));
         let nouns = |telephoned: bool| {
             let one = |n: usize| noun(text, n) && n > 0 && determined(text, n - 1) && !text.said(n).ends_with("'s");
-            (begin..verb).any(one) && (telephoned || !(begin..verb).any(|n| text.has(n, words::TELEPHONED)))
+            (begin..verb).any(one) && (telephoned || !(begin..verb).any(|n| of_telephones(text, n) && !text.said(n).ends_with("'s")))
         };
         // "the safe box key is number"
         let numbered = (verb + 1..first).any(|n| text.word(n, "number"));
@@ -130,7 +132,13 @@ pub(super) fn whose(text: &Text<'_>, first: usize) -> Whose {
     // What is named behind it at once is what it is: "the card reference", "the credit note".
     let noun = (head..verb).take_while(|n| *n == head || !matches!(cue(text, *n), Cue::None)).last().unwrap_or(head);
     let thing = cue(text, noun) == Cue::Thing || (head..=noun).any(|n| cue(text, n) == Cue::Thing) && cue(text, noun) == Cue::Number;
-    if thing && (noun + 1..verb).all(|n| !begins_anew(text, n)) { Whose::Thing } else { Whose::Unsaid }
+    let own = matches!(cue(text, noun), Cue::Phone | Cue::Card) && !text.word(noun, "charge");
+    match () {
+        () if thing && (noun + 1..verb).all(|n| !begins_anew(text, n)) => Whose::Thing,
+        // "the phone number for my order is", "the card i used for the ticket was"
+        () if own || matches!(cue(text, head), Cue::Phone | Cue::Card) && cue(text, noun) == Cue::Number => Whose::Somebody,
+        () => Whose::Unsaid,
+    }
 }
 
 /// True for a word that a noun follows.
