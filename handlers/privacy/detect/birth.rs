@@ -27,7 +27,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
         context.read(text, at, last, asked);
         // "my date of birth is wrong on the ticket it should be"
         let wrong = (at.saturating_sub(4)..at).any(|n| text.word(n, "should")) && context.has(Cue::Birth);
-        let birth = context.cues.iter().find(|near| !matches!(near.cue, Cue::Number | Cue::Mail | Cue::Phone) && !(wrong && near.cue == Cue::Thing));
+        let birth = context.cues.iter().find(|near| !(matches!(near.cue, Cue::Number | Cue::Mail | Cue::Phone) || wrong && near.cue == Cue::Thing));
         let named = named(text, at) && (text.hints.birth || asked.birth());
         let instead = whole && before.is_some_and(|end| put_right(text, end, at));
         let accepted = answers

@@ -39,6 +39,8 @@ pub(super) struct Context {
     pub last_digits: bool,
     /// A thing's number is named as such: "order number", "tracking id".
     pub named: bool,
+    /// What stands right before it leads to a number that somebody says: "it's", "at", "try", a name; or nothing does.
+    pub led_to: bool,
     /// Whose it is by the clause before it, or by letters right before it.
     pub whose: Whose,
 }
@@ -51,6 +53,7 @@ impl Context {
         self.bare = bare(text, first, last);
         self.unit = text.has(last + 1, words::UNIT) || (text.sign(last + 1, b'%') || text.sign(last + 1, b'$'));
         self.before(text, first);
+        self.led_to = led_to(text, first);
         self.whose = things::whose(text, first);
         if self.cues.iter().all(|near| near.cue == Cue::Number) {
             self.after(text, last);
@@ -95,7 +98,7 @@ impl Context {
         }
     }
 
-    /// "... is my phone number".
+    /// "... is my phone number", "... for the order".
     fn after(&mut self, text: &Text<'_>, last: usize) {
         let links = ["is", "thats", "that", "was", "its", "as"];
         let whose = ["my", "on", "for", "the"];
@@ -105,6 +108,10 @@ impl Context {
         let owned = |n: usize| text.one_of(n, &["my", "his", "her", "the"]);
         let dated = text.one_of(behind, &["for", "as"]) && owned(behind + 1) && text.one_of(behind + 2, &["date", "dob", "birthdate"]);
         let owned_birth = owned(behind) || dated;
+        if self.cues.is_empty() && text.word(last + 1, "for") && owned(last + 2) && cue(text, last + 3) == Cue::Thing {
+            self.cues.push(Near { cue: Cue::Thing, distance: 4, direct: true });
+            return;
+        }
         for distance in 0..AFTER {
             let at = last + 1 + distance;
             let Some(token) = text.get(at) else { break };
@@ -150,6 +157,18 @@ impl Context {
     pub fn plainly_of_a_thing(&self) -> bool {
         self.of_a_thing() && self.named && !self.has(Cue::Card)
     }
+}
+
+/// True where nothing stands right before this place, or what leads to a number that somebody says.
+fn led_to(text: &Text<'_>, first: usize) -> bool {
+    const LEADS: [&str; 23] = [
+        "is", "its", "thats", "was", "at", "on", "from", "try", "dial", "use", "to", "or", "and", "me", "under", "called", "hi", "as", "be", "not", "us",
+        "then", "number",
+    ];
+    let Some(before) = first.checked_sub(1) else { return true };
+    let sign = text.get(before).is_none_or(|t| t.kind != Kind::Word);
+    sign || text.one_of(before, &LEADS)
+        || text.has(before, words::FILLER | words::CORRECT | words::WEAK | words::GIVEN | words::FAMILY | words::REMARK | words::TELEPHONED)
 }
 
 /// True for what may stand between a cue and its value.

@@ -277,6 +277,7 @@ fn unannounced(run: &Run, count: Count, context: &Context) -> Option<(Label, f32
         && distinct >= 4
         && run.taken_back == 0
         && run.slips == 0
+        && context.led_to
         && !context.has(Cue::Thing);
     (alone || (context.bare && count.low <= 9 && count.said >= 7 && share >= 50)).then_some((Label::PhoneNumber, 0.4))
 }
