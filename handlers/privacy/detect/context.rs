@@ -53,8 +53,7 @@ impl Context {
         self.bare = bare(text, first, last);
         self.unit = text.has(last + 1, words::UNIT) || (text.sign(last + 1, b'%') || text.sign(last + 1, b'$'));
         self.before(text, first);
-        self.led_to = led_to(text, first);
-        self.whose = things::whose(text, first);
+        (self.led_to, self.whose) = (true, Whose::Unsaid);
         if self.cues.iter().all(|near| near.cue == Cue::Number) {
             self.after(text, last);
         }
@@ -63,6 +62,12 @@ impl Context {
             self.cues.push(Near { cue: asked.cue, distance: IN_QUESTION, direct });
             self.named = asked.cue == Cue::Thing;
         }
+    }
+
+    /// Reads whose the number is by the clause before it.
+    pub fn read_whose(&mut self, text: &Text<'_>, first: usize) {
+        self.led_to = led_to(text, first);
+        self.whose = things::whose(text, first);
     }
 
     fn before(&mut self, text: &Text<'_>, first: usize) {
@@ -268,12 +273,16 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
     }
     match token.info.cue {
         Cue::Number if things::numbered(text, at) => Cue::Thing,
-        Cue::None if text.one_of(at, &["id", "ids"]) && things::numbered(text, at) => Cue::Thing,
-        // "my last reading was", "p o box"
-        Cue::None if text.word(at, "reading") && before(&["the", "my", "old", "new", "last", "first", "meter", "current", "previous"]) => Cue::Thing,
-        Cue::None if text.word(at, "box") && before(&["po", "o"]) => Cue::Thing,
-        // "the credit note", "a delivery note"
-        Cue::None if text.word(at, "note") && before(&["credit", "debit", "delivery", "dispatch", "consignment", "advice"]) => Cue::Thing,
+        // "site id", "my last reading was", "p o box", "the credit note": by themselves these announce nothing.
+        Cue::Thing if text.one_of(at, &["id", "ids", "reading", "box", "note"]) => {
+            let thing = match () {
+                () if text.word(at, "reading") => before(&["the", "my", "old", "new", "last", "first", "meter", "current", "previous"]),
+                () if text.word(at, "box") => before(&["po", "o"]),
+                () if text.word(at, "note") => before(&["credit", "debit", "delivery", "dispatch", "consignment", "advice"]),
+                () => things::numbered(text, at),
+            };
+            if thing { Cue::Thing } else { Cue::None }
+        }
         Cue::Social if text.word(at, "social") && text.one_of(at + 1, &["media", "network", "networks", "event"]) => Cue::None,
         // "call 4 of 5", "text", "order" as verbs keep what they are; "express" belongs to American Express.
         Cue::Birth

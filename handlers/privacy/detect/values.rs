@@ -45,9 +45,11 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
             continue;
         }
         context.read(text, run.first, extension(text, run.last), asked);
+        context.read_whose(text, run.first);
         if let Some(end) = with_asides(text, &mut run, &context) {
             at = end;
             context.read(text, run.first, extension(text, run.last), asked);
+            context.read_whose(text, run.first);
         }
         let from = found.len();
         let is_written = run.parts.iter().all(|p| p.shape == Shape::Written) && run.parts.iter().any(|p| p.len > 2);

@@ -252,7 +252,7 @@ const CUES: &[(Cue, &str)] = &[
          container plate docket session lottery tag asset hash commit checksum population timestamp epoch balance total \
          policy device activation license licence modem router warranty survey rma prescription rx raffle lotto odometer employee badge permit registration suite apartment apt building floor avenue highway exit terminal platform locker row lane dock \
          pallet shelf warehouse aisle sum amount price cost costs paid invoices tickets locator waybill pnr chassis vehicle engine certificate campaign lane mileage chip vessel truck trailer stock pole display gauge thermometer winning lucky \
-         items label sticker barcode wristband gasket valve transformer cylinder carton crate drum requisition citation summons itinerary \
+         id ids reading box note items label sticker barcode wristband gasket valve transformer cylinder carton crate drum requisition citation summons itinerary \
          folio mpan mprn iccid sku memo manifest accession referral prescriptions consignment petition",
     ),
 ];
