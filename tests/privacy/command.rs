@@ -61,6 +61,24 @@ fn lines_of_a_call_are_read_together_whoever_spoke() {
 }
 
 #[test]
+fn who_asks_is_told_from_what_is_said() {
+    for (question, answer, expected) in [
+        ("may i ask who's calling", "quentin baptiste please", "[PERSON_NAME] please"),
+        ("what is the name on the card", "um gerald brandt", "um [PERSON_NAME]"),
+        ("leticia and your last name", "hargrove", "[PERSON_NAME]"),
+        ("could i get the patient's date of birth", "sure 21 december 1977", "sure [DATE_OF_BIRTH]"),
+        ("i need the full social to verify", "two three oh one nine six one nine eight", "[US_SSN]"),
+        ("okay and the account number please", "it's 94650486", "it's [ACCOUNT_NUMBER]"),
+        // Whoever speaks of what is his own asks nothing.
+        ("is this about my card", "anna please", "anna please"),
+        ("can you check my name", "the blue one", "the blue one"),
+    ] {
+        let input = format!("{}\n{}\n", json!({"id": 1, "call": 1, "text": question}), json!({"id": 2, "call": 1, "text": answer}));
+        assert_eq!(through(PiiCommand::Mask, input.as_bytes()).0[1]["text"], expected, "{question}");
+    }
+}
+
+#[test]
 fn what_waits_is_bounded_and_keeps_its_order() {
     let mut input = String::new();
     for n in 0..30_000 {

@@ -87,32 +87,87 @@ impl Asked {
     fn read_now(text: &Text<'_>) -> Self {
         let mut asked = Self::default();
         let count = text.tokens.len();
-        let request = ["your", "please", "need", "confirm", "provide", "what", "whats", "which", "may", "can", "could", "tell", "and", "spell", "say"];
-        if !(0..count).any(|n| text.sign(n, b'?') || text.one_of(n, &request)) {
+        if !(0..count).any(|n| text.sign(n, b'?') || text.one_of(n, &REQUEST_WORDS)) {
             return asked;
         }
+        let said = |list: &[&str]| (0..count).any(|n| text.one_of(n, list));
+        // "the name on the card", "what name is the booking under": still a name.
+        let mut of_name = false;
         // The last thing that is named is what is asked for.
         for at in count.saturating_sub(60)..count {
+            of_name &= !(text.one_of(at, &["and", "then", "also"]) || matches!(text.get(at).map(|t| t.kind), Some(Kind::Sign(_))));
             match cue(text, at) {
                 Cue::None => {}
+                Cue::Card | Cue::Account | Cue::Thing | Cue::Phone if of_name => {}
                 // "the number on the card" asks for the card's.
                 Cue::Number if asked.cue != Cue::None => {}
+                // "the best number to reach you"
+                Cue::Number if said(&["number", "numbers"]) && said(&["reach", "call", "ring", "text", "contact", "callback", "best"]) => {
+                    (asked.cue, asked.name) = (Cue::Phone, false);
+                }
                 found => (asked.cue, asked.name) = (found, false),
             }
-            let person = at > 0 && text.one_of(at - 1, &["your", "last", "first", "full", "middle", "the", "a", "family", "callers", "second"]);
-            if text.has(at, words::NAME) && (person || text.one_of(at + 1, &["please", "on"])) || text.one_of(at, &["surname", "lastname", "firstname"]) {
-                asked.name = true;
+            if asks_name(text, at) {
+                (asked.name, of_name) = (true, of_name || names_of(text, at));
+                if of_name {
+                    asked.cue = Cue::None;
+                }
             }
             // "who am i speaking with", "who is calling"
             let who = |n: usize| text.one_of(n, &["who", "whos", "whom"]);
-            if text.one_of(at, &["speaking", "calling", "talking"]) && (at.saturating_sub(4)..at).any(who) {
+            if text.one_of(at, &["speaking", "calling", "talking"]) && (at.saturating_sub(5)..at).any(who) {
                 (asked.cue, asked.name) = (Cue::None, true);
             }
         }
         // "how do you spell it"
-        asked.name |= asked.cue == Cue::None && (0..count).any(|n| text.one_of(n, &["spell", "spelled", "spelling"]));
+        asked.name |= asked.cue == Cue::None && said(&["spell", "spelled", "spelling"]);
         asked
     }
+}
+
+/// Words of which a question or a request has one.
+const REQUEST_WORDS: [&str; 23] = [
+    "your", "please", "need", "confirm", "provide", "what", "whats", "which", "may", "can", "could", "tell", "and", "spell", "say", "when", "who", "whos",
+    "whom", "how", "give", "get", "read",
+];
+
+/// True for the word of a question that asks for a name: "your last name", "the patient's name", "surname".
+fn asks_name(text: &Text<'_>, at: usize) -> bool {
+    const BEFORE: [&str; 26] = [
+        "your",
+        "last",
+        "first",
+        "full",
+        "middle",
+        "the",
+        "a",
+        "family",
+        "callers",
+        "second",
+        "what",
+        "whats",
+        "which",
+        "maiden",
+        "legal",
+        "given",
+        "patients",
+        "holders",
+        "customers",
+        "guests",
+        "passengers",
+        "cardholders",
+        "cardholder",
+        "members",
+        "account",
+        "other",
+    ];
+    let person = at > 0 && text.one_of(at - 1, &BEFORE);
+    text.has(at, words::NAME) && (person || text.one_of(at + 1, &["please", "on"])) || text.one_of(at, &["surname", "lastname", "firstname"])
+}
+
+/// True where what a name stands on or under is told behind it.
+fn names_of(text: &Text<'_>, at: usize) -> bool {
+    text.one_of(at + 1, &["on", "of", "for", "is", "under", "as", "associated", "listed", "printed", "in"])
 }
 
 /// What a text of the agent does to what was asked before.

@@ -5,7 +5,7 @@
 
 use super::aside;
 use super::asked::Asked;
-use super::context::{Context, announced_before};
+use super::context::{Context, IN_QUESTION, announced_before};
 use super::numbers::{Run, Sep, Shape};
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
@@ -18,23 +18,73 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let asked = if asked.birth() { Asked { cue: Cue::Birth, ..asked } } else { asked };
     let answers = asked.birth() && answers(text);
     let mut at = 0;
+    let mut before = None;
     while at < text.tokens.len() {
         let Some((last, whole)) = date(text, at, &mut run).or_else(|| if answers || named(text, at) { part(text, at, &mut run, asked) } else { None }) else {
             at += 1;
             continue;
         };
         context.read(text, at, last, asked);
-        let birth = context.cues.iter().find(|near| !matches!(near.cue, Cue::Number | Cue::Mail | Cue::Phone));
+        // "my date of birth is wrong on the ticket it should be"
+        let wrong = (at.saturating_sub(4)..at).any(|n| text.word(n, "should")) && context.has(Cue::Birth);
+        let birth = context.cues.iter().find(|near| !(matches!(near.cue, Cue::Number | Cue::Mail | Cue::Phone) || wrong && near.cue == Cue::Thing));
         let named = named(text, at) && (text.hints.birth || asked.birth());
-        let accepted = answers || named || birth.is_some_and(|near| near.cue == Cue::Birth && (whole || near.direct || near.distance <= 3));
+        let instead = whole && before.is_some_and(|end| put_right(text, end, at));
+        let accepted = answers
+            || named
+            || instead
+            || birth.is_some_and(|near| {
+                let near_enough = near.direct || near.distance <= 3;
+                near.cue == Cue::Birth && (near_enough || whole && (near.distance < IN_QUESTION || !of_something(text, at, last)))
+            });
         if accepted {
             let last = goes_on(text, last, &mut run);
-            found.push(Found { first: at, last, label: Label::DateOfBirth, score: if whole { 0.9 } else { 0.7 } });
+            let floor = found.last().map_or(0, |f| f.last + 1);
+            found.push(Found { first: taken_back(text, at, floor), last, label: Label::DateOfBirth, score: if whole { 0.9 } else { 0.7 } });
+            before = Some(last);
             at = last + 1;
         } else {
             at += 1;
         }
     }
+}
+
+/// True where a text speaks of something else before its date: "my payment went through on ...", said instead of the birth that
+/// was asked for.
+fn of_something(text: &Text<'_>, at: usize, last: usize) -> bool {
+    let small = words::STOP | words::NEUTRAL | words::FILLER | words::WEAK | words::CORRECT | words::REMARK | words::NO_NAME;
+    let other = |n: usize| text.get(n).is_some_and(|t| t.kind == Kind::Word && t.info.num == Num::None && t.info.flags & small == 0 && t.info.cue == Cue::None);
+    let costs = |n: usize| text.one_of(n, &["payment", "flight", "appointment", "meeting", "sale", "warranty", "update", "version", "room", "rooms"]);
+    // "sure sweetheart it's march third": the answer, whatever is said before it.
+    let ends = (last + 1..text.tokens.len()).all(|n| !other(n));
+    let told = (at.saturating_sub(3)..at).any(|n| text.one_of(n, &["its", "thats", "mine", "is", "was", "be"]));
+    !(ends && told) && (at.saturating_sub(16)..at).any(|n| other(n) || costs(n))
+}
+
+/// The first token of what was said before a date and taken back by it: "the second no the third of may".
+fn taken_back(text: &Text<'_>, first: usize, floor: usize) -> usize {
+    let links = |n: usize| text.has(n, words::CORRECT | words::FILLER) || text.one_of(n, &["i", "the", "its"]) || text.sign(n, b',');
+    let floor = floor.max(first.saturating_sub(6));
+    let Some(before) = (floor..first).rev().find(|n| !links(*n)) else { return first };
+    let corrected = (before + 1..first).any(|n| text.has(n, words::CORRECT));
+    let counts = |n: usize| n >= floor && text.get(n).is_some_and(|t| matches!(t.info.num, Num::Ordinal | Num::Unit | Num::Teen | Num::Tens | Num::Month));
+    if !corrected || !counts(before) || moment(text, before) {
+        return first;
+    }
+    (floor..before).rev().take_while(|n| counts(*n)).last().unwrap_or(before)
+}
+
+/// True where one date stands for another: "you have my date of birth as ... but it's ...".
+fn put_right(text: &Text<'_>, end: usize, at: usize) -> bool {
+    let links = [
+        "but", "its", "it", "is", "should", "be", "say", "not", "actually", "and", "no", "really", "the", "thats", "that", "wrong", "instead", "of", "correct",
+        "right", "one", "was",
+    ];
+    let marks = ["but", "not", "actually", "wrong", "instead", "should", "correct"];
+    at > end + 1
+        && at - end <= 9
+        && (end + 1..at).all(|n| text.one_of(n, &links) || text.has(n, words::FILLER) || text.sign(n, b','))
+        && (end + 1..at).any(|n| text.one_of(n, &marks))
 }
 
 /// True for a text that holds nothing but a date, or parts of one.
@@ -101,7 +151,8 @@ fn goes_on(text: &Text<'_>, last: usize, run: &mut Run) -> usize {
             _ => None,
         };
         match next.filter(|next| *next > end) {
-            Some(next) => end = next,
+            // "october twenty eighth no wait fifteenth nineteen seventy four"
+            Some(next) => end = if corrected && !dated_year(text, next) { year(text, next + 1, run).unwrap_or(next) } else { next },
             None => return end,
         }
     }
@@ -132,6 +183,13 @@ fn tail_now(text: &Text<'_>) -> Option<(usize, usize, bool)> {
     (announced == Some(Cue::Birth) || announced.is_none() && alone).then_some((first, last, announced.is_some()))
 }
 
+/// True where this token ends a year: four digits, or two numbers with a century's before.
+fn dated_year(text: &Text<'_>, last: usize) -> bool {
+    let digits = text.get(last).is_some_and(|t| t.kind == Kind::Digits && t.end - t.start == 4);
+    let pair = |n: usize| text.get(n).is_some_and(|t| matches!(t.info.num, Num::Teen | Num::Tens | Num::Thousand | Num::Hundred));
+    digits || text.get(last).is_some_and(|t| matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens)) && last > 0 && pair(last - 1)
+}
+
 /// True where a month stands right before this token: the date has a day and a month already.
 fn dated(text: &Text<'_>, last: usize) -> bool {
     (last.saturating_sub(6)..=last).any(|n| text.get(n).is_some_and(|t| t.info.num == Num::Month))
@@ -143,11 +201,25 @@ fn date(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
     if token.info.num == Num::Month {
         return month_first(text, at, run).map(|last| (last, true));
     }
+    if let Some(last) = by_fields(text, at, run) {
+        return Some((last, true));
+    }
     let days = day(text, at, run).and_then(|end| day_first(text, end, run));
     if let Some(last) = days.max(year_first(text, at, run)) {
         return Some((last, true));
     }
     digits(text, at, run)
+}
+
+/// "day seventeen month four year nineteen ninety three", from the day on: the last token.
+fn by_fields(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
+    let named = at.checked_sub(1).is_some_and(|n| text.word(n, "day"));
+    let end = skip(text, day(text, at, run).filter(|_| named)?, &[]);
+    let month = skip(text, end + 1, &["is"]);
+    let after = if text.get(month)?.info.num == Num::Month { month + 1 } else { day(text, month, run)? };
+    let behind = skip(text, after, &[]);
+    let last = text.word(end, "month") && text.word(behind, "year");
+    year(text, behind + 1, run).filter(|_| last)
 }
 
 /// "nineteen eighty four on the third of march", "ninety eight august eleventh"
@@ -252,6 +324,11 @@ fn year(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
     if text.get(first).is_some_and(|t| t.kind == Kind::Digits && t.glued && t.end - t.start == 4) && text.sign(first - 1, b'-') {
         return (text.said(first).starts_with("19") || text.said(first).starts_with("20")).then_some(first);
     }
+    // "11SEP1941"
+    if text.get(first).is_some_and(|t| t.kind == Kind::Digits && t.glued && t.end - t.start == 4) && first > 0 && text.tokens[first - 1].info.num == Num::Month
+    {
+        return Some(first);
+    }
     first += usize::from(text.get(first).is_some_and(|t| matches!(t.kind, Kind::Sign(b'\'' | 0))));
     run.next(text, first)?;
     if run.parts.first()?.first != first {
@@ -263,6 +340,8 @@ fn year(text: &Text<'_>, at: usize, run: &mut Run) -> Option<usize> {
         let last = run.parts[taken - 1];
         let digits = &run.digits[..last.at + last.len];
         let round = taken == 2 && run.parts[0].shape == Shape::Round && digits.len() == 5 && last.shape == Shape::Unit;
+        // "two thousand oh seven"
+        let round = round || taken == 3 && run.parts[0].shape == Shape::Round && digits.len() == 6 && digits[4] == b'0';
         let century = digits.len() == 4 && (digits.starts_with(b"19") || digits.starts_with(b"20"));
         if century || round || (digits.len() == 2 && taken <= 2) {
             return Some(last.last);

@@ -4,6 +4,7 @@
 //! such as "number is" stand between. Never fails; looks at a bounded number of tokens.
 
 use super::asked::Asked;
+use super::things::{self, Whose};
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 
@@ -14,7 +15,7 @@ const BEFORE: usize = 16;
 const AFTER: usize = 8;
 
 /// How far away a cue is taken to be that was in the question before.
-const IN_QUESTION: usize = 40;
+pub(super) const IN_QUESTION: usize = 40;
 
 /// One kind of cue near a number.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,10 @@ pub(super) struct Context {
     pub last_digits: bool,
     /// A thing's number is named as such: "order number", "tracking id".
     pub named: bool,
+    /// What stands right before it leads to a number that somebody says: "it's", "at", "try", a name; or nothing does.
+    pub led_to: bool,
+    /// Whose it is by the clause before it, or by letters right before it.
+    pub whose: Whose,
 }
 
 impl Context {
@@ -48,6 +53,7 @@ impl Context {
         self.bare = bare(text, first, last);
         self.unit = text.has(last + 1, words::UNIT) || (text.sign(last + 1, b'%') || text.sign(last + 1, b'$'));
         self.before(text, first);
+        (self.led_to, self.whose) = (true, Whose::Unsaid);
         if self.cues.iter().all(|near| near.cue == Cue::Number) {
             self.after(text, last);
         }
@@ -56,6 +62,12 @@ impl Context {
             self.cues.push(Near { cue: asked.cue, distance: IN_QUESTION, direct });
             self.named = asked.cue == Cue::Thing;
         }
+    }
+
+    /// Reads whose the number is by the clause before it.
+    pub fn read_whose(&mut self, text: &Text<'_>, first: usize) {
+        self.led_to = led_to(text, first);
+        self.whose = things::whose(text, first);
     }
 
     fn before(&mut self, text: &Text<'_>, first: usize) {
@@ -72,7 +84,9 @@ impl Context {
             if token.kind == Kind::Mask {
                 break;
             }
-            crossed |= token.kind == Kind::Digits || matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens);
+            // "orders SO8200 and 4 6 2 3 5 0 8": a code is no number of its own.
+            let code = token.kind == Kind::Digits && token.glued && text.before(at).is_some_and(|b| b.kind == Kind::Word);
+            crossed |= token.kind == Kind::Digits && !code || matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens);
             self.last_digits |= text.one_of(at, &["last", "final", "ends", "ending", "end"]);
             let found = cue(text, at);
             // What announces one number does not announce the next, except for telephone numbers.
@@ -89,11 +103,20 @@ impl Context {
         }
     }
 
-    /// "... is my phone number".
+    /// "... is my phone number", "... for the order".
     fn after(&mut self, text: &Text<'_>, last: usize) {
         let links = ["is", "thats", "that", "was", "its", "as"];
-        let owned = ["my", "on", "for", "the"];
+        let whose = ["my", "on", "for", "the"];
         let (mut linked, mut weakly) = (false, false);
+        // "it's january 5th 1943 my date of birth"
+        let behind = last + 1 + usize::from(text.sign(last + 1, b','));
+        let owned = |n: usize| text.one_of(n, &["my", "his", "her", "the"]);
+        let dated = text.one_of(behind, &["for", "as"]) && owned(behind + 1) && text.one_of(behind + 2, &["date", "dob", "birthdate"]);
+        let owned_birth = owned(behind) || dated;
+        if self.cues.is_empty() && text.word(last + 1, "for") && owned(last + 2) && cue(text, last + 3) == Cue::Thing {
+            self.cues.push(Near { cue: Cue::Thing, distance: 4, direct: true });
+            return;
+        }
         for distance in 0..AFTER {
             let at = last + 1 + distance;
             let Some(token) = text.get(at) else { break };
@@ -101,9 +124,13 @@ impl Context {
                 break;
             }
             linked |= distance < 2 && text.one_of(at, &links);
-            weakly |= distance < 2 && text.one_of(at, &owned);
+            weakly |= distance < 2 && text.one_of(at, &whose);
             let found = cue(text, at);
-            if found != Cue::None && found != Cue::Number && (linked || (weakly && found == Cue::Phone)) && !self.cues.iter().any(|near| near.cue == found) {
+            if found != Cue::None
+                && found != Cue::Number
+                && (linked || (weakly && found == Cue::Phone) || (owned_birth && distance < 4 + usize::from(dated) && found == Cue::Birth))
+                && !self.cues.iter().any(|near| near.cue == found)
+            {
                 self.cues.push(Near { cue: found, distance: distance + 4, direct: distance < 5 });
                 break;
             }
@@ -122,6 +149,11 @@ impl Context {
 
     /// True where the number is said to be that of a thing: an order, a flight.
     pub fn of_a_thing(&self) -> bool {
+        self.whose == Whose::Thing || self.whose != Whose::Somebody && self.nearest_of_a_thing()
+    }
+
+    /// True where the words right before it announce a thing's.
+    pub fn nearest_of_a_thing(&self) -> bool {
         let strongest = self.cues.iter().find(|near| near.cue != Cue::Number);
         strongest.is_some_and(|near| near.cue == Cue::Thing && near.direct)
     }
@@ -130,6 +162,18 @@ impl Context {
     pub fn plainly_of_a_thing(&self) -> bool {
         self.of_a_thing() && self.named && !self.has(Cue::Card)
     }
+}
+
+/// True where nothing stands right before this place, or what leads to a number that somebody says.
+fn led_to(text: &Text<'_>, first: usize) -> bool {
+    const LEADS: [&str; 23] = [
+        "is", "its", "thats", "was", "at", "on", "from", "try", "dial", "use", "to", "or", "and", "me", "under", "called", "hi", "as", "be", "not", "us",
+        "then", "number",
+    ];
+    let Some(before) = first.checked_sub(1) else { return true };
+    let sign = text.get(before).is_none_or(|t| t.kind != Kind::Word);
+    sign || text.one_of(before, &LEADS)
+        || text.has(before, words::FILLER | words::CORRECT | words::WEAK | words::GIVEN | words::FAMILY | words::REMARK | words::TELEPHONED)
 }
 
 /// True for what may stand between a cue and its value.
@@ -187,6 +231,9 @@ fn abbreviation(text: &Text<'_>, at: usize) -> Option<Cue> {
     }
 }
 
+/// Whose births nobody asks for.
+const ANIMALS: [&str; 12] = ["puppies", "puppy", "kittens", "kitten", "dog", "dogs", "cat", "cats", "calf", "calves", "litter", "foal"];
+
 /// True where anything in the text announces this.
 pub(super) fn speaks_of(text: &Text<'_>, wanted: impl Fn(Cue) -> bool) -> bool {
     let cues = text.facts().cues.get_or_init(|| (0..text.tokens.len()).fold(0, |all, at| all | 1 << cue(text, at) as u16));
@@ -225,6 +272,17 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
         return cue;
     }
     match token.info.cue {
+        Cue::Number if things::numbered(text, at) => Cue::Thing,
+        // "site id", "my last reading was", "p o box", "the credit note": by themselves these announce nothing.
+        Cue::Thing if text.one_of(at, &["id", "ids", "reading", "box", "note"]) => {
+            let thing = match () {
+                () if text.word(at, "reading") => before(&["the", "my", "old", "new", "last", "first", "meter", "current", "previous"]),
+                () if text.word(at, "box") => before(&["po", "o"]),
+                () if text.word(at, "note") => before(&["credit", "debit", "delivery", "dispatch", "consignment", "advice"]),
+                () => things::numbered(text, at),
+            };
+            if thing { Cue::Thing } else { Cue::None }
+        }
         Cue::Social if text.word(at, "social") && text.one_of(at + 1, &["media", "network", "networks", "event"]) => Cue::None,
         // "call 4 of 5", "text", "order" as verbs keep what they are; "express" belongs to American Express.
         Cue::Birth
@@ -232,6 +290,15 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
         {
             Cue::None
         }
+        // "her sixtieth birthday", "the puppies were born"
+        Cue::Birth
+            if text.word(at, "birthday")
+                && at > 0
+                && (text.said(at - 1).ends_with("tieth") || text.get(at - 1).is_some_and(|t| t.info.num == Num::Ordinal)) =>
+        {
+            Cue::None
+        }
+        Cue::Birth if text.word(at, "born") && (at.saturating_sub(3)..at).any(|n| text.one_of(n, &ANIMALS)) => Cue::None,
         Cue::None if text.word(at, "b") && at > 3 && text.sign(at - 1, b'.') && text.word(at - 2, "o") && text.word(at - 4, "d") => Cue::Birth,
         Cue::None if text.one_of(at, &["with", "using"]) && before(&["pay", "paying", "paid"]) => Cue::Card,
         Cue::None if text.word(at, "charge") => Cue::Card,

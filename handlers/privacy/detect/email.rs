@@ -69,10 +69,12 @@ fn taken_back(text: &Text<'_>, first: usize, floor: usize) -> Option<usize> {
 fn corrected(text: &Text<'_>, at: usize) -> Option<Domain> {
     let small = |n: usize| text.has(n, words::CORRECT | words::FILLER) || text.one_of(n, &["i", "that", "its", "no", "wait", "not"]);
     let takes_back = (at + 2..at + 6).find(|n| small(*n))?;
-    let sign = (takes_back..takes_back + 5).find(|n| !small(*n)).filter(|n| text.has(*n, words::AT) || text.sign(*n, b'@'))?;
+    let sign = (takes_back..takes_back + 5).find(|n| !small(*n))?;
+    // "at hotmail i mean web dot de"
+    let behind = sign + usize::from(text.has(sign, words::AT) || text.sign(sign, b'@'));
     let said = (takes_back..sign).any(|n| text.has(n, words::CORRECT));
     let plain = (at + 1..takes_back).all(|n| text.get(n).is_some_and(|t| t.kind == Kind::Word && t.info.flags & words::STOP == 0));
-    domain(text, sign + 1).filter(|domain| said && plain && domain.dots > 0)
+    domain(text, behind).filter(|domain| said && plain && domain.dots > 0)
 }
 
 fn cued(text: &Text<'_>, at: usize) -> bool {
@@ -205,7 +207,10 @@ fn label(text: &Text<'_>, at: usize, after_dot: bool) -> Option<usize> {
             let counts = matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens);
             let hosted = text.word(at, "mail") && at > 0 && text.one_of(at - 1, &["g", "hot", "gee", "proton", "jee"]);
             let site = ["mail", "my", "the", "our", "first", "best", "live", "go", "get", "try", "all", "new", "good", "only", "just", "one"];
-            let hosted = hosted || (text.one_of(at, &site) && (is_dot(text, end + 1) || is_dot(text, end + 2)));
+            // "at keller and sons dot co dot uk"
+            let company =
+                text.word(at, "and") && at > 1 && !text.has(at - 1, words::STOP | words::PLACE | words::PROVIDER | words::AT) && is_dot(text, end + 1);
+            let hosted = hosted || company || (text.one_of(at, &site) && (is_dot(text, end + 1) || is_dot(text, end + 2)));
             if !after_dot && !followed && !counts && !hosted && text.has(at, words::STOP) && !text.has(at, words::PROVIDER) {
                 return None;
             }
@@ -368,6 +373,10 @@ fn none_or_glued(text: &Text<'_>, at: usize) -> bool {
 fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: usize, none_yet: bool) -> Piece {
     let Some(token) = text.get(at) else { return Piece::Outside };
     if token.info.sign != 0 && !matches!(token.info.sign, b':' | b'/') {
+        return Piece::Joint;
+    }
+    // "anna under score smith"
+    if at > floor && text.word(at, "score") && text.word(at - 1, "under") || text.word(at, "under") && text.word(at + 1, "score") {
         return Piece::Joint;
     }
     // "j as in john": from its last word back to its letter.

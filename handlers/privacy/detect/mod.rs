@@ -21,6 +21,7 @@ mod numbers;
 mod phone;
 mod plain;
 mod spelling;
+mod things;
 mod tokens;
 mod values;
 mod words;

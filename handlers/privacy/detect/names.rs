@@ -3,11 +3,16 @@
 //! In: tokens. Out: findings. A name is the words behind its announcement up to the first that is in no name; where the
 //! text has capitals they decide. Letters that spell a name belong to it. Never fails.
 
+mod company;
+mod known;
+mod oneself;
+
 use super::asked::Asked;
 use super::spelling::{few_letters, letters, spelled, spelled_after, spells_itself};
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use super::{Found, Label};
+use oneself::said_of_oneself;
 
 /// Most words of a name in lower case.
 const LOWER: usize = 3;
@@ -24,14 +29,16 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
         announced |= text.has(at, words::NAME);
         let begin = announcement(text, at).or_else(|| (at == 0 && asked.any_name()).then(|| answer(text, shouted)).flatten());
         let value = begin.and_then(|first| name(text, first, shouted)).filter(|(first, last, _)| somebody(text, *first, *last));
-        let value = value.or_else(|| said_of_oneself(text, at, shouted)).or_else(|| spells_itself(text, at));
+        let value = value.or_else(|| begin.and_then(|first| word_name(text, at, first, asked)));
+        let value =
+            value.or_else(|| said_of_oneself(text, at, shouted)).or_else(|| known::spoken_of(text, at, asked, shouted)).or_else(|| spells_itself(text, at));
         let value = value
             .map(|(first, last, score)| (first, instead(text, spelled_after(text, last), shouted), score))
             .or_else(|| spelled(text, at, announced))
             .or_else(|| if asked.any_name() { few_letters(text, at) } else { None });
         match value {
             Some((first, last, score)) => {
-                found.push(Found { first, last, label: Label::PersonName, score });
+                found.extend(said_and_spelled(text, first, last).map(|(first, last)| Found { first, last, label: Label::PersonName, score }));
                 announced = true;
                 at = last + 1;
             }
@@ -40,12 +47,52 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     }
 }
 
+/// A name and the letters that spell it, without the words between: "keller spelled k e l l e r".
+fn said_and_spelled(text: &Text<'_>, first: usize, last: usize) -> impl Iterator<Item = (usize, usize)> {
+    let bridge = |n: usize| text.one_of(n, &["spelled", "spelt", "spelling", "thats"]);
+    let small =
+        |n: usize| bridge(n) || text.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_))) || text.has(n, words::FILLER) || text.one_of(n, &["its", "is"]);
+    let between = (first + 1..last).find(|n| bridge(*n));
+    let ends = between.and_then(|n| (first..n).rev().find(|n| !small(*n)));
+    let begins = between.and_then(|n| (n..=last).find(|n| !small(*n)));
+    let parts = match ends.zip(begins) {
+        Some((ends, begins)) => [Some((first, ends)), Some((begins, last))],
+        None => [Some((first, last)), None],
+    };
+    parts.into_iter().flatten()
+}
+
 fn skip_fillers(text: &Text<'_>, mut at: usize) -> usize {
     while text.has(at, words::FILLER) || text.sign(at, b',') || text.sign(at, b'"') {
         at += 1;
     }
     at
 }
+
+/// A family name that is a word as well, where a family name is announced or asked for and nothing else is said: "last name
+/// young first name brenda".
+fn word_name(text: &Text<'_>, at: usize, first: usize, asked: Asked) -> Option<(usize, usize, f32)> {
+    let family = (at.saturating_sub(1)..first).any(|n| text.one_of(n, &["last", "surname", "family", "maiden", "lastname"]));
+    let over =
+        text.get(first + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(first + 1, &["first", "please", "thanks", "and", "thank", "i"]);
+    let plain =
+        text.one_of(first, &["long", "short", "small", "rich", "french", "english", "welsh", "key", "strong", "wise", "sweet", "little", "love", "best"]);
+    // "my name is will"
+    let given = text.has(at, words::NAME) && at > 0 && text.one_of(at - 1, &["my", "first", "given", "his", "her"]) && text.one_of(first, &GIVEN_WORDS);
+    let called = given && (over || text.has(first + 1, words::FAMILY | words::WORD_NAME));
+    if called {
+        let last = first + usize::from(!over);
+        return Some((first, last, 0.6));
+    }
+    (text.has(first, words::WORD_NAME) && over && (family && !plain || asked.any_name())).then_some((first, first, 0.6))
+}
+
+/// Given names that are words as well.
+const GIVEN_WORDS: [&str; 44] = [
+    "will", "may", "rich", "precious", "hope", "faith", "joy", "art", "drew", "mark", "grace", "dawn", "summer", "august", "june", "april", "autumn", "chance",
+    "chase", "angel", "blessing", "patience", "mercy", "sunny", "lucky", "gene", "pat", "sky", "rain", "river", "rose", "ivy", "holly", "ruby", "pearl",
+    "jade", "crystal", "trinity", "harmony", "king", "prince", "sage", "robin", "jay",
+];
 
 /// Ends that words have and given names seldom.
 const ENDS: [&str; 10] = ["ing", "ed", "ly", "tion", "able", "ible", "ness", "less", "ous", "ful"];
@@ -60,7 +107,7 @@ const NAMES_END: [&str; 6] = ["fred", "dred", "eed", "med", "led", "red"];
 /// form" and "being mispronounced" are none.
 fn somebody(text: &Text<'_>, first: usize, last: usize) -> bool {
     let said = text.said(first);
-    if text.has(first, words::GIVEN | words::PARTICLE) || capital(text, first) || text.letter(first).is_some() {
+    if text.has(first, words::GIVEN | words::FAMILY | words::PARTICLE) || capital(text, first) || text.letter(first).is_some() {
         return true;
     }
     let family = (first.saturating_sub(4)..first).any(|n| text.one_of(n, &["last", "surname", "family", "maiden", "lastname", "second"]));
@@ -111,7 +158,7 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     if !text.has(at, words::NAME) || !somebodys(text, at) {
         return None;
     }
-    if text.has(at + 1, words::GIVEN) {
+    if text.has(at + 1, words::GIVEN | words::FAMILY) && !text.has(at + 2, words::NAME) {
         return Some(at + 1);
     }
     // "under the name of miller"
@@ -143,22 +190,27 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     let mut next = skip_fillers(text, at + 1);
     // "in the name of miller"
     if text.word(next, "of") && at > 1 && text.word(at - 1, "the") && text.word(at - 2, "in") {
-        return Some(skip_fillers(text, next + 1));
+        return Some(skip_fillers(text, next + 1)).filter(|first| !text.one_of(*first, &["god", "science", "love", "justice", "christ"]));
     }
     // "my name anna miller"
     if at > 0 && text.word(at - 1, "my") && next == at + 1 && next + 2 == text.tokens.len() && !text.one_of(next, &["is", "was", "s"]) {
         return Some(next);
     }
     // "name on the account is"
-    let whose = text.one_of(next, &["on", "for", "associated"]);
+    let whose = text.one_of(next, &["on", "for", "associated", "as", "that", "listed", "printed", "shown", "under"]);
     if whose {
-        let end = (next..next + 7).find(|n| text.one_of(*n, &["is", "was"]) || text.sign(*n, b':'))?;
+        let end = (next..next + 9)
+            .find(|n| text.one_of(*n, &["is", "was"]) || text.word(*n, "be") && text.one_of(*n - 1, &["would", "should"]) || text.sign(*n, b':'))?;
         next = end;
     }
+    // "used to be"
+    next += 2 * usize::from(text.word(next, "used") && text.word(next + 1, "to") && text.word(next + 2, "be"));
     next += usize::from(text.one_of(next, &["would", "should", "will"]) && text.word(next + 1, "be"));
     let is = text.one_of(next, &["is", "was", "s", "be"]) || text.sign(next, b':') || text.sign(next, b'=') || text.sign(next, b'-');
     if is {
         next += 1;
+        // "my name is not emily"
+        next += usize::from(text.one_of(next, &["not", "actually", "really"]) && text.has(next + 1, words::GIVEN | words::FAMILY));
     } else if !part {
         return None;
     }
@@ -190,7 +242,7 @@ fn alone_now(text: &Text<'_>) -> Option<(usize, usize)> {
 
 /// True where a name is a person's: "my name", "his last name", "my husband's name", not "the hotel's name".
 fn somebodys(text: &Text<'_>, at: usize) -> bool {
-    const PEOPLE: [&str; 52] = [
+    const PEOPLE: [&str; 70] = [
         "my",
         "his",
         "her",
@@ -243,6 +295,24 @@ fn somebodys(text: &Text<'_>, at: usize) -> bool {
         "previous",
         "birth",
         "member",
+        "managers",
+        "agents",
+        "nurses",
+        "technicians",
+        "colleagues",
+        "drivers",
+        "landlords",
+        "reps",
+        "tenants",
+        "owners",
+        "neighbors",
+        "neighbours",
+        "friends",
+        "girlfriends",
+        "boyfriends",
+        "childs",
+        "payees",
+        "beneficiarys",
     ];
     let Some(before) = at.checked_sub(1) else { return true };
     text.get(before).is_some_and(|t| t.kind != Kind::Word) || text.has(before, words::FILLER | words::WEAK | words::NAME) || text.one_of(before, &PEOPLE)
@@ -280,99 +350,21 @@ fn answer(text: &Text<'_>, shouted: bool) -> Option<usize> {
     while text.one_of(at, &leads) || text.has(at, words::FILLER) || text.sign(at, b',') || text.sign(at, b'.') {
         at += 1;
     }
-    if text.has(at, words::REMARK | words::CORRECT) {
+    // "the homeowner" names nobody.
+    let role = at > 0 && text.one_of(at - 1, &["the"]) && !text.has(at, words::GIVEN | words::FAMILY | words::TITLE) && !capital(text, at);
+    if text.has(at, words::REMARK | words::CORRECT) || role {
         return None;
+    }
+    if text.has(at, words::WORD_NAME) && (text.get(at + 1).is_none() || text.one_of(at + 1, &["please", "thanks", "i"])) {
+        return Some(at);
     }
     let (_, last, _) = name(text, at, shouted)?;
     let end = spelled_after(text, last);
-    let polite = ["thanks", "thank", "you", "please", "okay", "ok", "right", "great", "spelled", "with", "thats", "and", "that's"];
+    let polite = ["thanks", "thank", "you", "please", "okay", "ok", "right", "great", "spelled", "with", "thats", "and", "that's", "sir", "maam"];
+    let offers = text.one_of(end + 1, &["i"]) && text.one_of(end + 2, &["can", "could", "will", "spell"]) || text.one_of(end + 1, &["ill"]);
+    let offers = offers || text.word(end + 1, "in") && text.word(end + 2, "the") && text.word(end + 3, "middle");
     let over = text.get(end + 1).is_none_or(|t| t.kind == Kind::Sign(b'.') || t.kind == Kind::Sign(b',')) || text.one_of(end + 1, &polite);
-    over.then_some(at)
-}
-
-/// "this is anna smith calling", "i'm anna", "anna speaking".
-fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, usize, f32)> {
-    let begins = match () {
-        () if text.word(at, "this") && text.word(at + 1, "is") => at + 2,
-        () if text.one_of(at, &["im", "its"]) => at + 1,
-        () if text.word(at, "i") && text.word(at + 1, "am") => at + 2,
-        () if text.one_of(at, &["call", "calls"]) && text.word(at + 1, "me") => at + 2,
-        () if text.word(at, "under")
-            && at > 0
-            && text.one_of(at - 1, &["its", "is", "be", "was", "booked", "registered", "filed", "reservation", "account"]) =>
-        {
-            at + 1
-        }
-        () if text.one_of(at, &["speaking", "talking"]) && text.one_of(at + 1, &["with", "to"]) => at + 2,
-        () if at == 0 && text.has(at, words::GIVEN) => at,
-        () if (at == 0 || (0..at).all(|n| text.has(n, words::FILLER | words::WEAK) || text.sign(n, b',') || text.one_of(n, &["hi", "hello"]))) && at < 5 => {
-            return answers_the_phone(text, at, shouted);
-        }
-        () => return None,
-    };
-    let begins = skip_fillers(text, begins);
-    let (first, last, _) = name(text, begins, shouted)?;
-    let given = text.has(first, words::GIVEN);
-    let calls = text.one_of(last + 1, &["speaking", "calling", "here"]) || (text.sign(last + 1, b',') && text.one_of(last + 2, &["speaking", "calling"]));
-    let called = text.word(last + 1, "calling") && text.one_of(at, &["im"]) && last == first + 1;
-    let speaks = called || text.word(last + 1, "speaking") && (last > first || capital(text, first) && !shouted);
-    let introduced = text.one_of(at, &["speaking"]) && at > 0 && text.one_of(at - 1, &["youre", "are"]);
-    let calls = calls || (text.word(last + 1, "is") && text.word(last + 2, "my") && text.has(last + 3, words::NAME));
-    let from = text.one_of(last + 1, &["from", "and"]);
-    // "it's under keiko miller that's my name"
-    let mine = text.one_of(last + 1, &["thats", "is"]) && text.word(last + 2, "my") && (last + 3..last + 5).any(|n| text.has(n, words::NAME));
-    if text.word(at, "under") {
-        return (mine || given).then_some((first, last, 0.6));
-    }
-    let ends = text.get(last + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'!' | b'?')));
-    let capitals = !shouted && capital(text, first) && first + 1 < last + 1 && last > first && capital(text, last);
-    let greeted = text.word(at, "this")
-        && (at == 0 || text.one_of(at - 1, &["hi", "hello", "hey", "yes", "yeah", "morning", "afternoon", "evening"]) || text.sign(at - 1, b','));
-    let two = last == first + 1 && somebody(text, first, last) && (mine || both_names(text, at, last));
-    let sure = if two || speaks && text.one_of(at, &["its", "im", "this", "i"]) || introduced && ends {
-        true
-    } else if text.one_of(at, &["its"]) && !calls {
-        let whole = at <= 1 && last + 2 >= text.tokens.len();
-        given && last > first && ends && (capitals || whole && last == first + 1)
-    } else if begins == at || text.one_of(at, &["its"]) {
-        given && calls
-    } else {
-        (calls && (given || capital(text, first) || text.word(at, "this")))
-            || (given && (last > first || ends || from || greeted))
-            || (capitals && (ends || from || greeted))
-    };
-    sure.then_some((first, last, 0.6))
-}
-
-/// True where what stands around two words behind "this is", "i'm" or "it's" tells that they are a name, though neither is
-/// known as one: a greeting before and where one calls from or what one wants behind, or "calling".
-fn both_names(text: &Text<'_>, at: usize, last: usize) -> bool {
-    let greets = ["hi", "hello", "hey", "morning", "afternoon", "evening", "there", "yeah", "yes"];
-    let greeted = at > 0 && (text.one_of(at - 1, &greets) || text.sign(at - 1, b',') && at > 1 && text.one_of(at - 2, &greets));
-    let firm = |n: usize| {
-        text.get(n).is_some_and(|t| t.kind == Kind::Word) && !text.one_of(n, &["you", "your", "my", "me", "the", "this", "that", "last", "a", "what"])
-    };
-    // "hi there i'm rosa griffiths and i'm calling ...", "good morning this is zainab haugen from accounting"
-    let goes_on = text.word(last + 1, "from") && firm(last + 2) || text.word(last + 1, "and") && text.one_of(last + 2, &["im", "id", "ive", "i"]);
-    // "hi this is tremaine jackson", and no more
-    let whole = text.word(at, "this") && last + 2 >= text.tokens.len() && !ENDS.iter().any(|end| text.said(last).ends_with(end));
-    let after = ["about", "from", "for", "back", "again", "and"];
-    let calls = text.word(at, "its")
-        && text.word(last + 1, "calling")
-        && (text.get(last + 2).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(last + 2, &after));
-    calls || greeted && (goes_on || whole)
-}
-
-/// "helen schneider speaking", how one answers the phone.
-fn answers_the_phone(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, usize, f32)> {
-    let (first, last, _) = name(text, at, shouted)?;
-    let over = |n: usize| text.get(n).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(n, &["how", "here", "and", "from", "good", "what"]);
-    let named = text.has(first, words::GIVEN) || last > first || capital(text, first) && !shouted;
-    let speaks = text.word(last + 1, "speaking") && over(last + 2) && named;
-    let here = text.word(last + 1, "here") && over(last + 2) && !shouted && last > first && capital(text, first) && capital(text, last);
-    // "tanaka is my last name"
-    let mine = text.word(last + 1, "is") && text.one_of(last + 2, &["my", "the"]) && (last + 3..last + 5).any(|n| text.has(n, words::NAME));
-    ((speaks || here || mine) && text.letter(first).is_none()).then_some((first, last, 0.6))
+    (over || offers).then_some(at)
 }
 
 /// True for a word that begins with a capital.
@@ -382,12 +374,15 @@ fn capital(text: &Text<'_>, at: usize) -> bool {
 
 /// The name that begins here: first token, last token, how sure.
 fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f32)> {
+    // "the cardholder is mr tanaka": the title is no part of it.
+    let first = if text.has(first, words::TITLE) { first + 1 + usize::from(text.sign(first + 1, b'.')) } else { first };
     let cased = capital(text, first) && !shouted;
     let most = if cased { UPPER } else { LOWER };
     let mut last = None;
     let mut at = first;
     let mut taken = 0;
-    while taken < most && belongs(text, at, cased, taken == 0) {
+    let more = |at: usize| text.has(at, words::FAMILY | words::GIVEN | words::PARTICLE) || text.has(at - 1, words::PARTICLE);
+    while (taken < most || taken < UPPER && more(at)) && belongs(text, at, cased, taken == 0) {
         last = Some(at);
         taken += usize::from(!text.has(at, words::PARTICLE));
         at += 1;
@@ -405,8 +400,12 @@ fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f
             }
         }
     }
-    // A particle or an initial alone ends no name.
     let mut last = last?;
+    // "garcia hyphen lopez"
+    if last == at - 1 && text.one_of(at, &["hyphen", "dash"]) && belongs(text, at + 1, cased, false) {
+        last = at + 1;
+    }
+    // A particle or an initial alone ends no name.
     while last > first && !cased && (text.has(last, words::PARTICLE) || text.letter(last).is_some()) {
         last -= 1;
     }
@@ -420,10 +419,21 @@ fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f
 fn belongs(text: &Text<'_>, at: usize, cased: bool, begins: bool) -> bool {
     let Some(token) = text.get(at).filter(|t| t.kind == Kind::Word) else { return false };
     let info = token.info;
+    // "family name kim given name minjun"
+    if text.one_of(at, &["given", "married", "middle", "maiden", "christian", "family", "nick", "legal"]) && text.has(at + 1, words::NAME) {
+        return false;
+    }
+    // "my wife's name is chloe dubois she's the account holder"
+    if text.one_of(at, &["shes", "hes", "theyre", "according", "relation"]) {
+        return false;
+    }
     if text.letter(at).is_some() {
         // An initial: a word of the name follows, not another letter.
         let initial = text.get(at + 1 + usize::from(text.sign(at + 1, b'.'))).is_some_and(|t| t.kind == Kind::Word && t.end - t.start > 1);
-        return !begins && initial && !text.one_of(at, &["i", "a"]) && (!cased || capital(text, at));
+        return !begins
+            && initial
+            && (!text.one_of(at, &["i", "a"]) || text.has(at - 1, words::GIVEN) && text.has(at + 1, words::FAMILY))
+            && (!cased || capital(text, at));
     }
     if cased {
         let particle = info.flags & words::PARTICLE != 0 && !begins && capital(text, at + 1);
@@ -436,10 +446,11 @@ fn belongs(text: &Text<'_>, at: usize, cased: bool, begins: bool) -> bool {
         return true;
     }
     let counts = !matches!(info.num, Num::None | Num::Month | Num::Slip);
-    let announces = info.cue != Cue::None && info.flags & words::GIVEN == 0;
+    let word_name = !begins && info.flags & words::WORD_NAME != 0 && info.flags & words::STOP == 0 && text.has(at - 1, words::GIVEN);
+    let announces = info.cue != Cue::None && info.flags & (words::GIVEN | words::FAMILY) == 0 && !word_name;
     // "brian young"
     let behind_given = !begins && text.has(at - 1, words::GIVEN) && text.get(at + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_)));
-    if info.flags & words::NO_NAME != 0 && info.flags & words::GIVEN == 0 && !behind_given {
+    if info.flags & words::NO_NAME != 0 && info.flags & (words::GIVEN | words::FAMILY) == 0 && !behind_given && !word_name {
         return false;
     }
     info.flags & (words::STOP | words::FILLER | words::NAME | words::SPELL) == 0 && !counts && !announces && info.sign == 0
@@ -452,7 +463,8 @@ fn instead(text: &Text<'_>, last: usize, shouted: bool) -> usize {
         at += 1;
     }
     let corrected = (last + 1..at).any(|n| text.has(n, words::CORRECT));
-    let ends = |end: usize| text.get(end + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(end + 1, &["and", "please", "thanks", "okay"]);
+    let ends =
+        |end: usize| text.get(end + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(end + 1, &["and", "please", "thanks", "okay", "now"]);
     let other = if corrected { name(text, at, shouted) } else { None };
     other.map(|(_, end, _)| end).filter(|end| ends(*end)).unwrap_or(last)
 }

@@ -8,7 +8,7 @@ use std::net::Ipv6Addr;
 use super::asked::Asked;
 use super::context::Context;
 use super::email::is_dot;
-use super::numbers::{Run, Sep};
+use super::numbers::{Run, Sep, Shape};
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use super::{Found, Label};
@@ -265,6 +265,10 @@ fn version_4(text: &Text<'_>, found: &mut Vec<Found>) {
         let value = |octet: &(usize, usize)| {
             let (first, last) = (run.parts[octet.0], run.parts[octet.1]);
             let digits = &run.digits[first.at..last.at + last.len];
+            // "two hundred three"
+            if octet.1 == octet.0 + 1 && first.shape == Shape::Round && first.len == 3 && last.len == 1 && digits[1..3] == *b"00" {
+                return Some(u32::from(digits[0] - b'0') * 100 + u32::from(digits[3] - b'0'));
+            }
             (digits.len() <= 3).then(|| digits.iter().fold(0_u32, |n, d| n * 10 + u32::from(d - b'0')))
         };
         if octets.len() != 4 || !octets.iter().all(|octet| value(octet).is_some_and(|v| v < 256)) {
@@ -272,7 +276,7 @@ fn version_4(text: &Text<'_>, found: &mut Vec<Found>) {
         }
         context.read(text, run.first, run.last, Asked::default());
         let numbered = text.one_of(run.last + 1, &["release", "version", "build", "update", "firmware"]);
-        if !context.of_a_thing() && !numbered {
+        if !context.nearest_of_a_thing() && !numbered {
             found.push(Found { first: run.first, last: run.last, label: Label::IpAddress, score: 0.9 });
         }
     }

@@ -375,7 +375,7 @@ fn counts_nothing(text: &Text<'_>, at: usize) -> bool {
     }
     // "p o number": a letter.
     if text.letter(at).is_some() && at > 0 && (text.letter(at - 1).is_some() || text.sign(at - 1, b'.') && text.get(at - 1).is_some_and(|t| t.glued)) {
-        return text.one_of(at + 1, &["number", "numbers", "no", "box", "num"]) || text.sign(at + 1, b'#') || text.sign(at + 1, b'.');
+        return text.one_of(at + 1, &["number", "numbers", "no", "box", "num", "is", "was"]) || text.sign(at + 1, b'#') || text.sign(at + 1, b'.');
     }
     if !text.word(at, "one") {
         return false;

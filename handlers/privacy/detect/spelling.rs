@@ -61,6 +61,9 @@ pub(super) fn spelled(text: &Text<'_>, at: usize, announced: bool) -> Option<(us
     let fresh = at == 0 || text.letter(at - 1).is_none();
     let announced = announced || (at.saturating_sub(3)..at).any(|n| text.one_of(n, &["spelled", "spelt"]));
     let announced = announced || text.hints.names && at > 1 && text.one_of(at - 2, &["spell"]) && begins && names_behind(text, at);
+    // "i'll spell it for you n o v a k"
+    let offered = begins && (at.saturating_sub(5)..at).any(|n| text.word(n, "spell")) && text.letter(at).is_some() && letters(text, at, 4).is_some();
+    let announced = announced || offered;
     // "my name is nowhere on that form also u p s ...", "my name ... and the code is x q g"
     let of_a_name = |n: &usize| text.has(*n, words::NAME | words::SPELL) || text.get(*n).is_some_and(|t| t.kind == Kind::Mask);
     let from = (at.saturating_sub(16)..at).rev().find(of_a_name).unwrap_or(at);

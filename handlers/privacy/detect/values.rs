@@ -6,6 +6,7 @@
 use super::asked::Asked;
 use super::context::Context;
 use super::numbers::{Run, Sep, Shape};
+use super::things::Whose;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use super::{Found, Label, card, phone, written};
@@ -44,9 +45,11 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
             continue;
         }
         context.read(text, run.first, extension(text, run.last), asked);
+        context.read_whose(text, run.first);
         if let Some(end) = with_asides(text, &mut run, &context) {
             at = end;
             context.read(text, run.first, extension(text, run.last), asked);
+            context.read_whose(text, run.first);
         }
         let from = found.len();
         let is_written = run.parts.iter().all(|p| p.shape == Shape::Written) && run.parts.iter().any(|p| p.len > 2);
@@ -158,6 +161,13 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
     if context.unit {
         return None;
     }
+    // What a number is of of which nothing is known, takes the form of a telephone number.
+    if context.whose == Whose::Unknown
+        && !context.has(Cue::Phone)
+        && !(phone::plan(&run.digits) || run.digits[0] == b'0' && matches!(run.digits.len(), 10 | 11))
+    {
+        return None;
+    }
     let number = if context.has(Cue::Number) { some_number(&run.digits, count, abroad) } else { None };
     number.or_else(|| unannounced(run, count, context))
 }
@@ -262,7 +272,15 @@ fn unannounced(run: &Run, count: Count, context: &Context) -> Option<(Label, f32
         return if share >= 60 || paired || long { by_length(&run.digits, count) } else { None };
     }
     // A local number, digit by digit; eight or nine digits that nobody announces are as likely a thing's.
-    let alone = count.said == 7 && run.digits[0] >= b'2' && share >= 80 && run.weak <= 1 && distinct >= 4 && run.taken_back == 0 && run.slips == 0;
+    let alone = count.said == 7
+        && run.digits[0] >= b'2'
+        && share >= 80
+        && run.weak <= 1
+        && distinct >= 4
+        && run.taken_back == 0
+        && run.slips == 0
+        && context.led_to
+        && !context.has(Cue::Thing);
     (alone || (context.bare && count.low <= 9 && count.said >= 7 && share >= 50)).then_some((Label::PhoneNumber, 0.4))
 }
 

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::name_words::{GIVEN_NAMES, NO_NAMES};
+use super::name_words::{FAMILY_NAMES, GIVEN_NAMES, NO_NAMES, WORD_NAMES};
 
 /// What a word counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -108,6 +108,13 @@ pub(super) const INTRO: u32 = 1 << 18;
 pub(super) const REMARK: u32 = 1 << 17;
 /// In no name, though it may be in a mailbox.
 pub(super) const NO_NAME: u32 = 1 << 19;
+/// A family name that is known as such.
+pub(super) const FAMILY: u32 = 1 << 20;
+/// A family name that is a word as well.
+pub(super) const WORD_NAME: u32 = 1 << 21;
+
+/// Before "number": whose telephone it is, where it is, or which of several.
+pub(super) const TELEPHONED: u32 = 1 << 22;
 
 /// What is known of a word.
 #[derive(Debug, Clone, Copy, Default)]
@@ -186,7 +193,19 @@ const FLAGS: &[(u32, &str)] = &[
          rest listening next part ready sounds noted good ahead moment minute barking sec \
          continue half bear noise door",
     ),
-    (INTRO, "calling here reached calls from hi hello hey morning afternoon evening"),
+    (INTRO, "doctor nurse officer sergeant detective calling here reached calls from hi hello hey morning afternoon evening"),
+    (
+        TELEPHONED,
+        "best easiest quickest fastest nearest convenient reliable active shared babysitter nanny mechanic therapist employer tax caller wifes \
+         husbands moms mums dads sons daughters brothers sisters partners mothers fathers girlfriends boyfriends friends neighbors neighbours bosses \
+         managers doctors front box police station bank lobby concierge office work daytime evening direct business company store shop hotel restaurant clinic hospital desk reception emergency toll local \
+         personal main head alternate alternative secondary primary correct wrong actual whole contact callback skype signal telegram zoom conference \
+         helpline support customer service sales billing switchboard doctor dentist school plumber electrician lawyer agent landlord manager \
+         neighbor neighbour driver courier pharmacy garage international national foreign overseas temporary permanent german french dutch swiss \
+         greek american indian mexican unlisted blocked unknown burner voice voip sip twilio google vonage backup preferred usual existing previous \
+         former given provided assigned listed following entire house dorm hostel reachable working valid prepaid dial dialed dialled husband wife \
+         mom mum dad emergencies incoming outgoing ported another relay viber wechat text",
+    ),
     (NAME, "name names surname lastname firstname nickname forename"),
 ];
 
@@ -222,7 +241,7 @@ const CUES: &[(Cue, &str)] = &[
     (Cue::Social, "ssn social socials"),
     (Cue::Account, "account accounts acct acc routing member membership customer bban giro aba"),
     (Cue::Pin, "pin pins cvv cvc cvvs cvn passcode pincode otp pincodes passcodes"),
-    (Cue::Birth, "born birth birthday birthdate dob birthdays"),
+    (Cue::Birth, "born birth birthday birthdate dob birthdays bday dobs"),
     (Cue::Mail, "email emails mail gmail inbox mailbox emailed"),
     (
         Cue::Thing,
@@ -232,7 +251,9 @@ const CUES: &[(Cue, &str)] = &[
          authorization conf confirmations job article catalogue catalog channel chapter page section paragraph patent ean asin \
          container plate docket session lottery tag asset hash commit checksum population timestamp epoch balance total \
          policy device activation license licence modem router warranty survey rma prescription rx raffle lotto odometer employee badge permit registration suite apartment apt building floor avenue highway exit terminal platform locker row lane dock \
-         pallet shelf warehouse aisle sum amount price cost costs paid invoices tickets locator waybill pnr chassis vehicle engine certificate campaign lane mileage chip vessel truck trailer stock pole display gauge thermometer winning lucky",
+         pallet shelf warehouse aisle sum amount price cost costs paid invoices tickets locator waybill pnr chassis vehicle engine certificate campaign lane mileage chip vessel truck trailer stock pole display gauge thermometer winning lucky \
+         id ids reading box note items label sticker barcode wristband gasket valve transformer cylinder carton crate drum requisition citation summons itinerary \
+         folio mpan mprn iccid sku memo manifest accession referral prescriptions consignment petition",
     ),
 ];
 
@@ -359,6 +380,8 @@ fn build() -> HashMap<&'static str, Info> {
     STOPS.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= STOP);
     NO_NAMES.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= NO_NAME);
     GIVEN_NAMES.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= GIVEN);
+    FAMILY_NAMES.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= FAMILY);
+    WORD_NAMES.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().flags |= WORD_NAME);
     for (cue, list) in CUES {
         list.split_ascii_whitespace().for_each(|word| words.entry(word).or_default().cue = *cue);
     }

@@ -239,5 +239,6 @@ pub fn lines(dice: &mut Dice) -> Vec<Line> {
             lines.push(Line::plain(&fill(dice, template, 25)));
         }
     }
+    lines.extend(include_str!("tune_talk.txt").lines().filter(|l| !l.is_empty()).map(Line::plain));
     lines
 }

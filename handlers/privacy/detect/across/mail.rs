@@ -42,7 +42,9 @@ pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [V
     for n in (from..newest).rev().filter(|n| said[*n].role == Role::Caller) {
         let read = &said[n].read;
         let answers = bare_part(read) && said[n].asked.cue == Cue::Mail;
-        if open_end(read, &spans[n]) || answers {
+        // "okay at" before "at gmail dot com" says it twice.
+        let twice = read.tokens.len() <= 3 && read.tokens.last().is_some_and(|t| t.info.flags & words::AT != 0) && leads_on(&said[parts[0]].read);
+        if (open_end(read, &spans[n]) || answers) && !twice {
             parts.insert(0, n);
         }
         let announces = read.tokens.iter().any(|t| t.info.cue == Cue::Mail && t.info.flags & words::PROVIDER == 0);
@@ -64,20 +66,26 @@ pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [V
     }
 }
 
+/// Most letters and digits of a part that holds nothing else.
+const MANY: usize = 16;
+
 /// True for one or a few words that may be part of an address where one was asked for.
-fn bare_part(read: &Text<'_>) -> bool {
+pub(super) fn bare_part(read: &Text<'_>) -> bool {
     *read.facts().bare_part.get_or_init(|| bare_part_now(read))
 }
 
 fn bare_part_now(read: &Text<'_>) -> bool {
     let small = |n: usize| read.has(n, words::FILLER | words::WEAK) || read.get(n).is_some_and(|t| matches!(t.kind, Kind::Sign(_))) || read.one_of(n, &ENDS);
     let held: Vec<usize> = (0..read.tokens.len()).filter(|n| !small(*n)).collect();
-    let remark = (0..read.tokens.len()).any(|n| read.has(n, words::REMARK) || read.one_of(n, &["im"]));
+    let spoken =
+        |n: usize| read.spoken_letter(n).is_some() || read.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip));
+    let moment = |n: usize| n > 0 && read.word(n, "second") && read.one_of(n - 1, &["one", "a", "just"]);
+    let remark = (0..read.tokens.len()).any(|n| read.has(n, words::REMARK) || read.one_of(n, &["im"]) || moment(n));
     !remark
-        && (1..=3).contains(&held.len())
+        && (1..=if held.iter().all(|n| spoken(*n)) { MANY } else { 3 }).contains(&held.len())
         // Only hesitation between them: "the tv is loud" is no part of anything.
         && held.windows(2).all(|w| (w[0] + 1..w[1]).all(|n| read.has(n, words::FILLER) || !read.get(n).is_some_and(|t| t.kind == Kind::Word)))
-        && held.iter().all(|n| !read.has(*n, words::STOP | words::CORRECT) && read.get(*n).is_some_and(|t| t.kind != Kind::Mask))
+        && held.iter().all(|n| (spoken(*n) || !read.has(*n, words::STOP | words::CORRECT)) && read.get(*n).is_some_and(|t| t.kind != Kind::Mask))
 }
 
 /// True where a text is a few words that may be a mailbox, or ends with them: "the address is anna smith".
@@ -113,6 +121,10 @@ fn joined(said: &[Turn<'_>], parts: &[usize], spans: &mut [Vec<Span>]) -> bool {
     let mut places = vec![(*first, 0, text.len(), 0)];
     for n in rest {
         text.push(' ');
+        // "at what", the agent asked.
+        if asked_where(said, *n) && !text.ends_with(" at ") {
+            text.push_str("at ");
+        }
         let whole = ends_address(said[*n].text);
         let begin = whole.len() - begins_address(whole).len();
         places.push((*n, text.len(), text.len() + whole.len() - begin, begin));
@@ -136,6 +148,12 @@ fn joined(said: &[Turn<'_>], parts: &[usize], spans: &mut [Vec<Span>]) -> bool {
         return true;
     }
     false
+}
+
+/// True where the agent asked for the domain right before this text, which begins with it.
+fn asked_where(said: &[Turn<'_>], n: usize) -> bool {
+    let asks = |one: &Turn<'_>| one.role == Role::Agent && one.read.tokens.len() <= 4 && (0..one.read.tokens.len()).any(|at| one.read.has(at, words::AT));
+    n > 0 && asks(&said[n - 1]) && !leads_on(&said[n].read) && may_end(&said[n].read)
 }
 
 /// True where a text begins with the rest of an address.

@@ -133,6 +133,7 @@ pub fn may_continue(text: &str, spans: &[Span]) -> bool {
 fn may_go_on(read: &Text<'_>, spans: &[Span]) -> bool {
     numbers::fragments(read, spans).iter().any(|f| f.digits.len() >= 2 || f.soft)
         || mail::open_end(read, spans)
+        || spans.is_empty() && mail::bare_part(read)
         || names::alone(read).is_some()
         || birth::tail(read).is_some()
 }

@@ -154,13 +154,13 @@ fn sizes(cue: Cue) -> Option<(Label, RangeInclusive<usize>)> {
 
 /// Marks the parts of a value from the text in which it was announced up to the newest, whatever each was taken for alone.
 fn opened(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) -> bool {
-    let mut parts: Vec<(usize, Part)> = Vec::with_capacity(EARLIER + 1);
-    let mut cue = None;
+    let mut parts: Vec<(usize, Part<'_>)> = Vec::with_capacity(EARLIER + 1);
+    let (mut cue, mut again) = (None, 0);
     for n in (from..=newest).rev().filter(|n| said[*n].role == Role::Caller) {
         let read = &said[n].read;
         let mut all = all_parts(read);
         let part = if n == newest { all.next() } else { all.next_back() };
-        let beside = |part: &Part| if part.cue.is_some() { part.after } else { part.before + part.after };
+        let beside = |part: &Part<'_>| if part.cue.is_some() { part.after } else { part.before + part.after };
         let Some(part) = part.filter(|part| beside(part) < BESIDE && (part.digits > 1 || beside(part) == 0)) else {
             if n == newest {
                 return false;
@@ -177,19 +177,24 @@ fn opened(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]
         if spans[n].iter().any(|s| s.start < part.end && part.start < s.end && !of_digits(s.label)) {
             return false;
         }
+        // What was said again, or by the agent, is no part of its own.
+        again += usize::from(parts.last().is_some_and(|(_, later)| later.said == part.said && part.digits > 2));
         parts.push((n, part));
         if opens.is_some() {
             cue = opens;
             break;
         }
-        if parts.len() > EARLIER {
+        if parts.len() > EARLIER + again {
             break;
         }
     }
     let asked = || parts.last().map(|(n, _)| said[*n].asked.cue);
     let Some((label, size)) = cue.or_else(asked).and_then(sizes).filter(|_| parts.len() > 1) else { return false };
+    let repeated: usize = parts.windows(2).filter(|w| w[0].1.said == w[1].1.said && w[0].1.digits > 2).map(|w| w[0].1.digits).sum();
     let total: usize = parts.iter().map(|(_, part)| part.digits).sum();
-    if !size.contains(&total) || (label == Label::PhoneNumber && parts.iter().skip(1).map(|(_, p)| p.digits).sum::<usize>() >= 10) {
+    if !(size.contains(&total) || size.contains(&(total - repeated)))
+        || (label == Label::PhoneNumber && parts.iter().skip(1).map(|(_, p)| p.digits).sum::<usize>() >= 10)
+    {
         return false;
     }
     for (n, part) in parts {
@@ -199,21 +204,27 @@ fn opened(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]
 }
 
 /// Digits in a text, and what is announced before them.
-struct Part {
+struct Part<'t> {
     start: usize,
     end: usize,
     digits: usize,
+    /// The digits themselves.
+    said: &'t [u8],
     before: usize,
     after: usize,
     cue: Option<Cue>,
 }
 
 /// All digits in a text that count nothing.
-fn all_parts(text: &Text<'_>) -> impl DoubleEndedIterator<Item = Part> {
+fn all_parts<'t>(text: &'t Text<'_>) -> impl DoubleEndedIterator<Item = Part<'t>> {
     // "oh for heaven's sake"
-    let counted = |run: &&Whole| !(run.plus || run.cue.is_none() && run.slips > 0);
-    let part = |run: &Whole| Part { start: run.start, end: run.end, digits: run.digits.len(), before: run.before, after: run.after, cue: run.cue };
-    Runs::of(text).each.iter().filter(counted).map(part)
+    let counted = |run: &&'t Whole| !(run.plus || run.cue.is_none() && run.slips > 0);
+    let runs = Runs::of(text);
+    let part = |run: &'t Whole| {
+        let said = &runs.digits[run.digits.clone()];
+        Part { start: run.start, end: run.end, digits: said.len(), said, before: run.before, after: run.after, cue: run.cue }
+    };
+    runs.each.iter().filter(counted).map(part)
 }
 
 /// How many of these tokens are words and more than hesitation.
