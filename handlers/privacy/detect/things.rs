@@ -24,6 +24,10 @@ const IDENTIFIED: [&str; 4] = ["site", "box", "key", "file"];
 pub(super) fn numbered(text: &Text<'_>, at: usize) -> bool {
     let Some(before) = at.checked_sub(1) else { return false };
     let named = text.one_of(at, &["number", "numbers", "num"]);
+    // "the coupon's number"
+    if named && text.said(before).strip_suffix("'s").is_some_and(|owner| words::look_up(owner).cue == Cue::Thing) {
+        return true;
+    }
     (named || text.one_of(at, &["id", "ids"]))
         && (noun(text, before) && !of_telephones(text, before) || text.one_of(before, if named { &NUMBERED[..] } else { &IDENTIFIED[..] }))
 }
@@ -56,6 +60,8 @@ pub(super) fn abbreviated(text: &Text<'_>, first: usize) -> bool {
             || text.has(n, words::FILLER)
             || text.sign(n, b':')
             || text.sign(n, b',')
+            || text.sign(n, b'-')
+            || text.one_of(n, &["dash", "hyphen", "slash"])
     };
     let mut end = first;
     while end > 0 && first - end < 3 && links(end - 1) {
