@@ -5,6 +5,7 @@
 //! again, and two with the same turns write the same pages. A reader therefore always finds a whole version, and an
 //! archive never shrinks.
 
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::Value;
 
 use crate::app::App;
@@ -25,6 +26,8 @@ const TRIES: u32 = 20;
 const PIECE_BYTES: usize = 700_000;
 /// Documents read in one listing.
 const LISTED: usize = 100;
+/// Documents removed at once.
+const REMOVED: usize = 16;
 
 /// An archived call as it stands in the record.
 #[derive(Debug, Clone, PartialEq)]
@@ -290,11 +293,11 @@ async fn turn_documents(app: &App, call: &CallId) -> Result<Vec<(ArchivedTurn, D
 
 /// Removes turn documents that are in the archive now, unless a later revision has replaced one meanwhile.
 async fn remove_loose(app: &App, call: &CallId, loose: &[(ArchivedTurn, Document)]) -> Result<()> {
-    for (turn, document) in loose {
-        let id = format!("{TURN_PREFIX}{}", turn.entry.turn_id);
-        app.documents.delete(Container::Transcripts, call.as_str(), &id, Some(&document.etag)).await?;
-    }
-    Ok(())
+    let remove = |(turn, document): &(ArchivedTurn, Document)| {
+        let (id, etag) = (format!("{TURN_PREFIX}{}", turn.entry.turn_id), document.etag.clone());
+        async move { app.documents.delete(Container::Transcripts, call.as_str(), &id, Some(&etag)).await }
+    };
+    stream::iter(loose).map(remove).buffer_unordered(REMOVED).try_for_each(|_| async { Ok(()) }).await
 }
 
 fn parse<T: serde::de::DeserializeOwned>(body: Value) -> Result<T> {

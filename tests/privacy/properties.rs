@@ -133,3 +133,11 @@ proptest! {
         spans.iter().zip(&said).for_each(|(spans, said)| in_order(said.text, spans));
     }
 }
+
+/// What random bytes have brought to light (fuzz target `masker`).
+#[test]
+fn texts_that_were_once_too_odd() {
+    for text in ["la-t name agst name agaakn"] {
+        holds(text);
+    }
+}

@@ -395,7 +395,7 @@ fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f
         if (text.sign(at, b'-') || text.sign(at, b'.') && text.letter(at - 1).is_some()) && text.get(at).is_some_and(|t| t.glued) {
             let joined = text.sign(at, b'-') && text.glued_after(at);
             if joined || (text.sign(at, b'.') && belongs(text, at + 1, cased, false)) {
-                taken -= usize::from(joined);
+                taken = taken.saturating_sub(usize::from(joined));
                 at += 1;
             }
         }
