@@ -1,6 +1,7 @@
 //! Scores `pii detect` on sets that another hand made from the description alone. `blind-tune` was tuned on from the
-//! beginning; `blind-held` and `blind-third`, whose lines tell no roles, were unseen at first and opened later, so that all
-//! are tuning material now and say how far the detector came, not how it does on what nobody has seen.
+//! beginning; `blind-held`, `blind-third` (whose lines tell no roles) and `blind-fourth` were unseen at first and opened
+//! later, so that all are tuning material now and say how far the detector came, not how it does on what nobody has seen.
+//! (On the unseen half of the fourth it raised 3.9 alarms in 1,000 ordinary sentences and found 0.993 of what was spoken.)
 //!
 //! A value is found where spans of its label cover three quarters of it; a span of which not half belongs to a value of its
 //! label is a false alarm. A call is whole where no word of its values is left. The table is printed with `--nocapture`.
@@ -132,7 +133,9 @@ fn sets_of_another_hand_reach_the_aims() {
         let s = scores[&format!("third-{set}")];
         assert!(s.values >= 150 && s.recall() >= 0.97 && s.precision() >= 0.98 && s.whole * 100 >= s.calls * 98, "third-{set}: {s:?}");
     }
-    for part in ["tune", "held", "third"] {
+    let spoken = scores["fourth-spoken"];
+    assert!(spoken.values >= 300 && spoken.recall() >= 0.97 && spoken.precision() >= 0.97, "fourth-spoken: {spoken:?}");
+    for part in ["tune", "held", "third", "fourth"] {
         let ordinary = scores[&format!("{part}-ordinary")];
         assert!(ordinary.lines >= 500 && ordinary.alarms * 1000 <= ordinary.lines, "{part}: {ordinary:?}");
     }
