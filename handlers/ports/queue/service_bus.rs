@@ -10,6 +10,8 @@
 //! reference. Header names travel in lower case, so the trace context arrives as `traceparent` and `diagnostic-id`:
 //! read them without regard to case.
 
+mod description;
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -30,7 +32,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use tokio::time::{sleep, timeout};
 
-use super::{Message, Queue};
+use super::{Description, Message, Queue};
 use crate::config::{Secret, ServiceBusConfig};
 use crate::error::{Error, Kind, Result};
 use crate::model::time::Timestamp;
@@ -41,6 +43,8 @@ use crate::ports::identity::Identity;
 
 /// What an Entra token must be for.
 const SCOPE: &str = "https://servicebus.azure.net/.default";
+/// Version of the management interface.
+const API: &str = "2017-04";
 /// Time that one send may take, its retry included.
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Pause before the retry where the service names none.
@@ -62,6 +66,10 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 #[derive(Debug)]
 pub struct ServiceBusQueue {
     client: QueueClient,
+    /// The vendor crate cannot ask for the description: the courier does.
+    courier: Arc<Courier>,
+    /// Where the description is.
+    path: String,
 }
 
 impl ServiceBusQueue {
@@ -75,10 +83,10 @@ impl ServiceBusQueue {
                 return Err(Error::new(Kind::Setting, line));
             }
         };
-        let courier = Courier { http, base_url: config.base_url.trim_end_matches('/').to_owned(), auth, clock };
+        let courier = Arc::new(Courier { http, base_url: config.base_url.trim_end_matches('/').to_owned(), auth, clock });
         // The crate knows one address form and one kind of key; the courier replaces both in every request.
-        let client = QueueClient::new(Arc::new(courier), "namespace", queue, "policy", String::new()).map_err(Error::internal)?;
-        Ok(Self { client })
+        let client = QueueClient::new(Arc::clone(&courier) as _, "namespace", queue, "policy", String::new()).map_err(Error::internal)?;
+        Ok(Self { client, courier, path: format!("/{queue}") })
     }
 
     /// One request, and a second where the first can have failed by chance, all within the deadline.
@@ -120,6 +128,11 @@ impl Queue for ServiceBusQueue {
             Err(e) if e.kind == Kind::BadInput => Ok(()),
             answer => answer,
         }
+    }
+
+    async fn describe(&self) -> Result<Description> {
+        let asked = timeout(DEADLINE, self.courier.describe(&self.path));
+        description::parse(&asked.await.map_err(|_| Error::deadline("Service Bus", DEADLINE))??)
     }
 }
 
@@ -226,6 +239,16 @@ impl Courier {
         // The status decides; a body that cannot be read only leaves the log poorer.
         let body = answer.text().await.unwrap_or_default();
         Err(refusal(status.as_u16(), &headers, &body))
+    }
+
+    /// The queue's description ("Get Queue" of the REST reference), which the Manage right lets one read.
+    async fn describe(&self, path: &str) -> Result<String> {
+        let url = format!("{}{path}", self.base_url);
+        let asked = self.http.get(format!("{url}?api-version={API}")).header(reqwest::header::AUTHORIZATION, self.authorization(&url).await?);
+        let answer = asked.send().await.map_err(|e| Error::unavailable("Service Bus", e.without_url()))?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = answer.text().await.map_err(|e| Error::unavailable("Service Bus", e.without_url()))?;
+        if status.is_success() { Ok(body) } else { Err(refusal(status.as_u16(), &headers, &body)) }
     }
 
     async fn authorization(&self, url: &str) -> Result<HeaderValue> {
