@@ -154,7 +154,9 @@ async fn show(app: &App, args: &ShowArgs) -> Result<Told> {
     let call = CallId::parse(args.call.as_str())?;
     let survey = app.state.survey(std::slice::from_ref(&call)).await?.pop();
     let survey = survey.filter(|found| found.session.is_some() || found.archived || found.waiting > 0);
-    let survey = survey.ok_or_else(|| Error::new(Kind::NotFound, format!("the state store knows nothing of call {call}; `rtvoice transcript {call}` looks into the record")))?;
+    let survey = survey.ok_or_else(|| {
+        Error::new(Kind::NotFound, format!("the state store knows nothing of call {call}; `rtvoice transcript {call}` looks into the record"))
+    })?;
     let now = app.clock.now();
     let session = survey.session.as_ref();
     let text = |name: &str| session.and_then(|s| s.get(name)).map(str::to_owned);
@@ -227,7 +229,8 @@ fn lines(body: &Value) -> String {
             Value::Null => {}
             Value::Array(entries) => {
                 lines.push(format!("{name} ({})", entries.len()));
-                let shown = |entry: &Value| entry.as_object().into_iter().flatten().filter(|(_, v)| !v.is_null()).map(|(_, v)| plain(v)).collect::<Vec<_>>().join("  ");
+                let shown =
+                    |entry: &Value| entry.as_object().into_iter().flatten().filter(|(_, v)| !v.is_null()).map(|(_, v)| plain(v)).collect::<Vec<_>>().join("  ");
                 lines.extend(entries.iter().map(|entry| format!("  {}", shown(entry))));
             }
             Value::Object(fields) => {

@@ -47,8 +47,10 @@ pub fn tell(args: &ConfigArgs, root: &Path, lookup: impl Fn(&str) -> Option<(Str
     if args.set {
         settings.retain(|setting| !["default", "unset"].contains(&setting.source) || setting.wrong.is_some());
     }
-    let shown = |s: &Effective| json!({ "name": s.name, "value": s.value, "source": s.source, "needs": s.needs, "wrong": s.wrong.as_ref().map(ToString::to_string) });
-    let body = json!({ "appRoot": root.display().to_string(), "backends": backends, "settings": settings.iter().map(shown).collect::<Vec<_>>(), "wrong": wrong });
+    let shown =
+        |s: &Effective| json!({ "name": s.name, "value": s.value, "source": s.source, "needs": s.needs, "wrong": s.wrong.as_ref().map(ToString::to_string) });
+    let body =
+        json!({ "appRoot": root.display().to_string(), "backends": backends, "settings": settings.iter().map(shown).collect::<Vec<_>>(), "wrong": wrong });
     Told::new(args.json, &body, wrong.is_empty(), || {
         let rows = settings.iter().map(|s| {
             let note = s.wrong.as_ref().map_or_else(String::new, |e| format!("wrong: {}", e.needs));

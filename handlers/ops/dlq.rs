@@ -189,7 +189,17 @@ async fn list(app: &App, json: bool, days: u16, limit: usize) -> Result<Told> {
         let rows = found.iter().map(|p| {
             let call = p.call.clone().unwrap_or_default();
             let can = if p.replayable { "yes" } else { "no" }.to_owned();
-            [p.day.clone(), p.id.clone(), p.kind.clone(), text(p.parked_at), p.reason.clone().unwrap_or_default(), call, size(p.bytes), can, text(p.replayed_at)]
+            [
+                p.day.clone(),
+                p.id.clone(),
+                p.kind.clone(),
+                text(p.parked_at),
+                p.reason.clone().unwrap_or_default(),
+                call,
+                size(p.bytes),
+                can,
+                text(p.replayed_at),
+            ]
         });
         let mut lines = vec![table(&["day", "id", "kind", "parked", "reason", "call", "size", "replayable", "replayed"], rows)];
         let more = if complete { "" } else { ", and more (--limit)" };

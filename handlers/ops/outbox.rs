@@ -72,7 +72,7 @@ pub struct Waiting {
     pub call: CallId,
     /// Messages.
     pub messages: u64,
-    /// Since when the first of them waits; none where it was confirmed meanwhile.
+    /// Since when the first of them waits; none where it was confirmed meanwhile, or cannot be read.
     pub oldest: Option<Timestamp>,
 }
 
@@ -147,7 +147,14 @@ pub async fn outboxes(app: &App, limit: Duration) -> Result<Outboxes> {
     let (calls, unreadable, complete) = waiting_calls(app, limit).await?;
     let mut found = Outboxes { unreadable, complete, ..Outboxes::default() };
     for open in calls {
-        let since = app.state.waiting(&open.survey.call).await?.into_iter().map(|(_, since)| since).min();
+        let since = match app.state.waiting(&open.survey.call).await {
+            Ok(waiting) => waiting.into_iter().map(|(_, since)| since).min(),
+            Err(e) if e.is_transient() => return Err(e),
+            Err(_) => {
+                found.unreadable += 1;
+                None
+            }
+        };
         found.messages += open.survey.waiting;
         found.calls.push(Waiting { call: open.survey.call, messages: open.survey.waiting, oldest: since });
     }
@@ -220,7 +227,7 @@ async fn empty(app: &App, open: &Open, flushed: &mut Flushed) -> Result<()> {
 fn listed(app: &App, found: &Outboxes, all: usize) -> String {
     let now = app.clock.now();
     let rows = found.calls.iter().map(|waiting| {
-        let age = waiting.oldest.map_or_else(|| "sent meanwhile".to_owned(), |since| span_ms(now.since(since)));
+        let age = waiting.oldest.map_or_else(|| "unknown".to_owned(), |since| span_ms(now.since(since)));
         [waiting.call.to_string(), waiting.messages.to_string(), age]
     });
     let mut lines = vec![table(&["call", "messages", "oldest waits for"], rows)];

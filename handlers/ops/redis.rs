@@ -29,9 +29,11 @@ pub struct RedisArgs {
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum RedisCommand {
     /// Keys and memory by type and component
-    #[command(after_help = "Walks with SCAN, every master of a cluster. Sizes are estimated from a sample of each page. Without REDIS_HOST the embedded file is\n\
+    #[command(
+        after_help = "Walks with SCAN, every master of a cluster. Sizes are estimated from a sample of each page. Without REDIS_HOST the embedded file is\n\
                             looked at.\n\
-                            Exit codes: 0 done, 1 the walk is not whole or it failed, 2 wrong usage or setting.")]
+                            Exit codes: 0 done, 1 the walk is not whole or it failed, 2 wrong usage or setting."
+    )]
     Usage(UsageArgs),
 }
 

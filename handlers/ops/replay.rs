@@ -29,9 +29,11 @@ const SHOWN: usize = 100;
 
 /// Send recorded requests again
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "A line of the file is {\"at\"?,\"method\",\"path\",\"headers\"?,\"body\"?,\"status\"?}. A function key is taken from the environment:\n\
+#[command(
+    after_help = "A line of the file is {\"at\"?,\"method\",\"path\",\"headers\"?,\"body\"?,\"status\"?}. A function key is taken from the environment:\n\
                         RTVOICE_FUNCTION_KEY.\n\
-                        Exit codes: 0 each was answered as recorded (2xx where that is not recorded), 1 one was not, 2 wrong usage or file.")]
+                        Exit codes: 0 each was answered as recorded (2xx where that is not recorded), 1 one was not, 2 wrong usage or file."
+)]
 pub struct ReplayArgs {
     /// The file, JSON lines
     pub file: PathBuf,
@@ -223,7 +225,8 @@ fn text(replayed: &Replayed) -> String {
             format!("line {}: expected {expected}, came {came}", other.line)
         })
         .collect();
-    let statuses: Vec<String> = replayed.statuses.iter().map(|(status, n)| if *status == 0 { format!("{n} unanswered") } else { format!("{n} times {status}") }).collect();
+    let statuses: Vec<String> =
+        replayed.statuses.iter().map(|(status, n)| if *status == 0 { format!("{n} unanswered") } else { format!("{n} times {status}") }).collect();
     lines.push(format!("{} requests, {} answered as expected ({})", replayed.sent, replayed.as_expected, statuses.join(", ")));
     lines.join("\n")
 }

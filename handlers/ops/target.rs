@@ -55,7 +55,9 @@ impl Target {
         let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
         let client = match parsed.scheme() {
             _ if here => http::loopback_client()?,
-            "https" => config::process_env("SSL_CERT_FILE").filter(|file| !file.is_empty()).map_or_else(http::client, |file| http::client_trusting(file.as_ref()))?,
+            "https" => {
+                config::process_env("SSL_CERT_FILE").filter(|file| !file.is_empty()).map_or_else(http::client, |file| http::client_trusting(file.as_ref()))?
+            }
             _ => return Err(Error::input("--target", "must be https, or on this machine: a key may not travel in clear")),
         };
         Ok(Self { client, url: parsed.as_str().trim_end_matches('/').to_owned(), key, limit })
@@ -80,7 +82,8 @@ impl Target {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let failed = |e: reqwest::Error| if e.is_timeout() { Error::deadline("the target", self.limit) } else { Error::unavailable("the target", e.without_url()) };
+        let failed =
+            |e: reqwest::Error| if e.is_timeout() { Error::deadline("the target", self.limit) } else { Error::unavailable("the target", e.without_url()) };
         let mut response = request.send().await.map_err(failed)?;
         let status = response.status().as_u16();
         let mut bytes = BytesMut::new();

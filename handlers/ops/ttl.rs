@@ -29,9 +29,11 @@ pub struct TtlArgs {
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum TtlCommand {
     /// Find keys that would stay for ever, and show how long the others live
-    #[command(after_help = "Walks with SCAN, every master of a cluster. Keys of other apps are counted apart and never touched; keys of the legacy layouts are\n\
+    #[command(
+        after_help = "Walks with SCAN, every master of a cluster. Keys of other apps are counted apart and never touched; keys of the legacy layouts are\n\
                             left to `rtvoice migrate`.\n\
-                            Exit codes: 0 every key has a life, 1 offenders are left, the walk is not whole or it failed, 2 wrong usage or setting.")]
+                            Exit codes: 0 every key has a life, 1 offenders are left, the walk is not whole or it failed, 2 wrong usage or setting."
+    )]
     Audit(AuditArgs),
 }
 

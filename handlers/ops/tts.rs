@@ -38,8 +38,10 @@ pub struct TtsArgs {
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum TtsCommand {
     /// Speak the phrases of a file and cache them
-    #[command(after_help = "A line is a phrase, or a JSON object {\"text\",\"voice\"?,\"language\"?,\"format\"?}; empty lines and lines that begin with # are left out.\n\
-                            Exit codes: 0 every phrase is cached, 1 one is not, or it failed, 2 wrong usage or setting.")]
+    #[command(
+        after_help = "A line is a phrase, or a JSON object {\"text\",\"voice\"?,\"language\"?,\"format\"?}; empty lines and lines that begin with # are left out.\n\
+                            Exit codes: 0 every phrase is cached, 1 one is not, or it failed, 2 wrong usage or setting."
+    )]
     Warm {
         /// The file
         file: PathBuf,

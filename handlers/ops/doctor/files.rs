@@ -28,11 +28,25 @@ fn functions(manifest: &Manifest) -> Vec<Finding> {
         let name = function.name;
         let fix = || format!("put back {name}/function.json as the app ships it");
         match manifest.function(name) {
-            None => wrong.push(Finding::fault("files", format!("{name}/function.json is missing"), "the host never calls a function without its folder", fix())),
-            Some(file) if file.name != name => {
-                wrong.push(Finding::fault("files", format!("the folder {} must be called {name}", file.name), "the host calls the handler by the folder's name", fix()));
+            None => {
+                wrong.push(Finding::fault("files", format!("{name}/function.json is missing"), "the host never calls a function without its folder", fix()))
             }
-            Some(file) => wrong.extend(differs(&function.face, file).map(|how| Finding::fault("files", format!("{name}/function.json differs from the code: {how}"), "requests and events will not reach the function as it expects them", fix()))),
+            Some(file) if file.name != name => {
+                wrong.push(Finding::fault(
+                    "files",
+                    format!("the folder {} must be called {name}", file.name),
+                    "the host calls the handler by the folder's name",
+                    fix(),
+                ));
+            }
+            Some(file) => wrong.extend(differs(&function.face, file).map(|how| {
+                Finding::fault(
+                    "files",
+                    format!("{name}/function.json differs from the code: {how}"),
+                    "requests and events will not reach the function as it expects them",
+                    fix(),
+                )
+            })),
         }
     }
     let unknown = manifest.functions.iter().filter(|file| !ALL.iter().any(|f| f.name.eq_ignore_ascii_case(&file.name)));
@@ -79,7 +93,11 @@ fn host(manifest: &Manifest, config: Option<&Config>) -> Vec<Finding> {
     let longest = ALL.iter().map(|f| f.deadline).max().unwrap_or_default();
     if host.function_timeout.as_deref().and_then(span).is_none_or(|timeout| timeout <= longest) {
         let fix = format!("set functionTimeout in host.json above {} s, as the app ships it: 00:05:00", longest.as_secs());
-        fault("functionTimeout is shorter than the longest function", "the host kills the handler, with all calls that it serves, when a function takes that long", fix);
+        fault(
+            "functionTimeout is shorter than the longest function",
+            "the host kills the handler, with all calls that it serves, when a function takes that long",
+            fix,
+        );
     }
     if !host.forwards_http() {
         let fix = "set customHandler.enableForwardingHttpRequest and enableProxyingHttpRequest to true in host.json".to_owned();
@@ -97,7 +115,11 @@ fn host(manifest: &Manifest, config: Option<&Config>) -> Vec<Finding> {
     if let Some(config) = config.filter(|c| (c.max_in_flight + c.max_waiting) / 2 <= sessions as usize) {
         let room = (config.max_in_flight + config.max_waiting) / 2;
         let fix = format!("set MAX_IN_FLIGHT and MAX_WAITING so that half of both together is above {sessions}, or lower maxConcurrentSessions");
-        fault(&format!("maxConcurrentSessions {sessions} is above the room for triggers, {room}"), "a message that is refused has used up one of its deliveries", fix);
+        fault(
+            &format!("maxConcurrentSessions {sessions} is above the room for triggers, {room}"),
+            "a message that is refused has used up one of its deliveries",
+            fix,
+        );
     }
     wrong
 }

@@ -31,10 +31,12 @@ const WALK: Duration = Duration::from_secs(20);
 
 /// Find what is wrong, and how to mend it
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "Looks at: settings; host.json and function.json against the code; names, ports and TLS of every service; tokens of the identity; each right\n\
+#[command(
+    after_help = "Looks at: settings; host.json and function.json against the code; names, ports and TLS of every service; tokens of the identity; each right\n\
                         by a harmless call; clocks; Redis policy, memory, persistence and keys without a life; outboxes; queue settings, as far as a sender\n\
                         may see them; containers and their expiry; parked messages; speech and replies.\n\
-                        Exit codes: 0 nothing is wrong (warnings are told), 1 something is, 2 a setting is wrong or contradictory, or wrong usage.")]
+                        Exit codes: 0 nothing is wrong (warnings are told), 1 something is, 2 a setting is wrong or contradictory, or wrong usage."
+)]
 pub struct DoctorArgs {
     /// Print one JSON object
     #[arg(long)]
@@ -80,7 +82,12 @@ pub fn without_settings(wrong: &[SettingError], app_root: &Path) -> Report {
 }
 
 fn setting(wrong: &SettingError) -> Finding {
-    Finding::fault("settings", format!("{} is missing, wrong or contradictory", wrong.name), format!("{} {}", wrong.name, wrong.needs), format!("set {}={}", wrong.name, wrong.example))
+    Finding::fault(
+        "settings",
+        format!("{} is missing, wrong or contradictory", wrong.name),
+        format!("{} {}", wrong.name, wrong.needs),
+        format!("set {}={}", wrong.name, wrong.example),
+    )
 }
 
 /// Puts the app of these settings together and looks at everything.
@@ -100,28 +107,38 @@ pub async fn look(app: &App, args: &DoctorArgs) -> Report {
     app.audit.acting_as(crate::ports::audit::Actor::Cli);
     let mut findings = vec![Finding::ok("settings", format!("sound, for {}", app.config.environment.as_str()))];
     findings.extend(files::look(&app.config.app_root, Some(&app.config)));
+    // The record comes first: keys and audit log are kept there, and its client takes seconds to come up.
+    findings.extend(bounded("documents", record::look(app)).await);
     let looks: Vec<(&'static str, futures::future::BoxFuture<'_, Vec<Finding>>)> = vec![
         ("network", Box::pin(network::look(app))),
         ("identity", Box::pin(services::identity(app))),
         ("state", Box::pin(state::look(app))),
         ("ttl", Box::pin(state::lives(app))),
         ("outbox", Box::pin(state::outboxes(app))),
-        ("documents", Box::pin(record::look(app))),
         ("deadletters", Box::pin(record::parked(app))),
         ("queue", Box::pin(queue::look(app))),
         ("speech", Box::pin(services::speech(app, args.free))),
         ("replies", Box::pin(services::replies(app, args.free))),
         ("keys", Box::pin(services::keys(app))),
     ];
-    let bounded = looks.into_iter().map(|(name, work)| async move {
-        let late = || vec![Finding::fault(name, format!("was not looked at in {} s", LOOK.as_secs()), "what it rests on is slow or away", "mend what the other findings name, and run this again")];
-        tokio::time::timeout(LOOK, work).await.unwrap_or_else(|_| late())
-    });
+    let bounded = looks.into_iter().map(|(name, work)| bounded(name, work));
     findings.extend(join_all(bounded).await.into_iter().flatten());
     if let Err(e) = app.audit.close().await {
-        findings.push(Finding::fault("audit", "what was done here is not in the audit log", e.chain(), "mend the documents store and Key Vault first: the log is kept there"));
+        findings.push(Finding::fault(
+            "audit",
+            "what was done here is not in the audit log",
+            e.chain(),
+            "mend the documents store and Key Vault first: the log is kept there",
+        ));
     }
     Report::new(findings)
+}
+
+/// A look that may not hold up the others.
+async fn bounded(name: &'static str, work: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
+    let found = format!("was not looked at in {} s", LOOK.as_secs());
+    let late = || vec![Finding::fault(name, found, "what it rests on is slow or away", "mend what the other findings name, and run this again")];
+    tokio::time::timeout(LOOK, work).await.unwrap_or_else(|_| late())
 }
 
 /// What the command tells, and whether a setting is wrong.

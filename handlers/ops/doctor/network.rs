@@ -97,9 +97,12 @@ fn told(service: &Service, reached: &Reached, now: Timestamp) -> Finding {
     let Some(tls) = &reached.tls else { return Finding::ok(service.check, format!("{host}:{port} takes connections ({} ms), in clear", reached.millis)) };
     let found = format!("{host}:{port} takes connections ({} ms) and speaks {}", reached.millis, tls.version);
     match tls.ends.map(|ends| ends.since(now) / DAY_MS) {
-        Some(days) if days < ENDS_SOON_DAYS => {
-            Finding::warning(service.check, format!("{found}; its certificate ends in {days} days"), "nobody has renewed the certificate yet", format!("renew the certificate of {host}"))
-        }
+        Some(days) if days < ENDS_SOON_DAYS => Finding::warning(
+            service.check,
+            format!("{found}; its certificate ends in {days} days"),
+            "nobody has renewed the certificate yet",
+            format!("renew the certificate of {host}"),
+        ),
         Some(days) => Finding::ok(service.check, format!("{found}, its certificate is good for {days} days")),
         None => Finding::ok(service.check, found),
     }

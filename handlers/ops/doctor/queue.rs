@@ -38,12 +38,24 @@ fn judged(app: &App, queue: &Description) -> Vec<Finding> {
     let name = &app.config.transcript_queue;
     let mut found = Vec::new();
     let mut fault = |what: String, cause: &str, fix: String| found.push(Finding::fault("queue.settings", what, cause.to_owned(), fix));
-    let anew = |option: &str| format!("this cannot be changed later: create the queue anew (az servicebus queue create --name {name} {option}), after `rtvoice outbox list` shows nothing and the old one is empty");
+    let anew = |option: &str| {
+        format!(
+            "this cannot be changed later: create the queue anew (az servicebus queue create --name {name} {option}), after `rtvoice outbox list` shows nothing and the old one is empty"
+        )
+    };
     if !queue.sessions {
-        fault(format!("{name} has no sessions"), "the messages of one call would be delivered at once and out of order, and TranscriptWriter would not start", anew("--enable-session true"));
+        fault(
+            format!("{name} has no sessions"),
+            "the messages of one call would be delivered at once and out of order, and TranscriptWriter would not start",
+            anew("--enable-session true"),
+        );
     }
     match queue.duplicate_window {
-        None => fault(format!("{name} does not drop duplicates"), "what is sent twice would be written twice over", anew("--enable-duplicate-detection true --duplicate-detection-history-time-window PT10M")),
+        None => fault(
+            format!("{name} does not drop duplicates"),
+            "what is sent twice would be written twice over",
+            anew("--enable-duplicate-detection true --duplicate-detection-history-time-window PT10M"),
+        ),
         Some(window) if window < WINDOW => {
             let fix = format!("az servicebus queue update --name {name} --duplicate-detection-history-time-window PT10M");
             fault(format!("{name} remembers message ids for {} s", window.as_secs()), "the relay may send a message again within 10 minutes", fix);
@@ -52,7 +64,11 @@ fn judged(app: &App, queue: &Description) -> Vec<Finding> {
     }
     if queue.max_deliveries != DELIVERIES {
         let fix = format!("az servicebus queue update --name {name} --max-delivery-count {DELIVERIES}");
-        fault(format!("{name} gives up after {} deliveries", queue.max_deliveries), "fewer lose messages to the dead letters when instances are killed, more hold up a lane behind a poison message", fix);
+        fault(
+            format!("{name} gives up after {} deliveries", queue.max_deliveries),
+            "fewer lose messages to the dead letters when instances are killed, more hold up a lane behind a poison message",
+            fix,
+        );
     }
     if queue.lock < LOCK {
         let fix = format!("az servicebus queue update --name {name} --lock-duration PT1M");
@@ -65,7 +81,10 @@ fn judged(app: &App, queue: &Description) -> Vec<Finding> {
     }
     if found.is_empty() {
         let lock = queue.lock.as_secs();
-        found.push(Finding::ok("queue.settings", format!("sessions, duplicates dropped, lock {lock} s, {DELIVERIES} deliveries; {} wait, {} scheduled", queue.active, queue.scheduled)));
+        found.push(Finding::ok(
+            "queue.settings",
+            format!("sessions, duplicates dropped, lock {lock} s, {DELIVERIES} deliveries; {} wait, {} scheduled", queue.active, queue.scheduled),
+        ));
     }
     found
 }

@@ -20,35 +20,38 @@ const NO_VERSION: &str = "\"rtvoice-doctor\"";
 const ACCESS: &str = "set COSMOS_KEY to the primary key that the portal shows now; with Entra, give the identity the role Cosmos DB Built-in Data Contributor on the account (az cosmosdb sql role assignment create)";
 const REACH: &str = "see the finding network.cosmos; without it, look whether the account's firewall lets this network in";
 
-/// Containers, rights and expiry.
+/// Containers, rights and expiry. Where production's rules do not hold, missing containers are made by this, as by any start.
 pub async fn look(app: &App) -> Vec<Finding> {
-    let mut found = Vec::new();
+    let mut checked = app.documents.check().await;
+    if matches!(&checked, Err(e) if e.kind == Kind::Deadline) {
+        // Its client was coming up.
+        checked = app.documents.check().await;
+    }
+    match checked {
+        Err(e) if e.kind != Kind::Setting => return vec![blame("documents", &e, ACCESS, REACH)],
+        Err(e) => {
+            // It names the first that is wrong.
+            let mut found = Vec::new();
+            for container in Container::ALL {
+                if let Err(e) = rights(app, container).await {
+                    found.push(if e.kind == Kind::Setting { missing(app, container, &e.detail) } else { blame("documents", &e, ACCESS, REACH) });
+                }
+            }
+            if found.is_empty() {
+                let cause = "a document's own ttl means nothing in a container without time to live: nothing is removed on time";
+                let fix = "az cosmosdb sql container update --account-name NAME --database-name DATABASE --name CONTAINER --ttl -1";
+                found.push(Finding::fault("documents.expiry", e.detail, cause, fix));
+            }
+            return found;
+        }
+        Ok(()) => {}
+    }
     for container in Container::ALL {
         if let Err(e) = rights(app, container).await {
-            let finding = if e.kind == Kind::Setting { missing(app, container, &e.detail) } else { blame("documents", &e, ACCESS, REACH) };
-            found.push(finding);
-            // What refuses us in one container does so in all; a container may be missing alone.
-            if e.kind != Kind::Setting {
-                return found;
-            }
+            return vec![blame("documents", &e, ACCESS, REACH)];
         }
     }
-    if !found.is_empty() {
-        return found;
-    }
-    found.push(Finding::ok("documents", format!("{} containers are there, to be read and written", Container::ALL.len())));
-    // Elsewhere it would create what is missing.
-    if app.config.guarded && app.config.cosmos.is_some() {
-        found.push(match app.documents.check().await {
-            Ok(()) => Finding::ok("documents.expiry", "every container with an expiry lets its documents expire"),
-            Err(e) if e.kind == Kind::Setting => {
-                let cause = "a document's own ttl means nothing in a container without time to live: nothing is removed on time";
-                Finding::fault("documents.expiry", e.detail, cause, "az cosmosdb sql container update --account-name NAME --database-name DATABASE --name CONTAINER --ttl -1")
-            }
-            Err(e) => blame("documents.expiry", &e, ACCESS, REACH),
-        });
-    }
-    found
+    vec![Finding::ok("documents", format!("{} containers are there, to be read and written, and let documents expire", Container::ALL.len()))]
 }
 
 /// Reads a partition that does not exist, and writes where no version can match: nothing comes of either.

@@ -54,7 +54,12 @@ pub async fn identity(app: &App) -> Vec<Finding> {
 pub async fn speech(app: &App, free: bool) -> Vec<Finding> {
     let name = app.speech.name();
     if app.config.speech.is_none() {
-        let warning = Finding::warning("speech", format!("{name} speaks"), "SPEECH_ENDPOINT is unset: callers would hear a stand-in", "set SPEECH_ENDPOINT, for example https://westeurope.tts.speech.microsoft.com");
+        let warning = Finding::warning(
+            "speech",
+            format!("{name} speaks"),
+            "SPEECH_ENDPOINT is unset: callers would hear a stand-in",
+            "set SPEECH_ENDPOINT, for example https://westeurope.tts.speech.microsoft.com",
+        );
         return vec![if app.config.guarded { warning } else { Finding::ok("speech", warning.found) }];
     }
     if free {
@@ -68,9 +73,12 @@ pub async fn speech(app: &App, free: bool) -> Vec<Finding> {
     let reach = "see the finding network.speech: allow outbound TCP 443 to SPEECH_ENDPOINT; until then turns are answered as text alone";
     vec![match spoken {
         Ok(audio) => Finding::ok("speech", format!("{name} speaks as {} ({} bytes)", app.config.speech_voice, audio.len())),
-        Err(e) if e.kind == crate::error::Kind::BadInput => {
-            Finding::fault("speech", format!("the voice {} cannot speak", app.config.speech_voice), e.chain(), "set SPEECH_VOICE to a voice of the endpoint's region, for example en-US-AvaMultilingualNeural")
-        }
+        Err(e) if e.kind == crate::error::Kind::BadInput => Finding::fault(
+            "speech",
+            format!("the voice {} cannot speak", app.config.speech_voice),
+            e.chain(),
+            "set SPEECH_VOICE to a voice of the endpoint's region, for example en-US-AvaMultilingualNeural",
+        ),
         Err(e) => blame("speech", &e, access, reach),
     }]
 }

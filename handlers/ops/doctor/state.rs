@@ -2,7 +2,7 @@
 
 use super::{Finding, WALK, blame, network};
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::told::{size, span_ms};
 use crate::ops::{outbox, ttl};
 use crate::ports::state::legacy::ScanCursor;
@@ -28,7 +28,10 @@ pub async fn look(app: &App) -> Vec<Finding> {
         if !unfit {
             return vec![blame("state", &e, ACCESS, REACH)];
         }
-        let mut found = vec![Finding::fault("state.policy", e.detail.clone(), "Redis evicts keys when its memory is full, live calls among them", fix).softened(app.config.guarded)];
+        let mut found = vec![
+            Finding::fault("state.policy", e.detail.clone(), "Redis evicts keys when its memory is full, live calls among them", fix)
+                .softened(app.config.guarded),
+        ];
         found.extend(figures(app).await);
         return found;
     }
@@ -70,14 +73,24 @@ fn memory(server: &ServerFacts, guarded: bool) -> Finding {
     let used = format!("{node}: {} of {} in use ({:.0} %)", size(server.used_bytes), size(server.max_bytes), server.share() * 100.0);
     let fix = "take a larger size or more shards; `rtvoice redis usage` shows what takes the memory, `rtvoice tts purge` frees cached audio at once";
     if server.share() >= FULL {
-        return Finding::fault("state.memory", used, "Redis is full: with noeviction it refuses every write once the limit is reached, and turns are answered without context", fix);
+        return Finding::fault(
+            "state.memory",
+            used,
+            "Redis is full: with noeviction it refuses every write once the limit is reached, and turns are answered without context",
+            fix,
+        );
     }
     if server.share() >= FILLING {
         return Finding::warning("state.memory", used, "Redis is filling up; cached audio is no longer added above 60 %", fix);
     }
     if server.max_bytes == 0 && guarded {
         let fix = "CONFIG SET maxmemory to what the machine can spare";
-        return Finding::warning("state.memory", format!("{node}: {} in use, no limit", size(server.used_bytes)), "without maxmemory the system ends Redis when memory is out, and with it what was not saved", fix);
+        return Finding::warning(
+            "state.memory",
+            format!("{node}: {} in use, no limit", size(server.used_bytes)),
+            "without maxmemory the system ends Redis when memory is out, and with it what was not saved",
+            fix,
+        );
     }
     if server.max_connections.is_some_and(|most| server.connections as f64 >= most as f64 * CONNECTIONS) {
         let cause = format!("{} of {} connections", server.connections, server.max_connections.unwrap_or_default());
@@ -90,21 +103,33 @@ fn persistence(server: &ServerFacts, guarded: bool) -> Option<Finding> {
     let node = &server.node;
     if !server.persisting {
         let cause = "the last write of the log or the snapshot went wrong, as INFO persistence says: a full or slow disk";
-        return Some(Finding::fault("state.persistence", format!("{node} cannot save"), cause, "free the disk of the server, then BGREWRITEAOF or BGSAVE; until then a restart loses what was not saved"));
+        return Some(Finding::fault(
+            "state.persistence",
+            format!("{node} cannot save"),
+            cause,
+            "free the disk of the server, then BGREWRITEAOF or BGSAVE; until then a restart loses what was not saved",
+        ));
     }
     if !server.append_only {
-        let fix = "switch AOF on (CONFIG SET appendonly yes; Azure: aofEnabled / redisConfiguration.aof-backup-enabled), so that a restart loses a second at most";
-        let finding = Finding::warning("state.persistence", format!("{node} keeps no append-only file"), "a restart loses everything since the last snapshot", fix);
+        let fix =
+            "switch AOF on (CONFIG SET appendonly yes; Azure: aofEnabled / redisConfiguration.aof-backup-enabled), so that a restart loses a second at most";
+        let finding =
+            Finding::warning("state.persistence", format!("{node} keeps no append-only file"), "a restart loses everything since the last snapshot", fix);
         return Some(if guarded { finding } else { Finding::ok("state.persistence", finding.found) });
     }
     Some(Finding::ok("state.persistence", format!("{node} logs every write")))
+}
+
+/// What rests on the store and cannot be seen: the findings on the store, or on the record that the audit log is in, say why.
+fn unseen(check: &'static str, e: &Error) -> Finding {
+    Finding::skipped(check, format!("cannot be seen: {}; mend the faults of state and documents first", e.detail))
 }
 
 /// Keys without a life.
 pub async fn lives(app: &App) -> Vec<Finding> {
     let audited = match ttl::audit(app, false, WALK).await {
         Ok(audited) => audited,
-        Err(e) => return vec![blame("state.ttl", &e, ACCESS, REACH)],
+        Err(e) => return vec![unseen("state.ttl", &e)],
     };
     let seen = if audited.complete { String::new() } else { format!(", of the first {}", audited.looked) };
     if audited.left == 0 {
@@ -112,19 +137,34 @@ pub async fn lives(app: &App) -> Vec<Finding> {
     }
     let worst: Vec<String> = audited.offenders.iter().take(5).map(|row| format!("{} of {}", row.lives.forever - row.lives.fixed, row.prefix)).collect();
     let cause = "something wrote them past the app, or PERSIST was run on them: they stay for ever and fill the memory";
-    vec![Finding::fault("state.ttl", format!("{} keys without a life{seen}: {}", audited.left, worst.join(", ")), cause, "rtvoice ttl audit --fix (legacy ones: rtvoice migrate)")]
+    vec![Finding::fault(
+        "state.ttl",
+        format!("{} keys without a life{seen}: {}", audited.left, worst.join(", ")),
+        cause,
+        "rtvoice ttl audit --fix (legacy ones: rtvoice migrate)",
+    )]
 }
 
 /// Messages that the queue has not confirmed.
 pub async fn outboxes(app: &App) -> Vec<Finding> {
     let found = match outbox::outboxes(app, WALK).await {
         Ok(found) => found,
-        Err(e) => return vec![blame("outbox", &e, ACCESS, REACH)],
+        Err(e) => return vec![unseen("outbox", &e)],
     };
-    let waiting = format!("{} messages of {} calls wait for the queue, the oldest for {}", found.messages, found.calls.len(), span_ms(i64::try_from(found.oldest_seconds).unwrap_or(i64::MAX).saturating_mul(1000)));
+    let waiting = format!(
+        "{} messages of {} calls wait for the queue, the oldest for {}",
+        found.messages,
+        found.calls.len(),
+        span_ms(i64::try_from(found.oldest_seconds).unwrap_or(i64::MAX).saturating_mul(1000))
+    );
     if found.unreadable > 0 {
         let cause = "their state is not what the app wrote";
-        return vec![Finding::fault("outbox", format!("{} open calls cannot be read", found.unreadable), cause, "rtvoice calls list names them; rtvoice calls show CALL tells more")];
+        return vec![Finding::fault(
+            "outbox",
+            format!("{} open calls cannot be read", found.unreadable),
+            cause,
+            "rtvoice calls list names them; rtvoice calls show CALL tells more",
+        )];
     }
     if found.oldest_seconds > STUCK {
         let cause = "the queue refuses or is away (see the findings on it), or OutboxRelay does not run: switched off by AzureWebJobs.OutboxRelay.Disabled, or without AzureWebJobsStorage";

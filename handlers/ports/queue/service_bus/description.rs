@@ -75,4 +75,3 @@ fn duration(text: &str) -> Option<Duration> {
     }
     Duration::try_from_secs_f64(seconds).ok()
 }
-
