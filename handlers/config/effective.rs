@@ -70,16 +70,34 @@ fn derived(config: &Config, name: &str, default: &str) -> Option<String> {
     }
 }
 
-/// Every setting that is wrong: each is found by leaving out those that were found before. One that must be set is found once,
-/// and hides what would follow from it.
+/// How a setting that was found wrong is passed over to find the next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Passed {
+    /// As if it were unset.
+    Hidden,
+    /// As if it had the value of the example.
+    Exemplary,
+}
+
+/// Every setting that is wrong: each is found by passing over those that were found before, so that one does not hide the next.
 pub fn wrong(lookup: impl Fn(&str) -> Option<String>, app_root: &Path) -> Vec<SettingError> {
-    let mut found: Vec<SettingError> = Vec::new();
-    loop {
-        let without = |name: &str| if found.iter().any(|e| e.name == name) { None } else { lookup(name) };
-        match read::config(&without, app_root.to_owned()) {
-            Ok(_) => return found,
-            Err(e) if found.iter().any(|known| known.name == e.name) => return found,
-            Err(e) => found.push(e),
+    let mut found: Vec<(SettingError, Passed)> = Vec::new();
+    // Each is passed over in two ways at most.
+    for _ in 0..=2 * SETTINGS.len() {
+        let passing = |name: &str| match found.iter().find(|(e, _)| e.name == name) {
+            None => lookup(name),
+            Some((_, Passed::Hidden)) => None,
+            Some((e, Passed::Exemplary)) => Some(e.example.to_owned()),
+        };
+        let Err(e) = read::config(&passing, app_root.to_owned()) else { break };
+        let is_set = lookup(e.name).is_some_and(|value| !value.trim().is_empty());
+        // What is set and wrong is left out; what is missing is made up.
+        let first = if is_set { Passed::Hidden } else { Passed::Exemplary };
+        match found.iter_mut().find(|(known, _)| known.name == e.name) {
+            None => found.push((e, first)),
+            Some((_, passed)) if *passed == first => *passed = if is_set { Passed::Exemplary } else { Passed::Hidden },
+            Some(_) => break,
         }
     }
+    found.into_iter().map(|(e, _)| e).collect()
 }

@@ -137,8 +137,10 @@ pub async fn run(args: &EventsArgs) -> Result<Told> {
     match &args.command {
         EventsCommand::List { json } => {
             let samples = samples()?;
-            let rows = || samples.iter().map(|sample| [sample.name.clone(), sample.method.clone(), sample.path.clone(), sample.what.clone()]);
-            Told::new(*json, &samples, true, || table(&["name", "method", "path", "what"], rows()))
+            Told::new(*json, &samples, true, || {
+                let rows = samples.iter().map(|sample| [sample.name.clone(), sample.method.clone(), sample.path.clone(), sample.what.clone()]);
+                table(&["name", "method", "path", "what"], rows)
+            })
         }
         EventsCommand::Send(args) => send(args).await,
     }

@@ -79,11 +79,9 @@ async fn a_call_is_shown_without_what_was_said_unless_the_log_has_it_first() {
     assert_eq!(real["turns"][0]["user"], SAID);
     assert!(audited(&app, "call.reveal"));
 
-    app.documents.fail_in("put", Fault::Away);
     app.queue.heal();
     let unknown = calls::run(&app.app, &args(&["show", "call-2"])).await.unwrap_err();
     assert_eq!(unknown.kind, Kind::NotFound);
-    app.documents.heal();
     app.clock.advance_millis(10_000);
     app.relay().await.ok();
     app.finish().await;

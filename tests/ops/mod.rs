@@ -1,7 +1,12 @@
 //! The operators' commands: one module each, on embedded stores and on real Redis servers.
 
+use std::sync::Arc;
+
 use clap::Parser as _;
 use rtvoice::ops::told::Told;
+use rtvoice::ports::clock::Clock;
+use rtvoice::ports::embedded::Embedded;
+use rtvoice::ports::state::embedded::EmbeddedState;
 use serde_json::Value;
 
 use crate::harness::app::Rtvoice;
@@ -43,5 +48,9 @@ fn json(told: &Told) -> Value {
 
 /// An app on these settings, such as those of a Redis server.
 fn app_on(settings: &[(&'static str, String)]) -> Rtvoice {
-    Rtvoice::with(&settings.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>())
+    let app = Rtvoice::with(&settings.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>());
+    // At its end a test looks for leftovers in the embedded file, which must have the tables for that.
+    let file = Embedded::open(&app.app.config.embedded_path).unwrap();
+    EmbeddedState::open(file, &app.app.config, Arc::clone(&app.clock) as Arc<dyn Clock>).unwrap();
+    app
 }
