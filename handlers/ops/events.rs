@@ -102,8 +102,8 @@ impl Sample {
     pub fn filled(mut self, call: &CallId, id: &str) -> Self {
         let now = SystemClock.now().to_string();
         let fill = |text: &str| text.replace("{call}", call.as_str()).replace("{id}", id).replace("{now}", &now);
-        self.path = fill(&self.path);
         walk(&mut self.body, &fill);
+        self.path = fill(&self.path);
         self
     }
 

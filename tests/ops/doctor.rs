@@ -9,11 +9,13 @@ use rtvoice::ops::doctor::{self, DoctorArgs, Finding, Report, Status};
 use rtvoice::ports::clock::{Clock as _, ManualClock, SystemClock};
 use rtvoice::ports::documents::cosmos::CosmosDocuments;
 use rtvoice::ports::documents::{Container, Documents as _};
+use serde_json::Value;
 
 use super::args;
 use crate::harness::app::Rtvoice;
 use crate::harness::cosmos::CosmosEmulator;
 use crate::harness::faults::Fault;
+use crate::harness::identity::IdentityEndpoint;
 use crate::harness::redis::{Options, RedisServer};
 use crate::harness::service_bus::{self, ServiceBus, Shape};
 
@@ -306,4 +308,28 @@ async fn files_that_differ_from_the_code_are_named() {
     fault(&report, "files", "functionTimeout is shorter", "00:05:00");
     fault(&report, "files", "OutboxRelay/function.json is missing", "put back OutboxRelay/function.json");
     fault(&report, "files", "TtsCache/function.json differs from the code: route must be tts/{hash?}", "put back TtsCache");
+}
+
+/// What the command itself finds of the identity, in this environment.
+async fn identity(environment: Vec<(&'static str, String)>) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let output = tokio::task::spawn_blocking(move || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rtvoice"));
+        command.args(["doctor", "--json", "--free"]).env_clear().env("EMBEDDED_PATH", folder.path().join("rtvoice.db")).envs(environment);
+        command.env("FUNCTIONS_APP_ROOT_PATH", env!("CARGO_MANIFEST_DIR")).env("SPEECH_ENDPOINT", "http://127.0.0.1:9").output().unwrap()
+    });
+    let output = output.await.unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"));
+    report["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == "identity").unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_identity_is_asked_for_a_token_where_no_key_is_set() {
+    let endpoint = IdentityEndpoint::start().await;
+    let found = identity(endpoint.env().to_vec()).await;
+    assert_eq!((&found["status"], &found["found"]), (&"ok".into(), &"gets a token for Azure Speech".into()));
+    assert_eq!(endpoint.asked(), ["https://cognitiveservices.azure.com"]);
+    let found = identity(Vec::new()).await;
+    assert_eq!((&found["status"], &found["found"]), (&"fault".into(), &"gets no token for Azure Speech".into()), "{found}");
+    assert!(found["fix"].as_str().unwrap().contains("az login"), "{found}");
 }
