@@ -59,7 +59,6 @@ pub(crate) fn alone(work: impl Future<Output = Result<Told>>) -> ExitCode {
 }
 
 /// Prints it.
-#[expect(clippy::needless_pass_by_value, reason = "it is handed over as the last step of a command")]
 pub(crate) fn told(told: Told) -> ExitCode {
     super::out::say(&told.text, if told.good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
