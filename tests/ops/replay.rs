@@ -64,7 +64,7 @@ async fn a_recording_is_sent_again_and_compared() {
 #[tokio::test]
 async fn a_line_that_is_none_stops_it_before_anything_is_sent() {
     for bad in [json!({ "method": "POST" }), json!({ "method": "GET", "path": "api" }), json!({ "method": "GET", "path": "/", "cookies": 1 })] {
-        let file = file(&[bad.clone()]);
+        let file = file(std::slice::from_ref(&bad));
         let error = replay::run(&args::<ReplayArgs>(&[file.path().to_str().unwrap()])).await.unwrap_err();
         assert_eq!(error.kind, Kind::BadInput, "{bad}");
     }
