@@ -2,20 +2,23 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use rtvoice::app::App;
 use rtvoice::config::Config;
 use rtvoice::error::{Error, Kind, Result};
+use rtvoice::ops;
 use rtvoice::ports::audit::Actor;
 
 mod audit;
 mod bench;
 mod breach;
+mod doctor;
 mod erase;
 mod keys;
 mod load;
 mod local;
 mod migrate;
+mod operate;
 mod out;
 mod parked;
 mod pii;
@@ -46,14 +49,14 @@ enum Command {
     /// Play a whole phone call through the local host, and verify what came of it
     Demo(local::DemoArguments),
     /// Take over calls from the legacy layouts in Redis
-    Migrate(rtvoice::ops::migrate::MigrateArgs),
+    Migrate(ops::migrate::MigrateArgs),
     /// Play many calls against a running handler or host, and verify that none of their turns is lost
-    Load(rtvoice::ops::load::LoadArgs),
+    Load(ops::load::LoadArgs),
     /// Measure what things cost
     #[command(subcommand)]
     Bench(bench::BenchCommand),
     /// What a number of concurrent calls needs, and what it costs
-    Plan(rtvoice::ops::plan::PlanArgs),
+    Plan(ops::plan::PlanArgs),
     /// Verify the audit log
     Audit(audit::Arguments),
     /// Carry a personal data breach through its states
@@ -64,11 +67,40 @@ enum Command {
     /// Erase a person everywhere, or hold and release their data
     EraseUser(erase::Arguments),
     /// Rotate keys, count them, or seal anew what older ones sealed
-    Keys(rtvoice::ops::keys::KeysArgs),
+    Keys(ops::keys::KeysArgs),
     /// Print a parked message or event
-    Parked(rtvoice::ops::parked::ParkedArgs),
+    Parked(ops::parked::ParkedArgs),
     /// Print an archived call
     Transcript(transcript::Arguments),
+    /// Find what is wrong, and how to mend it
+    Doctor(ops::doctor::DoctorArgs),
+    /// Whether the app serves
+    Health(ops::health::HealthArgs),
+    /// The settings as they take effect, and where each came from
+    Config(ops::config::ConfigArgs),
+    /// List open calls, or show one
+    Calls(ops::calls::CallsArgs),
+    /// List, read, deliver again or drop what was parked
+    Dlq(ops::dlq::DlqArgs),
+    /// List what the queue has not confirmed, or send it now
+    Outbox(ops::outbox::OutboxArgs),
+    /// Find keys that would stay for ever
+    Ttl(ops::ttl::TtlArgs),
+    /// What the state store holds
+    Redis(ops::redis::RedisArgs),
+    /// Warm, count or empty the cache of spoken phrases
+    Tts(ops::tts::TtsArgs),
+    /// List sample events, or send one to a handler or host
+    Events(ops::events::EventsArgs),
+    /// Send recorded requests to a handler or host again
+    Replay(ops::replay::ReplayArgs),
+    /// Print the completions of a shell
+    #[command(after_help = "For example: rtvoice completions bash > /etc/bash_completion.d/rtvoice\nExit codes: 0 printed, 2 wrong usage.")]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Where log lines go.
@@ -97,6 +129,21 @@ fn main() -> ExitCode {
         Command::EraseUser(arguments) => erase::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Transcript(arguments) => transcript::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Health(arguments) => match arguments.target.clone() {
+            Some(url) => operate::alone(async { ops::health::ask(&arguments, &url).await }),
+            None => operate::looking(async |app| ops::health::look(&app, &arguments).await),
+        },
+        Command::Config(arguments) => operate::settings(&arguments),
+        Command::Dlq(arguments) => operate::run(async |app| ops::dlq::run(&app, &arguments).await),
+        Command::Tts(arguments) => operate::run(async |app| ops::tts::run(&app, &arguments).await),
+        Command::Events(arguments) => operate::alone(async { ops::events::run(&arguments).await }),
+        Command::Replay(arguments) => operate::alone(async { ops::replay::run(&arguments).await }),
+        Command::Completions { shell } => operate::completions(shell, Cli::command()),
+        Command::Calls(arguments) => operate::run(async |app| ops::calls::run(&app, &arguments).await),
+        Command::Outbox(arguments) => operate::run(async |app| ops::outbox::run(&app, &arguments).await),
+        Command::Ttl(arguments) => operate::run(async |app| ops::ttl::run(&app, &arguments).await),
+        Command::Redis(arguments) => operate::run(async |app| ops::redis::run(&app, &arguments).await),
     }
 }
 

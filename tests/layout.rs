@@ -178,6 +178,10 @@ const VENDORS: &[(&str, &[&str])] = &[
             "handlers/ports/root_key/key_vault.rs",
             "handlers/ports/speech/azure.rs",
             "handlers/ports/webhook.rs",
+            // Asks services for their clock.
+            "handlers/ports/probe.rs",
+            // Speaks with a handler or host that an operator names.
+            "handlers/ops/target.rs",
             // Parses URLs.
             "handlers/config/read.rs",
             // Plays calls against a target on loopback.

@@ -10,6 +10,7 @@ mod journeys;
 mod layout;
 mod legacy;
 mod manifest;
+mod ops;
 mod phrase;
 mod privacy;
 mod properties;

@@ -4,6 +4,7 @@
 //! contradictory setting is one line that names it, what it needs and an example; the start stops with it. Secrets
 //! are [`Secret`]s, which print as `‹secret›`.
 
+pub mod effective;
 mod read;
 
 use std::path::PathBuf;

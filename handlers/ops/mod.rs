@@ -1,10 +1,24 @@
 //! Operators' commands.
 
 pub mod bench;
+pub mod calls;
+pub mod config;
+pub mod dlq;
+pub mod doctor;
+pub mod events;
+pub mod health;
 pub mod keys;
 pub mod load;
 pub mod migrate;
+pub mod open_calls;
+pub mod outbox;
 pub mod parked;
 pub mod pii;
 pub mod plan;
+pub mod redis;
+pub mod replay;
 pub mod scan;
+pub mod target;
+pub mod told;
+pub mod ttl;
+pub mod tts;

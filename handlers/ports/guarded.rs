@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::breaker::Breaker;
 use super::documents::{Condition, Container, Document, Documents, Page, Put};
-use super::queue::{Message, Queue};
+use super::queue::{Description, Message, Queue};
 use super::replies::{Prompt, Replies, Reply};
 use super::root_key::{KeyWrapper, Wrapped};
 use super::speech::Speech;
@@ -68,6 +68,11 @@ impl<P: Queue> Queue for Guarded<P> {
         let result = self.port.check().await;
         self.breaker.record(&result);
         result
+    }
+
+    /// Past the breaker: that this right is missing says nothing of the right to send.
+    async fn describe(&self) -> Result<Description> {
+        self.port.describe().await
     }
 }
 

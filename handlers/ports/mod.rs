@@ -12,6 +12,7 @@ pub mod exchange;
 pub mod guarded;
 pub mod http;
 pub mod identity;
+pub mod probe;
 pub mod queue;
 pub mod replies;
 pub mod root_key;

@@ -14,11 +14,12 @@ use rtvoice::model::legacy::{LegacyCall, LegacyRaw};
 use rtvoice::model::phrase::Phrase;
 use rtvoice::model::time::Timestamp;
 use rtvoice::ports::documents::{Condition, Container, Document, Documents, Page, Put};
-use rtvoice::ports::queue::{Message, Queue};
+use rtvoice::ports::queue::{Description, Message, Queue};
 use rtvoice::ports::replies::{Prompt, Replies, Reply};
 use rtvoice::ports::speech::Speech;
 use rtvoice::ports::state::inspect::{Held, Inspection, Unexpiring, Values};
 use rtvoice::ports::state::legacy::{Imported, Legacy, ScanCursor, Scanned};
+use rtvoice::ports::state::upkeep::{AudioFacts, KeyPage, Look, ServerFacts, Upkeep};
 use rtvoice::ports::state::{
     Archiving, Attempt, AuthStates, Caches, Calls, Closing, Known, Lease, OutboxEntry, Persons, Slice, Spoken, StageTimes, State, StateHealth, Survey, Workers,
 };
@@ -211,6 +212,14 @@ switchable! { Inspection for dyn State {
     fn uproot(id: &str) -> ();
 } }
 
+switchable! { Upkeep for dyn State {
+    fn key_page(cursor: ScanCursor, look: Look) -> KeyPage;
+    fn servers() -> Vec<ServerFacts>;
+    fn waiting(call: &CallId) -> Vec<(String, Timestamp)>;
+    fn audio_facts(now: Timestamp) -> AudioFacts;
+    fn purge_audio(cursor: ScanCursor) -> (u64, Option<ScanCursor>);
+} }
+
 switchable! { StateHealth for dyn State {
     fn ping() -> ();
     fn check() -> ();
@@ -228,6 +237,7 @@ switchable! { Documents for dyn Documents {
 switchable! { Queue for dyn Queue {
     fn send(message: &Message) -> ();
     fn check() -> ();
+    fn describe() -> Description;
 } }
 
 /// An agent that says what it heard, and remembers what it was given. `hold the line` is answered once it

@@ -41,6 +41,8 @@ pub struct Options {
     pub aof: bool,
     /// TLS on TCP only, with these versions, such as `TLSv1.3`.
     pub tls: Option<&'static str>,
+    /// Its certificate has expired.
+    pub expired: bool,
     /// Further arguments, such as `--maxmemory`.
     pub extra: Vec<&'static str>,
     /// A node of a cluster, see [`RedisCluster`].
@@ -67,7 +69,7 @@ impl RedisServer {
     pub fn start(options: Options) -> Self {
         let folder = tempfile::Builder::new().prefix("rv").tempdir().expect("a folder");
         if options.tls.is_some() {
-            certificates::write(folder.path());
+            certificates::write(folder.path(), options.expired);
         }
         let server = Self { options, folder, port: free_port(), bus_port: free_port(), process: Mutex::new(None) };
         server.restart();

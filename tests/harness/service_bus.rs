@@ -73,8 +73,37 @@ pub struct Accepted {
     pub body: String,
 }
 
+/// How the queue is set up, as its description tells.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    pub sessions: bool,
+    /// For how long ids are remembered, as an ISO 8601 duration; none where duplicates are not dropped.
+    pub duplicates: Option<&'static str>,
+    pub lock: &'static str,
+    pub deliveries: u32,
+    pub dead: u32,
+}
+
+impl Shape {
+    /// What rtvoice needs.
+    pub const fn sound() -> Self {
+        Self { sessions: true, duplicates: Some("PT10M"), lock: "PT1M", deliveries: 10, dead: 0 }
+    }
+
+    /// As the service's management interface writes it.
+    fn xml(self) -> String {
+        let Self { sessions, duplicates, lock, deliveries, dead } = self;
+        format!(
+            r#"<entry xmlns="http://www.w3.org/2005/Atom"><id>https://contoso.servicebus.windows.net/{QUEUE}?api-version=2017-04</id><title type="text">{QUEUE}</title><content type="application/xml"><QueueDescription xmlns="http://schemas.microsoft.com/netservices/2010/10/servicebus/connect" xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><LockDuration>{lock}</LockDuration><MaxSizeInMegabytes>1024</MaxSizeInMegabytes><RequiresDuplicateDetection>{}</RequiresDuplicateDetection><RequiresSession>{sessions}</RequiresSession><DefaultMessageTimeToLive>P10675199DT2H48M5.4775807S</DefaultMessageTimeToLive><DeadLetteringOnMessageExpiration>false</DeadLetteringOnMessageExpiration><DuplicateDetectionHistoryTimeWindow>{}</DuplicateDetectionHistoryTimeWindow><MaxDeliveryCount>{deliveries}</MaxDeliveryCount><EnableBatchedOperations>true</EnableBatchedOperations><SizeInBytes>0</SizeInBytes><MessageCount>{dead}</MessageCount><Status>Active</Status><CountDetails xmlns:d2p1="http://schemas.microsoft.com/netservices/2011/06/servicebus"><d2p1:ActiveMessageCount>0</d2p1:ActiveMessageCount><d2p1:DeadLetterMessageCount>{dead}</d2p1:DeadLetterMessageCount><d2p1:ScheduledMessageCount>0</d2p1:ScheduledMessageCount></CountDetails></QueueDescription></content></entry>"#,
+            duplicates.is_some(),
+            duplicates.unwrap_or("PT10M"),
+        )
+    }
+}
+
 #[derive(Default)]
 struct Record {
+    shape: Option<Shape>,
     accepted: Vec<Accepted>,
     duplicates: Vec<Accepted>,
     probes: usize,
@@ -120,6 +149,11 @@ impl ServiceBus {
     /// Where it listens; a value for `SERVICE_BUS_NAMESPACE`.
     pub fn base_url(&self) -> &str {
         &self.shared.base_url
+    }
+
+    /// Shows its description from now on: the policy has the Manage right, too.
+    pub fn shows(&self, shape: Shape) {
+        self.record().shape = Some(shape);
     }
 
     /// Lays out what happens to the next requests that are in order, one fault each.
@@ -185,6 +219,13 @@ impl Drop for ServiceBus {
 
 async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    if parts.uri.path() == "/" && matches!(parts.method, Method::HEAD | Method::GET) {
+        // The front of the service: it tells its time to anybody.
+        return answer(200, None, "");
+    }
+    if parts.method == Method::GET && parts.uri.path() == format!("/{QUEUE}") {
+        return describe(&shared, &parts.uri, &parts.headers);
+    }
     let verdict = match to_bytes(body, MAX_BODY).await {
         Ok(body) => judge(&shared.base_url, &parts.method, &parts.uri, &parts.headers, &body),
         Err(_) => Err((403, "the message is too large".to_owned())),
@@ -213,6 +254,18 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         Some(Fault::Hang | Fault::TakeAndHang) => std::future::pending().await,
         // Unwinding ends the connection's task, without the noise of a panic.
         Some(Fault::Drop | Fault::TakeAndDrop) => std::panic::resume_unwind(Box::new("the connection is dropped")),
+    }
+}
+
+/// "Get Queue": for who may manage it.
+fn describe(shared: &Shared, uri: &Uri, headers: &HeaderMap) -> Response {
+    let authorized = text(headers, "authorization").and_then(|token| authorize(&format!("{}/{QUEUE}", shared.base_url), token));
+    let shape = shared.record.lock().expect("lock").shape;
+    match (authorized, shape) {
+        (Err((status, reason)), _) => answer(status, None, &format!("<Error><Code>{status}</Code><Detail>{reason}</Detail></Error>")),
+        (Ok(()), None) => answer(401, None, "<Error><Code>401</Code><Detail>Manage,EntityRead claims required for this operation.</Detail></Error>"),
+        (Ok(()), Some(_)) if uri.query() != Some("api-version=2017-04") => answer(400, None, "<Error><Code>400</Code><Detail>api-version</Detail></Error>"),
+        (Ok(()), Some(shape)) => answer(200, None, &shape.xml()),
     }
 }
 

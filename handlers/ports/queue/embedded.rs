@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Message, Queue};
+use super::{Description, Message, Queue};
 use crate::error::{Error, Result};
 use crate::model::time::Timestamp;
 use crate::ports::clock::Clock;
@@ -26,6 +26,9 @@ pub const MAX_DELIVERIES: u32 = 10;
 
 /// How long an id is remembered for duplicate detection.
 pub const DUPLICATE_WINDOW: Duration = Duration::from_secs(600);
+
+/// How long the local host holds a message, renewed while it is worked on.
+const LOCK: Duration = Duration::from_secs(60);
 
 /// Time that one `send` may take.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -232,5 +235,19 @@ impl Queue for EmbeddedQueue {
 
     async fn check(&self) -> Result<()> {
         timeout(DEADLINE, self.stats()).await.map_err(|_| Error::deadline("the embedded queue", DEADLINE))?.map(drop)
+    }
+
+    async fn describe(&self) -> Result<Description> {
+        let stats = timeout(DEADLINE, self.stats()).await.map_err(|_| Error::deadline("the embedded queue", DEADLINE))??;
+        Ok(Description {
+            sessions: true,
+            duplicate_window: Some(DUPLICATE_WINDOW),
+            lock: LOCK,
+            max_deliveries: MAX_DELIVERIES,
+            life: None,
+            active: stats.active + stats.locked,
+            scheduled: stats.scheduled,
+            dead: stats.dead,
+        })
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! At least once, in order within a lane, duplicates by message id dropped within ten minutes.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::error::{Error, Result};
@@ -53,6 +55,27 @@ impl Message {
     }
 }
 
+/// How the queue is set up, and what stands in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Description {
+    /// Whether messages of one lane are held together and in order.
+    pub sessions: bool,
+    /// For how long a message id is remembered; none where duplicates are not dropped.
+    pub duplicate_window: Option<Duration>,
+    /// How long a receiver holds a message before it is delivered again.
+    pub lock: Duration,
+    /// Deliveries of one message before it is a dead letter.
+    pub max_deliveries: u32,
+    /// How long a message waits before it is given up; none: for ever.
+    pub life: Option<Duration>,
+    /// Messages that wait to be delivered.
+    pub active: u64,
+    /// Messages that are not due yet.
+    pub scheduled: u64,
+    /// Dead letters.
+    pub dead: u64,
+}
+
 /// A queue that takes messages.
 #[async_trait]
 pub trait Queue: Send + Sync + 'static {
@@ -63,4 +86,7 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Checks that the queue can be reached; at start.
     async fn check(&self) -> Result<()>;
+
+    /// How the queue is set up. `Denied` where the right to read that is missing: a sender need not have it. Else as `send`.
+    async fn describe(&self) -> Result<Description>;
 }

@@ -11,6 +11,7 @@
 //! read them without regard to case.
 
 mod courier;
+mod description;
 mod line;
 mod post;
 
@@ -22,7 +23,7 @@ use tokio::time::timeout;
 use self::courier::{Auth, Courier};
 use self::line::Line;
 use self::post::{DEADLINE, Post};
-use super::{Message, Queue};
+use super::{Description, Message, Queue};
 use crate::config::ServiceBusConfig;
 use crate::error::{Error, Kind, Result};
 use crate::ports::clock::Clock;
@@ -31,6 +32,10 @@ use crate::ports::identity::Identity;
 /// A Service Bus queue with sessions and duplicate detection.
 pub struct ServiceBusQueue {
     line: Arc<Line>,
+    /// The vendor crate cannot ask for the description: the courier does.
+    courier: Arc<Courier>,
+    /// Where the description is.
+    path: String,
 }
 
 impl std::fmt::Debug for ServiceBusQueue {
@@ -50,8 +55,8 @@ impl ServiceBusQueue {
                 return Err(Error::new(Kind::Setting, line));
             }
         };
-        let courier = Courier::new(http, &config.base_url, auth, clock);
-        Ok(Self { line: Line::new(Post::new(courier, queue)?) })
+        let courier = Arc::new(Courier::new(http, &config.base_url, auth, clock));
+        Ok(Self { line: Line::new(Post::new(Arc::clone(&courier), queue)?), courier, path: format!("/{queue}") })
     }
 }
 
@@ -70,5 +75,10 @@ impl Queue for ServiceBusQueue {
             Err(e) if e.kind == Kind::BadInput => Ok(()),
             answer => answer,
         }
+    }
+
+    async fn describe(&self) -> Result<Description> {
+        let asked = timeout(DEADLINE, self.courier.describe(&self.path));
+        description::parse(&asked.await.map_err(|_| Error::deadline("Service Bus", DEADLINE))??)
     }
 }

@@ -15,6 +15,7 @@ mod outbox;
 mod persons;
 mod table;
 mod turns;
+mod upkeep;
 mod workers;
 
 use std::sync::{Arc, PoisonError};

@@ -21,6 +21,7 @@ pub mod keys;
 pub mod legacy;
 pub mod redis;
 pub mod sealed;
+pub mod upkeep;
 
 /// Number of partitions of the open set.
 pub const PARTITIONS: u8 = 16;
@@ -306,9 +307,9 @@ pub trait StateHealth: Send + Sync + 'static {
 }
 
 /// Everything the state port does, for the one place that chooses a backend.
-pub trait State: Calls + Archiving + Persons + AuthStates + Workers + Caches + StateHealth + inspect::Inspection + legacy::Legacy {}
+pub trait State: Calls + Archiving + Persons + AuthStates + Workers + Caches + StateHealth + inspect::Inspection + upkeep::Upkeep + legacy::Legacy {}
 
-impl<T: Calls + Archiving + Persons + AuthStates + Workers + Caches + StateHealth + inspect::Inspection + legacy::Legacy> State for T {}
+impl<T: Calls + Archiving + Persons + AuthStates + Workers + Caches + StateHealth + inspect::Inspection + upkeep::Upkeep + legacy::Legacy> State for T {}
 
 /// The turn that a message in an outbox is about; none for the end of the call.
 fn turn_of(field: &str) -> Option<&str> {

@@ -36,6 +36,7 @@ mod outbox;
 mod persons;
 mod sending;
 mod silence;
+mod upkeep;
 mod workers;
 
 pub use bare::{BareRedis, ServerFigures, Template};
@@ -67,6 +68,7 @@ struct Scripts {
     import_legacy: Named,
     mark_checked: Named,
     rekey: Named,
+    give_life: Named,
     erase: Named,
 }
 
@@ -87,6 +89,7 @@ impl Scripts {
             import_legacy: Named::new("redis.import_legacy", include_str!("redis/import_legacy.lua")),
             mark_checked: Named::new("redis.mark_checked", include_str!("redis/mark_checked.lua")),
             rekey: Named::new("redis.rekey", include_str!("redis/rekey.lua")),
+            give_life: Named::new("redis.give_life", include_str!("redis/give_life.lua")),
             erase: Named::new("redis.erase", include_str!("redis/erase.lua")),
         }
     }

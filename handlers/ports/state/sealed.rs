@@ -26,6 +26,7 @@ use crate::privacy::ciphers::Ciphers;
 mod audio;
 mod inspection;
 mod legacy;
+mod upkeep;
 mod values;
 
 /// Calls whose users are remembered at once, and for how long: far less than the list of a user's calls lives.

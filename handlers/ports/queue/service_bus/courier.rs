@@ -25,6 +25,8 @@ use crate::ports::identity::Identity;
 
 /// What an Entra token must be for.
 const SCOPE: &str = "https://servicebus.azure.net/.default";
+/// Version of the management interface.
+const API: &str = "2017-04";
 /// When to come back after a 429 without `Retry-After`: what the service's guidance asks for when it is busy.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// When to come back to a full queue: somebody must empty it first.
@@ -91,6 +93,16 @@ impl Courier {
         // The status decides; a body that cannot be read only leaves the log poorer.
         let body = answer.text().await.unwrap_or_default();
         Err(refusal(status.as_u16(), &headers, &body))
+    }
+
+    /// The queue's description ("Get Queue" of the REST reference), which the Manage right lets one read.
+    pub(super) async fn describe(&self, path: &str) -> Result<String> {
+        let url = format!("{}{path}", self.base_url);
+        let asked = self.http.get(format!("{url}?api-version={API}")).header(reqwest::header::AUTHORIZATION, self.authorization(&url).await?);
+        let answer = asked.send().await.map_err(|e| Error::unavailable("Service Bus", e.without_url()))?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = answer.text().await.map_err(|e| Error::unavailable("Service Bus", e.without_url()))?;
+        if status.is_success() { Ok(body) } else { Err(refusal(status.as_u16(), &headers, &body)) }
     }
 
     async fn authorization(&self, url: &str) -> Result<HeaderValue> {

@@ -35,9 +35,9 @@ pub(super) struct Post {
 }
 
 impl Post {
-    pub(super) fn new(courier: Courier, queue: &str) -> Result<Self> {
+    pub(super) fn new(courier: Arc<Courier>, queue: &str) -> Result<Self> {
         // The crate knows one address form and one kind of key; the courier replaces both in every request.
-        let client = QueueClient::new(Arc::new(courier), "namespace", queue, "policy", String::new()).map_err(Error::internal)?;
+        let client = QueueClient::new(courier, "namespace", queue, "policy", String::new()).map_err(Error::internal)?;
         Ok(Self { client })
     }
 

@@ -121,6 +121,18 @@ impl<'a> Table<'a> {
         self.many(sql, params![after, self.now.millis(), whole(limit)], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
+    /// Bytes of what a key holds, its name included; what SQLite adds is left out.
+    pub(super) fn bytes(&self, key: &str) -> Result<u64> {
+        let Some(id) = self.id(key)? else { return Ok(0) };
+        let sql = "SELECT
+            (SELECT coalesce(sum(length(CAST(field AS BLOB)) + length(CAST(value AS BLOB))), 0) FROM state_fields WHERE key_id = ?1)
+            + (SELECT coalesce(sum(length(CAST(value AS BLOB))), 0) FROM state_items WHERE key_id = ?1)
+            + (SELECT coalesce(sum(length(CAST(member AS BLOB)) + 8), 0) FROM state_members WHERE key_id = ?1)
+            + (SELECT coalesce(sum(length(value)), 0) FROM state_values WHERE key_id = ?1)";
+        let bytes = self.one(sql, [id.0], |row| row.get::<_, i64>(0))?;
+        Ok(bytes.map_or(0, i64::unsigned_abs) + key.len() as u64)
+    }
+
     fn id(&self, key: &str) -> Result<Option<KeyId>> {
         self.look(key);
         self.one("SELECT id FROM state_keys WHERE key = ?1 AND expires_at > ?2", params![key, self.now.millis()], |row| row.get(0).map(KeyId))

@@ -47,6 +47,30 @@ impl RedisKeyManager {
         Some(KeyPlace { data_type, component })
     }
 
+    /// Seconds that a key of this kind is given where it was left without a life: its policy, and where that slides the longest
+    /// that it may become, so that nothing of a call is lost by it. None for what an earlier generation wrote: `rtvoice migrate`
+    /// takes that over.
+    pub fn remedy(&self, place: &KeyPlace) -> Option<u64> {
+        let policy = match (place.data_type, place.component) {
+            ("legacy", _) => return None,
+            (_, "session" | "events" | "history" | "turns") => TtlPolicy::Ended,
+            (_, "worker" | "affinity") => TtlPolicy::WorkerAffinity,
+            (_, "summary") => TtlPolicy::CallSummary,
+            (_, "context") => TtlPolicy::ConversationContext,
+            (_, "outbox") => TtlPolicy::Outbox,
+            (_, "auth") => TtlPolicy::AuthenticationState,
+            (_, "heartbeat") => TtlPolicy::WorkerHeartbeat,
+            (_, "tts" | "index") => TtlPolicy::TtsCache,
+            (_, "profile") => TtlPolicy::ProfileCache,
+            (_, "open") => TtlPolicy::OpenCalls,
+            (_, "calls") => TtlPolicy::UserCalls,
+            (_, "canary") => TtlPolicy::Canary,
+            // Under our prefix, and of a kind that this version does not know.
+            _ => return Some(self.longest_life()),
+        };
+        Some(self.ttl(policy))
+    }
+
     /// The longest life that any key may have, in seconds.
     pub fn longest_life(&self) -> u64 {
         TtlPolicy::ALL.iter().map(|policy| self.ttl(*policy)).max().unwrap_or(0)

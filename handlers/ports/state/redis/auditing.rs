@@ -13,8 +13,8 @@ use super::AsyncAzureRedisManager;
 use crate::error::Result;
 use crate::ports::audit::{Keys, Note, Room};
 
-/// Commands whose second word is no key.
-const KEYLESS: [&[u8]; 5] = [b"PING", b"INFO", b"SCAN", b"CLUSTER", b"CONFIG"];
+/// Commands whose second word is no key. MEMORY reads sizes alone.
+const KEYLESS: [&[u8]; 7] = [b"PING", b"INFO", b"SCAN", b"CLUSTER", b"CONFIG", b"TIME", b"MEMORY"];
 
 /// A script with the name under which it is noted.
 pub(super) struct Named {

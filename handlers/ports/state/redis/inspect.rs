@@ -26,24 +26,13 @@ struct Named {
 impl AsyncAzureRedisManager {
     /// The next page of names that are ours or legacy ones.
     async fn named(&self, cursor: ScanCursor, count: u64) -> Result<Named> {
-        let ScanCursor { mut nodes, at } = cursor;
-        if nodes.is_empty() {
-            nodes = self.masters().await?;
-        }
-        let Some(node) = nodes.last() else { return Ok(Named { keys: Vec::new(), next: None }) };
-        let mut command = cmd("SCAN");
-        command.arg(at).arg("COUNT").arg(count);
-        let (at, names): (u64, Vec<Bytes>) = read(self.on_node(node, &command).await?)?;
+        let (names, next) = self.names(cursor, count, None).await?;
         let placed = |name: Bytes| {
             let place = self.keys.place(std::str::from_utf8(&name).ok()?)?;
             Some((name, place))
         };
         let keys = names.into_iter().filter_map(placed).collect();
-        if at == 0 {
-            nodes.pop();
-        }
-        let done = at == 0 && nodes.is_empty();
-        Ok(Named { keys, next: if done { None } else { Some(ScanCursor { nodes, at }) } })
+        Ok(Named { keys, next })
     }
 
     /// What these keys hold, as text.

@@ -1,0 +1,104 @@
+//! `rtvoice dlq`: what was parked is listed without its words, read with a note in the log, delivered again, dropped.
+
+use std::time::Duration;
+
+use rtvoice::error::Kind;
+use rtvoice::ops::dlq::{self, DlqArgs};
+use rtvoice::ports::documents::Container;
+use serde_json::{Value, json};
+
+use super::{args, json};
+use crate::harness::app::Rtvoice;
+use crate::harness::faults::Fault;
+
+async fn run(app: &Rtvoice, words: &[&str]) -> (Value, bool) {
+    let told = dlq::run(&app.app, &args::<DlqArgs>(words)).await.unwrap();
+    (json(&told), told.good)
+}
+
+fn audited(app: &Rtvoice, action: &str) -> bool {
+    json!(app.documents_in(Container::Audit)).to_string().contains(action)
+}
+
+/// Lets the first message of the queue become a dead letter, and parks it.
+async fn bury(app: &Rtvoice) -> usize {
+    for _ in 0..rtvoice::ports::queue::embedded::MAX_DELIVERIES {
+        for delivery in app.embedded_queue().receive(1, Duration::from_secs(60)).await.unwrap() {
+            app.embedded_queue().abandon(&delivery).await.unwrap();
+        }
+    }
+    app.deliver_dead().await
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_can_read_is_listed_read_and_dropped() {
+    let app = Rtvoice::start();
+    app.enqueue("no JSON, and the number 4255550123").await;
+    assert_eq!(bury(&app).await, 1);
+    let (found, _) = run(&app, &["list", "--json"]).await;
+    let parked = &found["parked"][0];
+    assert_eq!((found["parked"].as_array().unwrap().len(), &parked["replayable"], &found["unparked"]), (1, &json!(false), &json!(0)));
+    assert!(!found.to_string().contains("4255550123"), "{found}");
+    let (day, id) = (parked["day"].as_str().unwrap(), parked["id"].as_str().unwrap());
+
+    assert!(!audited(&app, "deadletter.read"));
+    let (shown, _) = run(&app, &["show", day, id]).await;
+    assert_eq!(shown["body"], "no JSON, and the number 4255550123");
+    assert!(audited(&app, "deadletter.read"));
+
+    let (replayed, good) = run(&app, &["replay", day, id, "--json"]).await;
+    assert_eq!((&replayed["delivered"], good), (&json!(0), false));
+    assert!(replayed["failed"][0]["reason"].as_str().unwrap().contains("not a message that can be read"), "{replayed}");
+    assert_eq!(app.queued(), []);
+
+    let (dropped, good) = run(&app, &["drop", day, id, "--json"]).await;
+    assert_eq!((&dropped["dropped"], good), (&json!(1), true));
+    assert!(audited(&app, "deadletter.drop"));
+    assert_eq!(dlq::run(&app.app, &args(&["show", day, id])).await.unwrap_err().kind, Kind::NotFound);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_message_is_delivered_again_and_archived() {
+    let app = Rtvoice::start();
+    app.turn("call-1", "t1", "Hello").await.ok();
+    app.quiesce().await;
+    // All that the queue knows of the call becomes a dead letter: an archive was away for very long.
+    assert_eq!(bury(&app).await, 1);
+    assert_eq!(app.archive("call-1").await.map(|_| ()), None);
+    let (found, _) = run(&app, &["list", "--json"]).await;
+    let (day, id) = (found["parked"][0]["day"].as_str().unwrap().to_owned(), found["parked"][0]["id"].as_str().unwrap().to_owned());
+    assert_eq!((&found["parked"][0]["replayable"], &found["parked"][0]["call"]), (&json!(true), &json!("call-1")));
+
+    app.queue.fail(Fault::Away);
+    assert!(dlq::run(&app.app, &args(&["replay", &day, &id])).await.unwrap_err().is_transient());
+    app.queue.heal();
+    let (replayed, good) = run(&app, &["replay", &day, "--all", "--json"]).await;
+    assert_eq!((&replayed["delivered"], good), (&json!(1), true));
+    // The broker would have dropped it under the id that it had before.
+    assert_eq!(app.deliver_queue().await.len(), 1);
+    assert_ne!(run(&app, &["list", "--json"]).await.0["parked"][0]["replayedAt"], Value::Null);
+    app.event("CallDisconnected", "call-1", "e2").await.ok();
+    app.deliver_queue().await;
+    assert_eq!(app.archived_turns("call-1").await, ["t1"]);
+
+    let (replayed, _) = run(&app, &["replay", &day, &id, "--drop", "--json"]).await;
+    assert_eq!(replayed["delivered"], 1);
+    app.deliver_queue().await;
+    assert_eq!(app.archived_turns("call-1").await, ["t1"], "twice is once");
+    assert_eq!(run(&app, &["list", "--json"]).await.0["parked"], json!([]));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_event_that_can_never_be_taken_stays_parked() {
+    let app = Rtvoice::start();
+    let event = json!([{ "id": "e1", "eventType": "Microsoft.Communication.CallConnected", "data": { "callConnectionId": "no {id}" } }]);
+    app.envelope("CallConnected", "event", event).await;
+    let (found, _) = run(&app, &["list", "--json"]).await;
+    let parked = &found["parked"][0];
+    assert_eq!(parked["kind"], "event", "{found}");
+    let (replayed, good) = run(&app, &["replay", parked["day"].as_str().unwrap(), parked["id"].as_str().unwrap(), "--json"]).await;
+    assert_eq!((&replayed["delivered"], good), (&json!(0), false));
+    app.finish_with(0, 1).await;
+}
