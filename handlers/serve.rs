@@ -48,8 +48,9 @@ async fn serve(config: Config) -> Result<()> {
     server::stop_on_signals(stop.clone(), with_stdin)?;
     tracing::info!(port, backends = %server::backends(&app), version = env!("CARGO_PKG_VERSION"), "serving");
     let delivering = deliver_embedded(&app, port, &stop)?;
+    let watching = tokio::spawn(steps::watch::run(app.clone(), stop.clone()));
     let result = server::serve(app, listener, stop).await;
-    for task in delivering {
+    for task in delivering.into_iter().chain([watching]) {
         // A delivery that is cut short is given back to the queue by its lock.
         let _ = tokio::time::timeout(Duration::from_secs(1), task).await;
     }

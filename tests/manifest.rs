@@ -8,6 +8,7 @@ use rtvoice::host::manifest::{AuthLevel, DataType, Manifest, Trigger, expand, sp
 use serde_json::{Value, json};
 
 const EXPECTED: &[&str] = &[
+    "AlertEvaluator",
     "AuthState",
     "BreachClock",
     "BreachWorkflow",
@@ -22,10 +23,12 @@ const EXPECTED: &[&str] = &[
     "ErasureRunner",
     "Erasures",
     "Health",
+    "Metrics",
     "OutboxRelay",
     "PiiScan",
     "Ready",
     "RetentionPurge",
+    "SystemMetrics",
     "TranscriptDeadLetter",
     "TranscriptWriter",
     "TtsCache",
@@ -119,7 +122,7 @@ fn the_manifest_reads_all_functions_sorted() {
         let expected = match function.name.as_str() {
             "CallConnected" | "CallDisconnected" => ("event", "eventGridTrigger"),
             "TranscriptWriter" | "TranscriptDeadLetter" => ("message", "serviceBusTrigger"),
-            "BreachClock" | "ComplianceReport" | "ErasureRunner" | "OutboxRelay" | "PiiScan" | "RetentionPurge" => ("timer", "timerTrigger"),
+            "AlertEvaluator" | "BreachClock" | "ComplianceReport" | "ErasureRunner" | "OutboxRelay" | "PiiScan" | "RetentionPurge" | "SystemMetrics" => ("timer", "timerTrigger"),
             _ => ("req", "httpTrigger"),
         };
         assert_eq!((function.binding(), function.kind()), expected, "{}", function.name);

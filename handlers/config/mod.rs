@@ -4,6 +4,7 @@
 //! contradictory setting is one line that names it, what it needs and an example; the start stops with it. Secrets
 //! are [`Secret`]s, which print as `‹secret›`.
 
+mod alerts;
 mod read;
 
 use std::path::PathBuf;
@@ -132,6 +133,8 @@ pub struct Config {
     pub max_in_flight: usize,
     /// `MAX_WAITING`, HTTP invocations that wait for their turn, default 512; triggers may be half as many besides.
     pub max_waiting: usize,
+    /// Where and how alerts are told.
+    pub alerts: AlertConfig,
     /// `FUNCTIONS_CUSTOMHANDLER_PORT`, where `serve` binds 127.0.0.1.
     pub handler_port: Option<u16>,
     /// True in the child of `rtvoice dev`, which delivers the embedded queue itself.
@@ -142,6 +145,34 @@ pub struct Config {
     pub deduplicate: bool,
     /// Only in tests: the function at which await the process ends, see `host::failpoint`. Debug builds alone read it.
     pub ends_at: Option<(String, u64)>,
+}
+
+/// The form in which a webhook takes an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookForm {
+    /// JSON of our own, signed with HMAC-SHA256 where there is a secret.
+    Generic,
+    /// Events API v2.
+    PagerDuty,
+    /// An adaptive card.
+    Teams,
+    /// Text.
+    Slack,
+}
+
+/// Where and how alerts are told.
+#[derive(Debug, Clone)]
+pub struct AlertConfig {
+    /// `ALERT_WEBHOOK_URL`.
+    pub webhook_url: Option<String>,
+    /// `ALERT_WEBHOOK_FORM`, default generic.
+    pub webhook_form: WebhookForm,
+    /// `ALERT_WEBHOOK_SECRET`.
+    pub webhook_secret: Option<Secret>,
+    /// `SCALE_OUT_WEBHOOK_URL`.
+    pub scale_out_url: Option<String>,
+    /// `ALERTS_PACE`, how many times as fast time runs for alerts, default 1; for rehearsals, refused where production's rules hold.
+    pub pace: f64,
 }
 
 /// What is kept of a value that the detector finds in a caller's words.
@@ -180,6 +211,8 @@ pub struct Retention {
     pub profiles: u32,
     /// `RETENTION_DEADLETTERS`, default 30.
     pub dead_letters: u32,
+    /// `RETENTION_METRICS`, default 400.
+    pub metrics: u32,
 }
 
 /// Where and how to reach Redis.

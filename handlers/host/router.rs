@@ -1,6 +1,6 @@
 //! What the Functions host talks to: forwarded requests on their routes, envelopes on `POST /{function}`.
 //!
-//! Every invocation has a span with its ids, a deadline, a seat (but Ready and Health), and a task of its own: a client that
+//! Every invocation has a span with its ids, a deadline, a seat (but Ready, Health and Metrics), and a task of its own: a client that
 //! hangs up does not stop it halfway, and a panic in it is an answer like any other failure. Where there is no seat it is
 //! refused before its body is read; the seat is taken after it, so that a slow body costs none.
 
@@ -23,11 +23,14 @@ use super::envelope::{self, Envelope};
 use super::failpoint;
 use super::http::{Request, json_response, method_not_allowed, problem, read_body, read_off};
 use crate::app::App;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Disposition, Error, Kind, Result};
 use crate::functions::{self, Face, Function};
 use crate::model::trace::is_valid;
 use crate::ports::running::{self, Running};
 use crate::steps::breach;
+use crate::telemetry::Metrics;
+use crate::telemetry::label::InvocationOutcome;
+use crate::telemetry::metric::{ERRORS, INVOCATIONS};
 
 /// Prefix of forwarded routes; a test holds host.json to it.
 pub const PREFIX: &str = "api";
@@ -36,7 +39,7 @@ const ENVELOPE_LIMIT: usize = 4 << 20;
 /// An invocation waits for its seat for at most this part of its deadline.
 const WAIT: u32 = 5;
 /// Say how the app does, also when nothing else gets through.
-const ALWAYS: [&str; 2] = ["Health", "Ready"];
+const ALWAYS: [&str; 3] = ["Health", "Metrics", "Ready"];
 /// Their bodies tell which call they are for.
 const EVENTS: &str = "CallEvents";
 
@@ -94,7 +97,8 @@ async fn http(app: App, function: &'static Function, invocation: String, params:
     let traceparent = text(&headers, "traceparent");
     let key = if function.name == EVENTS { self::key(function, &params, &body, &room) } else { key };
     let request = Request { method, params, query, headers, body };
-    invoke(function, key.map(|key| (room, key)), invocation, traceparent, run(app, request)).await
+    let metrics = Arc::clone(&app.metrics);
+    invoke(metrics, function, key.map(|key| (room, key)), invocation, traceparent, run(app, request)).await
 }
 
 /// The body of an invocation for which there is a place now; without a place it is not waited for.
@@ -138,7 +142,8 @@ async fn enveloped(app: App, request: HttpRequest<Body>) -> Result<Response> {
     match function.face {
         Face::Trigger { run } => {
             let traceparent = text(&parts.headers, "traceparent").or_else(|| envelope.traceparent());
-            invoke(function, key.map(|key| (room, key)), invocation_id(&parts.headers), traceparent, run(app, envelope)).await?;
+            let metrics = Arc::clone(&app.metrics);
+            invoke(metrics, function, key.map(|key| (room, key)), invocation_id(&parts.headers), traceparent, run(app, envelope)).await?;
             Ok(super::http::response(StatusCode::OK, "application/json", envelope::answer_empty()))
         }
         Face::Http { .. } => {
@@ -220,6 +225,7 @@ fn matches(route: &str, segments: &[&str]) -> Option<Vec<(String, String)>> {
 
 /// Runs one invocation: seat, span, deadline (from when it began to wait), panic guard, outcome.
 async fn invoke<T: Send + 'static>(
+    metrics: Arc<Metrics>,
     function: &'static Function,
     place: Option<(Arc<Room>, Key)>,
     invocation: String,
@@ -252,15 +258,21 @@ async fn invoke<T: Send + 'static>(
         Ok(Err(_)) => Err(Error::deadline("the function", deadline)),
         Err(e) => Err(Error::internal(if e.is_panic() { "the function panicked" } else { "the function was stopped" })),
     };
-    span.in_scope(|| outcome(function.name, &result));
+    span.in_scope(|| outcome(&metrics, function.name, &result));
     result
 }
 
-fn outcome<T>(function: &str, result: &Result<T>) {
+fn outcome<T>(metrics: &Metrics, function: &str, result: &Result<T>) {
     match result {
-        Ok(_) => tracing::debug!(function, "done"),
+        Ok(_) => {
+            metrics.count(INVOCATIONS, InvocationOutcome::Done);
+            tracing::debug!(function, "done");
+        }
         Err(e) => {
             let row = e.kind.row();
+            let refused = row.disposition == Disposition::Reject;
+            metrics.count(INVOCATIONS, if refused { InvocationOutcome::Refused } else { InvocationOutcome::Failed });
+            metrics.count(ERRORS, e.kind);
             let (metric, error) = (row.metric, e.chain());
             match row.level {
                 tracing::Level::ERROR => tracing::error!(function, metric, page = row.page, error, "failed"),

@@ -4,6 +4,7 @@
 //! nowhere else.
 
 pub mod audit;
+pub mod board;
 pub mod breaker;
 pub mod clock;
 pub mod documents;
@@ -12,10 +13,12 @@ pub mod exchange;
 pub mod guarded;
 pub mod http;
 pub mod identity;
+pub mod notices;
 pub mod queue;
 pub mod replies;
 pub mod root_key;
 pub mod running;
 pub mod speech;
 pub mod state;
+pub mod tls;
 pub mod webhook;

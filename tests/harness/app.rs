@@ -138,6 +138,12 @@ impl Rtvoice {
             tasks: plain.tasks.clone(),
             admission: plain.admission.clone(),
             health: rtvoice::steps::health::Watch::default(),
+            metrics: Arc::clone(&plain.metrics),
+            board: Arc::clone(&plain.board),
+            windows: rtvoice::steps::watch::Windows::new(1.0),
+            watch: rtvoice::steps::watch::Watch::default(),
+            alerts: rtvoice::steps::alerts::Alerts::default(),
+            notices: Arc::clone(&plain.notices),
         });
         Self { app, clock, state, documents, queue, agent, voice, _folder: folder, finished: false }
     }
