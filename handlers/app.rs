@@ -16,6 +16,7 @@ use crate::ports::board::{Board, local::LocalBoard};
 use crate::ports::clock::{Clock, SystemClock};
 use crate::ports::documents::{Documents, cosmos::CosmosDocuments, embedded::EmbeddedDocuments, retained::Retained};
 use crate::ports::embedded::Embedded;
+use crate::ports::export::Export;
 use crate::ports::guarded::Guarded;
 use crate::ports::http;
 use crate::ports::identity::Identity;
@@ -93,6 +94,8 @@ pub struct Parts {
     pub alerts: crate::steps::alerts::Alerts,
     /// Where alerts are told.
     pub notices: Arc<Notices>,
+    /// Who collects spans and metrics.
+    pub export: Arc<Export>,
 }
 
 impl std::ops::Deref for App {
@@ -194,6 +197,9 @@ impl App {
         let health = crate::steps::health::Watch::default();
         let admission = Admission::new(config.max_in_flight, config.max_waiting);
         let notices = Arc::new(Notices::new(&http, &config.alerts));
+        let wants_tokens = config.export.insights.as_ref().is_some_and(|insights| insights.entra);
+        let source = format!("{}/{}", config.app_prefix, config.environment.as_str());
+        let export = Arc::new(Export::new(&config.export, &http, if wants_tokens { Some(identity()?) } else { None }, source, clock.now()));
         let windows = Windows::new(config.alerts.pace);
         let parts = Parts {
             config,
@@ -220,6 +226,7 @@ impl App {
             watch: crate::steps::watch::Watch::default(),
             alerts: crate::steps::alerts::Alerts::default(),
             notices,
+            export,
         };
         Ok(Self { inner: Arc::new(parts) })
     }

@@ -15,3 +15,4 @@ mod privacy;
 mod properties;
 mod settings;
 mod simulation;
+mod telemetry;

@@ -34,6 +34,7 @@ const EXPECTED: &[&str] = &[
     "TtsCache",
     "UserLookup",
     "UserProfile",
+    "WeeklyReport",
     "WorkerAffinity",
     "WorkerHeartbeat",
 ];
@@ -122,7 +123,7 @@ fn the_manifest_reads_all_functions_sorted() {
         let expected = match function.name.as_str() {
             "CallConnected" | "CallDisconnected" => ("event", "eventGridTrigger"),
             "TranscriptWriter" | "TranscriptDeadLetter" => ("message", "serviceBusTrigger"),
-            "AlertEvaluator" | "BreachClock" | "ComplianceReport" | "ErasureRunner" | "OutboxRelay" | "PiiScan" | "RetentionPurge" | "SystemMetrics" => ("timer", "timerTrigger"),
+            "AlertEvaluator" | "BreachClock" | "ComplianceReport" | "ErasureRunner" | "OutboxRelay" | "PiiScan" | "RetentionPurge" | "SystemMetrics" | "WeeklyReport" => ("timer", "timerTrigger"),
             _ => ("req", "httpTrigger"),
         };
         assert_eq!((function.binding(), function.kind()), expected, "{}", function.name);

@@ -5,6 +5,7 @@
 //! are [`Secret`]s, which print as `‹secret›`.
 
 mod alerts;
+mod export;
 mod read;
 
 use std::path::PathBuf;
@@ -135,6 +136,8 @@ pub struct Config {
     pub max_waiting: usize,
     /// Where and how alerts are told.
     pub alerts: AlertConfig,
+    /// Who collects spans and metrics.
+    pub export: ExportConfig,
     /// `FUNCTIONS_CUSTOMHANDLER_PORT`, where `serve` binds 127.0.0.1.
     pub handler_port: Option<u16>,
     /// True in the child of `rtvoice dev`, which delivers the embedded queue itself.
@@ -145,6 +148,28 @@ pub struct Config {
     pub deduplicate: bool,
     /// Only in tests: the function at which await the process ends, see `host::failpoint`. Debug builds alone read it.
     pub ends_at: Option<(String, u64)>,
+}
+
+/// Who collects spans and metrics.
+#[derive(Debug, Clone, Default)]
+pub struct ExportConfig {
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`, base URL of an OTLP collector over HTTP.
+    pub otlp_endpoint: Option<String>,
+    /// `OTEL_EXPORTER_OTLP_HEADERS`, which may hold keys.
+    pub otlp_headers: Vec<(String, Secret)>,
+    /// `APPLICATIONINSIGHTS_CONNECTION_STRING`.
+    pub insights: Option<InsightsConfig>,
+}
+
+/// An Application Insights resource.
+#[derive(Debug, Clone)]
+pub struct InsightsConfig {
+    /// Base URL without a trailing slash.
+    pub endpoint: String,
+    /// The instrumentation key.
+    pub key: Secret,
+    /// `APPLICATIONINSIGHTS_AUTHENTICATION_STRING` with `Authorization=AAD`: keys are off there, and tokens are sent.
+    pub entra: bool,
 }
 
 /// The form in which a webhook takes an alert.

@@ -23,6 +23,7 @@ use crate::model::conversation::{Committed, ContextPatch, ConversationManager, E
 use crate::model::ids::{CallId, TurnId};
 use crate::model::phrase::{AudioFormat, check_language};
 use crate::model::stages::StageTimes;
+use crate::ports::running;
 use crate::ports::replies::{FALLBACK, Prompt, Reply};
 use crate::privacy::detect::Label;
 use crate::steps::masking::{self, Heard};
@@ -290,6 +291,7 @@ fn entry(app: &App, turn: &Turn, heard: &Heard, conversation: &ConversationManag
         source: Some(reply.source.to_owned()),
         language: turn.language.clone(),
         confidence: turn.confidence,
+        trace_id: running::trace_id(),
         ..Entry::default()
     }
 }

@@ -12,5 +12,5 @@ use crate::telemetry::prometheus;
 /// Answers one request.
 pub async fn run(app: App, _request: Request) -> Result<Response> {
     watch::look_inside(&app);
-    Ok(response(StatusCode::OK, prometheus::CONTENT_TYPE, prometheus::text(&app.metrics.figures())))
+    Ok(response(StatusCode::OK, prometheus::CONTENT_TYPE, prometheus::text(&app.metrics.figures()).into()))
 }

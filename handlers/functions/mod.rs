@@ -38,6 +38,7 @@ pub mod transcript_writer;
 pub mod tts_cache;
 pub mod user_lookup;
 pub mod user_profile;
+pub mod weekly_report;
 pub mod worker_affinity;
 pub mod worker_heartbeat;
 
@@ -118,6 +119,7 @@ pub const ALL: &[Function] = &[
     http("TtsCache", 12, "tts/{hash?}", &[Method::GET, Method::POST], 64 * KIB, |app, request| Box::pin(tts_cache::run(app, request))),
     http("UserLookup", 10, "users/lookup", &[Method::POST], 16 * KIB, |app, request| Box::pin(user_lookup::run(app, request))),
     http("UserProfile", 10, "users/{userId}", &[Method::GET, Method::PATCH], 128 * KIB, |app, request| Box::pin(user_profile::run(app, request))),
+    trigger("WeeklyReport", 120, |app, envelope| Box::pin(weekly_report::run(app, envelope))),
     http("WorkerAffinity", 5, "workers/{workerId}/calls/{callConnectionId}", &[Method::PUT, Method::DELETE], 16 * KIB, |app, request| {
         Box::pin(worker_affinity::run(app, request))
     }),

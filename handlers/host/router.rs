@@ -26,6 +26,7 @@ use crate::app::App;
 use crate::error::{Disposition, Error, Kind, Result};
 use crate::functions::{self, Face, Function};
 use crate::model::trace::is_valid;
+use crate::ports::export::Span as Finished;
 use crate::ports::running::{self, Running};
 use crate::steps::breach;
 use crate::telemetry::Metrics;
@@ -97,8 +98,7 @@ async fn http(app: App, function: &'static Function, invocation: String, params:
     let traceparent = text(&headers, "traceparent");
     let key = if function.name == EVENTS { self::key(function, &params, &body, &room) } else { key };
     let request = Request { method, params, query, headers, body };
-    let metrics = Arc::clone(&app.metrics);
-    invoke(metrics, function, key.map(|key| (room, key)), invocation, traceparent, run(app, request)).await
+    invoke(app.clone(), function, key.map(|key| (room, key)), invocation, traceparent, run(app, request)).await
 }
 
 /// The body of an invocation for which there is a place now; without a place it is not waited for.
@@ -142,8 +142,7 @@ async fn enveloped(app: App, request: HttpRequest<Body>) -> Result<Response> {
     match function.face {
         Face::Trigger { run } => {
             let traceparent = text(&parts.headers, "traceparent").or_else(|| envelope.traceparent());
-            let metrics = Arc::clone(&app.metrics);
-            invoke(metrics, function, key.map(|key| (room, key)), invocation_id(&parts.headers), traceparent, run(app, envelope)).await?;
+            invoke(app.clone(), function, key.map(|key| (room, key)), invocation_id(&parts.headers), traceparent, run(app, envelope)).await?;
             Ok(super::http::response(StatusCode::OK, "application/json", envelope::answer_empty()))
         }
         Face::Http { .. } => {
@@ -225,29 +224,32 @@ fn matches(route: &str, segments: &[&str]) -> Option<Vec<(String, String)>> {
 
 /// Runs one invocation: seat, span, deadline (from when it began to wait), panic guard, outcome.
 async fn invoke<T: Send + 'static>(
-    metrics: Arc<Metrics>,
+    app: App,
     function: &'static Function,
     place: Option<(Arc<Room>, Key)>,
     invocation: String,
     traceparent: Option<String>,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    let began = Instant::now();
+    let (began, started) = (Instant::now(), app.clock.now());
     let seat = match place {
         Some((room, key)) => Some(room.enter(key, function.deadline / WAIT).await?),
         None => None,
     };
     // Before it stands in the log: a client may have written anything there.
     let traceparent = traceparent.filter(|text| is_valid(text));
+    let running = Running::new(function.name, traceparent.as_deref(), &invocation);
     let span = tracing::info_span!(
         "invocation",
         function = function.name,
         invocation_id = invocation.as_str(),
         call_id = tracing::field::Empty,
+        trace_id = running.trace_id(),
+        span_id = running.span_id(),
         traceparent = traceparent.as_deref()
     );
     let deadline = function.deadline;
-    let running = Running::new(function.name, traceparent.as_deref(), &invocation);
+    let kept = running.clone();
     let guarded = running::scope(running, tokio::time::timeout_at(began + deadline, failpoint::watch(function.name, work)));
     let seated = async move {
         let _seat = seat;
@@ -258,7 +260,17 @@ async fn invoke<T: Send + 'static>(
         Ok(Err(_)) => Err(Error::deadline("the function", deadline)),
         Err(e) => Err(Error::internal(if e.is_panic() { "the function panicked" } else { "the function was stopped" })),
     };
-    span.in_scope(|| outcome(&metrics, function.name, &result));
+    span.in_scope(|| outcome(&app.metrics, function.name, &result));
+    app.export.keep(|| Finished {
+        name: function.name,
+        trace: kept.trace_id().to_owned(),
+        span: kept.span_id().to_owned(),
+        parent: kept.parent_id().map(str::to_owned),
+        invocation,
+        began: started,
+        took: began.elapsed(),
+        error: result.as_ref().err().map(|e| e.kind.row().slug),
+    });
     result
 }
 

@@ -38,6 +38,9 @@ pub struct Entry {
     /// The recogniser's confidence, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
+    /// The trace of the request that brought it: 32 hexadecimal characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
 }
 
 /// `source` of an entry whose words were refused.

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod documents;
 pub mod embedded;
 pub mod exchange;
+pub mod export;
 pub mod guarded;
 pub mod http;
 pub mod identity;

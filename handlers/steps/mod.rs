@@ -18,3 +18,4 @@ pub mod profile;
 pub mod retention;
 pub mod speech;
 pub mod watch;
+pub mod weekly;

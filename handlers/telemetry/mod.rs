@@ -10,6 +10,7 @@ pub mod label;
 pub mod metric;
 pub mod prometheus;
 pub mod registry;
+pub mod storm;
 
 pub use figures::{Figures, Series};
 pub use histogram::Spread;

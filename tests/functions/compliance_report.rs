@@ -223,5 +223,6 @@ fn parts(app: &Rtvoice) -> Parts {
         watch: rtvoice::steps::watch::Watch::default(),
         alerts: rtvoice::steps::alerts::Alerts::default(),
         notices: Arc::clone(&app.app.notices),
+        export: Arc::clone(&app.app.export),
     }
 }

@@ -27,5 +27,6 @@ mod transcript_writer;
 mod tts_cache;
 mod user_lookup;
 mod user_profile;
+mod weekly_report;
 mod worker_affinity;
 mod worker_heartbeat;

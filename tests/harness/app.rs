@@ -144,6 +144,7 @@ impl Rtvoice {
             watch: rtvoice::steps::watch::Watch::default(),
             alerts: rtvoice::steps::alerts::Alerts::default(),
             notices: Arc::clone(&plain.notices),
+            export: Arc::clone(&plain.export),
         });
         Self { app, clock, state, documents, queue, agent, voice, _folder: folder, finished: false }
     }

@@ -92,13 +92,17 @@ impl Notice {
     fn teams(&self) -> Value {
         let line = |text: String, weight: &str| json!({ "type": "TextBlock", "text": text, "wrap": true, "weight": weight });
         let body = [line(self.headline(), "bolder"), line(self.meaning.clone(), "default"), line(format!("Runbook: {}", self.runbook), "default")];
-        let card = json!({ "$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4", "body": body });
-        json!({ "type": "message", "attachments": [{ "contentType": "application/vnd.microsoft.card.adaptive", "content": card }] })
+        card(&body)
     }
 
     fn slack(&self) -> Value {
         json!({ "text": format!("*{}*\n{}\nRunbook: {}", self.headline(), self.meaning, self.runbook) })
     }
+}
+
+fn card(body: &[Value]) -> Value {
+    let card = json!({ "$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4", "body": body });
+    json!({ "type": "message", "attachments": [{ "contentType": "application/vnd.microsoft.card.adaptive", "content": card }] })
 }
 
 /// All sinks of the settings.
@@ -119,6 +123,18 @@ impl Notices {
             (if signed { hook.signed(&secret) } else { hook }, config.webhook_form, secret)
         });
         Self { webhook, scale_out: config.scale_out_url.as_deref().map(|url| Webhook::new(http.clone(), url)) }
+    }
+
+    /// Tells of a report, in Markdown, whoever reads such a thing: an incident is none.
+    pub async fn report(&self, week: &str, markdown: &str) -> Result<()> {
+        let Some((webhook, form, _)) = &self.webhook else { return Ok(()) };
+        let body = match form {
+            WebhookForm::Generic => json!({ "type": "weeklyReport", "week": week, "markdown": markdown }),
+            WebhookForm::Slack => json!({ "text": markdown }),
+            WebhookForm::Teams => card(&[json!({ "type": "TextBlock", "text": markdown, "wrap": true })]),
+            WebhookForm::PagerDuty => return Ok(()),
+        };
+        webhook.tell(&format!("weekly-{week}"), &body).await
     }
 
     /// Tells all sinks.

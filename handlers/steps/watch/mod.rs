@@ -16,8 +16,9 @@ use crate::host::admission::Room;
 use crate::ports::board::ServerLoad;
 use crate::steps::alerts;
 use crate::telemetry::label::{OfLimit, Only, RoomName, Worked};
+use crate::telemetry::storm::{self, LeftOut};
 use crate::telemetry::metric::{
-    IN_FLIGHT, IN_FLIGHT_USE, REDIS_CLIENTS, REDIS_KEYS_CREATED, REDIS_KEYS_TOTAL, REDIS_KEYS_UNEXPIRING, REDIS_MEMORY, REDIS_MEMORY_SHARE, REDIS_PROBES,
+    LINES_LEFT_OUT, IN_FLIGHT, IN_FLIGHT_USE, REDIS_CLIENTS, REDIS_KEYS_CREATED, REDIS_KEYS_TOTAL, REDIS_KEYS_UNEXPIRING, REDIS_MEMORY, REDIS_MEMORY_SHARE, REDIS_PROBES,
     REDIS_UP, REFUSED, WAITING,
 };
 
@@ -78,8 +79,17 @@ pub async fn run(app: App, stop: CancellationToken) {
     share(&app).await;
 }
 
+/// Says what the log had to leave out.
+fn look_at_log(app: &App) {
+    for LeftOut { place, level, lines } in storm::here().left_out() {
+        app.metrics.add(LINES_LEFT_OUT, Only, lines);
+        tracing::warn!(place, level = level.as_str(), lines, "log lines were left out");
+    }
+}
+
 /// One round.
 pub async fn round(app: &App) {
+    look_at_log(app);
     look_inside(app);
     probe(app).await;
     look_at_server(app).await;

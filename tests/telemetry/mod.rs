@@ -1,0 +1,5 @@
+//! What the app counts of itself: histograms, merging, what instances share, and the rules of alerts.
+
+mod alerts;
+mod board;
+mod figures;
