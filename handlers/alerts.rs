@@ -42,7 +42,14 @@ fn test(rule: &str, pace: u32, json: bool) -> ExitCode {
     };
     let ok = all.iter().all(|rehearsed| rehearsed.ok);
     let line = |r: &alerts::rehearsal::Rehearsed| {
-        format!("{}: fired after {:.0} s (within {} s), over after {:.0} s: {}", r.rule, r.fired_after_s, r.within_s, r.resolved_after_s, if r.ok { "ok" } else { "TOO LATE" })
+        format!(
+            "{}: fired after {:.0} s (within {} s), over after {:.0} s: {}",
+            r.rule,
+            r.fired_after_s,
+            r.within_s,
+            r.resolved_after_s,
+            if r.ok { "ok" } else { "TOO LATE" }
+        )
     };
     let text = if json { serde_json::json!({ "ok": ok, "rules": all }).to_string() } else { all.iter().map(line).collect::<Vec<_>>().join("\n") };
     super::out::say(&text, if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -139,7 +139,7 @@ impl App {
                 RootKey::Vault { url, key } => {
                     let vault = KeyVault::new(url, key, http.clone(), identity()?);
                     Arc::new(Guarded::new("Key Vault", vault).measured(&metrics, Dependency::RootKey))
-                },
+                }
                 RootKey::File(path) => Arc::new(FileKeys::new(path.clone(), Arc::clone(&clock))),
             };
             Vault::new(Arc::clone(&documents), root, Arc::clone(&clock), config.environment)

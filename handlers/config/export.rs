@@ -10,7 +10,8 @@ pub(super) fn export(lookup: Lookup<'_>) -> Result<ExportConfig, SettingError> {
     let otlp_endpoint = endpoint(lookup, "OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example:4318")?;
     let mut otlp_headers = Vec::new();
     for pair in text(lookup, "OTEL_EXPORTER_OTLP_HEADERS").unwrap_or_default().split(',').filter(|pair| !pair.trim().is_empty()) {
-        let (name, value) = pair.split_once('=').ok_or_else(|| wrong("OTEL_EXPORTER_OTLP_HEADERS", "must be name=value pairs with commas between", "api-key=<key>"))?;
+        let (name, value) =
+            pair.split_once('=').ok_or_else(|| wrong("OTEL_EXPORTER_OTLP_HEADERS", "must be name=value pairs with commas between", "api-key=<key>"))?;
         otlp_headers.push((name.trim().to_owned(), Secret::new(value.trim())));
     }
     Ok(ExportConfig { otlp_endpoint, otlp_headers, insights: insights(lookup)? })

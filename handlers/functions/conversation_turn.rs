@@ -23,8 +23,8 @@ use crate::model::conversation::{Committed, ContextPatch, ConversationManager, E
 use crate::model::ids::{CallId, TurnId};
 use crate::model::phrase::{AudioFormat, check_language};
 use crate::model::stages::StageTimes;
-use crate::ports::running;
 use crate::ports::replies::{FALLBACK, Prompt, Reply};
+use crate::ports::running;
 use crate::privacy::detect::Label;
 use crate::steps::masking::{self, Heard};
 use crate::steps::speech::{Found, MAX_AUDIO, Private};

@@ -30,7 +30,8 @@ fn handshake(host: &str, port: u16, ca_file: Option<PathBuf>) -> Result<&'static
     let away = |e: std::io::Error| Error::unavailable("the TLS handshake", e);
     let roots = http::root_store(ca_file.as_deref())?;
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let name = ServerName::try_from(host.to_owned()).map_err(|e| Error::new(Kind::Setting, "REDIS_HOST must be a name that a certificate can have").because(e))?;
+    let name =
+        ServerName::try_from(host.to_owned()).map_err(|e| Error::new(Kind::Setting, "REDIS_HOST must be a name that a certificate can have").because(e))?;
     let mut connection = ClientConnection::new(Arc::new(config), name).map_err(Error::internal)?;
     let address = (host, port).to_socket_addrs().map_err(away)?.next().ok_or_else(|| Error::unavailable("the TLS handshake", "the name has no address"))?;
     let mut stream = TcpStream::connect_timeout(&address, LIMIT).map_err(away)?;

@@ -87,11 +87,7 @@ impl Figures {
             let more = earlier.spreads.get(series).map_or_else(|| spread.clone(), |earlier| spread.since(earlier));
             (!more.buckets.is_empty()).then_some((*series, more))
         };
-        Self {
-            counts: self.counts.iter().filter_map(grown).collect(),
-            gauges: self.gauges.clone(),
-            spreads: self.spreads.iter().filter_map(spread).collect(),
-        }
+        Self { counts: self.counts.iter().filter_map(grown).collect(), gauges: self.gauges.clone(), spreads: self.spreads.iter().filter_map(spread).collect() }
     }
 
     /// A counter under one label.
@@ -147,8 +143,8 @@ impl Figures {
         for (name, value) in body.as_object().into_iter().flatten() {
             let Some(series) = Series::parse(name) else { continue };
             match series.metric.row().kind {
-                Kind::Counter => drop(value.as_u64().map(|count| figures.counts.insert(series, count))),
-                Kind::Gauge => drop(value.as_f64().map(|value| figures.gauges.insert(series, value))),
+                Kind::Counter => figures.counts.extend(value.as_u64().map(|count| (series, count))),
+                Kind::Gauge => figures.gauges.extend(value.as_f64().map(|value| (series, value))),
                 Kind::Histogram => {
                     let pairs = value["buckets"].as_object().into_iter().flatten();
                     let buckets = pairs.filter_map(|(bucket, count)| Some((bucket.parse().ok()?, count.as_u64()?))).collect();

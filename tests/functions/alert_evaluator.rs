@@ -1,7 +1,6 @@
 //! AlertEvaluator: what fires is told once, what is over is told once, in the form that the receiver takes; silence is kept.
 
 use hmac::{Hmac, Mac as _};
-use rtvoice::ports::board::Board as _;
 use rtvoice::telemetry::label::Worked;
 use rtvoice::telemetry::metric::ALERT_NOTICES;
 use serde_json::{Value, json};
@@ -77,7 +76,11 @@ async fn an_episode_is_told_once_when_it_begins_and_once_when_it_ends() {
 #[tokio::test]
 async fn pager_duty_slack_and_teams_get_what_they_take() {
     for (form, look) in [
-        ("pagerduty", &(|body: &Value| body["event_action"] == "trigger" && body["routing_key"] == "key-1" && body["payload"]["severity"] == "critical") as &dyn Fn(&Value) -> bool),
+        (
+            "pagerduty",
+            &(|body: &Value| body["event_action"] == "trigger" && body["routing_key"] == "key-1" && body["payload"]["severity"] == "critical")
+                as &dyn Fn(&Value) -> bool,
+        ),
         ("slack", &|body| body["text"].as_str().is_some_and(|text| text.contains("[P0] call-setup-failed fires on rtvoice/dev"))),
         ("teams", &|body| body["attachments"][0]["content"]["type"] == "AdaptiveCard"),
     ] {

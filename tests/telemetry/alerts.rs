@@ -6,7 +6,7 @@ use rtvoice::steps::alerts::signal::measure;
 use rtvoice::steps::alerts::{Hook, Level, RULES};
 use rtvoice::steps::watch::{Reach, View, Windows};
 use rtvoice::telemetry::Metrics;
-use rtvoice::telemetry::label::{AuthSource, OpOutcome, Only, RedisOp, RoomName, SecurityKind, SetupOutcome, TtlKind};
+use rtvoice::telemetry::label::{AuthSource, Only, OpOutcome, RedisOp, RoomName, SecurityKind, SetupOutcome, TtlKind};
 use rtvoice::telemetry::metric::{
     AUTH_FAILURES, CALL_SETUPS, IN_FLIGHT_USE, REDIS_KEYS_CREATED, REDIS_KEYS_TOTAL, REDIS_KEYS_UNEXPIRING, REDIS_MEMORY_SHARE, REDIS_OPS, REDIS_OUTCOMES,
     SECURITY_EVENTS, TTL_WRITTEN,
@@ -168,4 +168,12 @@ async fn redis_is_down_until_it_has_answered_for_a_while() {
     assert_eq!(measure(rule, &view, rule.window, reach(31, 0)), 31.0);
     assert!(measure(rule, &view, rule.clear, reach(0, 5)) > rule.resolve, "it may flutter");
     assert_eq!(measure(rule, &view, rule.clear, reach(0, 20)), 0.0);
+}
+
+#[test]
+fn every_rule_has_a_runbook_and_every_route_of_notice_is_documented() {
+    let page = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/OPERATIONS.md")).unwrap();
+    for rule in RULES.iter() {
+        assert!(page.lines().any(|line| line == format!("### {}", rule.runbook)), "{}: there is no section {}", rule.name, rule.runbook);
+    }
 }

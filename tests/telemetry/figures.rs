@@ -77,8 +77,24 @@ fn every_metric_has_a_name_of_its_own_a_meaning_and_few_labels() {
 fn errors_are_counted_under_the_names_of_their_table() {
     use Kind::*;
     let kinds = [
-        BadInput, NotFound, MethodNotAllowed, Conflict, CallEnded, PreconditionFailed, Slow, TooLarge, UnsupportedMedia, Unavailable, Throttled, Denied,
-        Deadline, Poison, Erased, Tampered, Setting, Internal,
+        BadInput,
+        NotFound,
+        MethodNotAllowed,
+        Conflict,
+        CallEnded,
+        PreconditionFailed,
+        Slow,
+        TooLarge,
+        UnsupportedMedia,
+        Unavailable,
+        Throttled,
+        Denied,
+        Deadline,
+        Poison,
+        Erased,
+        Tampered,
+        Setting,
+        Internal,
     ];
     assert_eq!(kinds.len(), Kind::VALUES.len());
     for kind in kinds {

@@ -40,17 +40,8 @@ pub enum Container {
 
 impl Container {
     /// All containers.
-    pub const ALL: [Self; 9] = [
-        Self::Transcripts,
-        Self::Profiles,
-        Self::Analytics,
-        Self::DeadLetters,
-        Self::Keys,
-        Self::Erasures,
-        Self::Audit,
-        Self::Breaches,
-        Self::Metrics,
-    ];
+    pub const ALL: [Self; 9] =
+        [Self::Transcripts, Self::Profiles, Self::Analytics, Self::DeadLetters, Self::Keys, Self::Erasures, Self::Audit, Self::Breaches, Self::Metrics];
 
     /// Name of the container.
     pub const fn name(self) -> &'static str {

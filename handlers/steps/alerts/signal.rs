@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rule::Rule;
 use crate::steps::watch::{Reach, View};
-use crate::telemetry::label::{OpOutcome, Only, RedisOp, SecurityKind, SetupOutcome};
+use crate::telemetry::label::{Only, OpOutcome, RedisOp, SecurityKind, SetupOutcome};
 use crate::telemetry::metric::{
     AUTH_FAILURES, CALL_SETUPS, Gauge, IN_FLIGHT_USE, REDIS_KEYS_CREATED, REDIS_KEYS_TOTAL, REDIS_KEYS_UNEXPIRING, REDIS_MEMORY_SHARE, REDIS_OPS,
     REDIS_OUTCOMES, SECURITY_EVENTS, TTL_WRITTEN,

@@ -31,10 +31,16 @@ pub(super) fn connectivity(app: &App, state: &Found, took: Duration, fatal: bool
     let status = Status::of(state.is_ok(), Status::Unhealthy);
     let value = if state.is_ok() { json!({ "roundTripMs": millis }) } else { json!(null) };
     let weight = if fatal { Status::Unhealthy } else { Status::Degraded };
-    Check::new("redis_connectivity", status, value, json!({ "roundTripMs": 500, "awayMs": 5000 }), "Runbook redis-unavailable: is the server up, the name right, the identity allowed?")
-        .on(state_backend(app))
-        .because(state.clone().err())
-        .weighing(weight)
+    Check::new(
+        "redis_connectivity",
+        status,
+        value,
+        json!({ "roundTripMs": 500, "awayMs": 5000 }),
+        "Runbook redis-unavailable: is the server up, the name right, the identity allowed?",
+    )
+    .on(state_backend(app))
+    .because(state.clone().err())
+    .weighing(weight)
 }
 
 /// How much of its memory the state store uses.
@@ -47,7 +53,8 @@ pub(super) fn memory(app: &App) -> Check {
     };
     let bytes = |of| app.metrics.value(REDIS_MEMORY, of).map(|bytes| bytes as u64);
     let value = json!({ "share": share, "usedBytes": bytes(OfLimit::Used), "mostBytes": bytes(OfLimit::Most) });
-    Check::new("memory_usage", status, value, json!({ "share": MEMORY.1, "warnsAt": MEMORY.0 }), "Runbook redis-memory: scale out before writes are refused.").on(state_backend(app))
+    Check::new("memory_usage", status, value, json!({ "share": MEMORY.1, "warnsAt": MEMORY.0 }), "Runbook redis-memory: scale out before writes are refused.")
+        .on(state_backend(app))
 }
 
 /// Whether every key has a life.
@@ -59,7 +66,8 @@ pub(super) fn expiration(app: &App) -> Check {
         _ => Status::Healthy,
     };
     let value = json!({ "withoutTtl": unexpiring, "keys": app.metrics.value(REDIS_KEYS_TOTAL, Only) });
-    Check::new("key_expiration_compliance", status, value, json!({ "withoutTtl": 0 }), "Runbook keys-without-ttl: find the writer, then set their TTL.").on(state_backend(app))
+    Check::new("key_expiration_compliance", status, value, json!({ "withoutTtl": 0 }), "Runbook keys-without-ttl: find the writer, then set their TTL.")
+        .on(state_backend(app))
 }
 
 /// Whether a probe can be sealed and opened with this week's keys, and with nothing else.
@@ -96,8 +104,14 @@ pub(super) async fn baseline(app: &App) -> Check {
     let millis = |micros: Option<f64>| micros.filter(|_| enough).map(|micros| (micros / 10.0).round() / 100.0);
     let value = json!({ "p95Ms": millis(p95), "p99Ms": millis(p99), "samples": spread.count() });
     let limit = json!({ "p95Ms": 2, "p99Ms": 5, "samples": SAMPLES });
-    Check::new("performance_baseline", Status::of(!(enough && slow), Status::Degraded), value, limit, "Runbook redis-slow: who is slow, the server or the way to it?")
-        .on(state_backend(app))
+    Check::new(
+        "performance_baseline",
+        Status::of(!(enough && slow), Status::Degraded),
+        value,
+        limit,
+        "Runbook redis-slow: who is slow, the server or the way to it?",
+    )
+    .on(state_backend(app))
 }
 
 fn served(name: &'static str, backend: &'static str, found: &Found, hint: &'static str) -> Check {
@@ -126,7 +140,13 @@ fn circuit(app: &App, name: &'static str, backend: &'static str, dependency: Dep
 
 /// Whether the voice serves.
 pub(super) fn speech(app: &App) -> Check {
-    circuit(app, "speech", app.speech.name(), Dependency::Speech, "Turns are text only where the phrase is not cached. Is Azure Speech there, and its key or identity right?")
+    circuit(
+        app,
+        "speech",
+        app.speech.name(),
+        Dependency::Speech,
+        "Turns are text only where the phrase is not cached. Is Azure Speech there, and its key or identity right?",
+    )
 }
 
 /// Whether the agent serves.

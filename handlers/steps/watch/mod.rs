@@ -16,11 +16,11 @@ use crate::host::admission::Room;
 use crate::ports::board::ServerLoad;
 use crate::steps::alerts;
 use crate::telemetry::label::{OfLimit, Only, RoomName, Worked};
-use crate::telemetry::storm::{self, LeftOut};
 use crate::telemetry::metric::{
-    LINES_LEFT_OUT, IN_FLIGHT, IN_FLIGHT_USE, REDIS_CLIENTS, REDIS_KEYS_CREATED, REDIS_KEYS_TOTAL, REDIS_KEYS_UNEXPIRING, REDIS_MEMORY, REDIS_MEMORY_SHARE, REDIS_PROBES,
-    REDIS_UP, REFUSED, WAITING,
+    IN_FLIGHT, IN_FLIGHT_USE, LINES_LEFT_OUT, REDIS_CLIENTS, REDIS_KEYS_CREATED, REDIS_KEYS_TOTAL, REDIS_KEYS_UNEXPIRING, REDIS_MEMORY, REDIS_MEMORY_SHARE,
+    REDIS_PROBES, REDIS_UP, REFUSED, WAITING,
 };
+use crate::telemetry::storm::{self, LeftOut};
 
 pub mod snapshot;
 pub mod window;

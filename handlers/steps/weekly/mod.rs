@@ -13,7 +13,7 @@ use crate::model::time::Timestamp;
 use crate::ports::documents::{Condition, Container};
 use crate::privacy::retention::DAY_MS;
 use crate::steps::watch::snapshot;
-use crate::telemetry::label::{CacheLookup, OpOutcome, Only, RedisOp, SetupOutcome, Stage, TurnOutcome};
+use crate::telemetry::label::{CacheLookup, Only, OpOutcome, RedisOp, SetupOutcome, Stage, TurnOutcome};
 use crate::telemetry::metric::{
     CACHE_LOOKUPS, CALL_SETUPS, CIRCUIT_OPENED, DEAD_LETTERS, Gauge, IN_FLIGHT_USE, QUEUE_DEFERRED, QUEUE_LAG, REDIS_KEYS_TOTAL, REDIS_KEYS_UNEXPIRING,
     REDIS_MEMORY_SHARE, REDIS_OPS, REDIS_OUTCOMES, REFUSED, SECURITY_EVENTS, SETUP_STAGES, TURN_STAGES, TURNS,
@@ -87,7 +87,11 @@ pub async fn make(app: &App) -> Result<Report> {
         let day = today.plus_millis(-ago * DAY_MS).day();
         let mut of_day = Figures::default();
         for (_, figures) in snapshot::of_day(app, &day).await? {
-            if ago > DAYS { before.add(&figures) } else { this.add(&figures) }
+            if ago > DAYS {
+                before.add(&figures)
+            } else {
+                this.add(&figures)
+            }
             of_day.merge(&figures);
         }
         if ago <= DAYS {

@@ -41,7 +41,9 @@ impl AsyncAzureRedisManager {
     fn added(&self, (grain, number): Slot, figures: &Figures) -> Pipeline {
         let key = self.keys.figures(grain.name(), number);
         let mut add = pipe();
-        let mut more = |field: String, count: u64| drop(add.cmd("HINCRBY").arg(&key).arg(field).arg(count).ignore());
+        let mut more = |field: String, count: u64| {
+            add.cmd("HINCRBY").arg(&key).arg(field).arg(count).ignore();
+        };
         figures.counts.iter().for_each(|(series, count)| more(series.to_string(), *count));
         for (series, spread) in &figures.spreads {
             spread.buckets.iter().for_each(|(bucket, count)| more(format!("{series}{BUCKET}{bucket}"), *count));
@@ -77,13 +79,13 @@ fn taken(figures: &mut Figures, field: &str, value: &str) {
     // A newer version may count what this one does not know.
     let Some(series) = Series::parse(name) else { return };
     match (series.metric.row().kind, part) {
-        (Kind::Counter, None) => drop(value.parse().map(|count| figures.counts.insert(series, count))),
-        (Kind::Gauge, None) => drop(value.parse().map(|value| figures.gauges.insert(series, value))),
+        (Kind::Counter, None) => figures.counts.extend(value.parse().ok().map(|count| (series, count))),
+        (Kind::Gauge, None) => figures.gauges.extend(value.parse().ok().map(|value| (series, value))),
         (Kind::Histogram, Some(part)) => {
             let spread = figures.spreads.entry(series).or_default();
             match (part, value.parse::<u64>()) {
                 (SUM, Ok(sum)) => spread.sum = sum,
-                (bucket, Ok(count)) => drop(bucket.parse().map(|bucket| spread.buckets.insert(bucket, count))),
+                (bucket, Ok(count)) => spread.buckets.extend(bucket.parse().ok().map(|bucket| (bucket, count))),
                 _ => {}
             }
         }
