@@ -22,7 +22,11 @@ pub(super) fn alerts(lookup: Lookup<'_>, guarded: bool) -> Result<AlertConfig, S
         }
         webhook_url.get_or_insert_with(|| PAGER_DUTY.to_owned());
     }
-    Ok(AlertConfig { webhook_url, webhook_form, webhook_secret, scale_out_url: webhook(lookup, "SCALE_OUT_WEBHOOK_URL")?, pace: pace(lookup, guarded)? })
+    if webhook_secret.is_some() && webhook_url.is_none() {
+        return Err(wrong("ALERT_WEBHOOK_URL", "must be set when ALERT_WEBHOOK_SECRET is", "https://contoso.example/hooks/alerts"));
+    }
+    let scale_out_url = webhook(lookup, "SCALE_OUT_WEBHOOK_URL")?.map(Secret::new);
+    Ok(AlertConfig { webhook_url: webhook_url.map(Secret::new), webhook_form, webhook_secret, scale_out_url, pace: pace(lookup, guarded)? })
 }
 
 /// A webhook may carry its secret in its query.

@@ -4,6 +4,7 @@ use super::read::{Lookup, SettingError, endpoint, text, wrong};
 use super::{ExportConfig, InsightsConfig, Secret};
 
 const CONNECTION: &str = "APPLICATIONINSIGHTS_CONNECTION_STRING";
+const AUTHENTICATION: &str = "APPLICATIONINSIGHTS_AUTHENTICATION_STRING";
 const EXAMPLE: &str = "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/";
 
 pub(super) fn export(lookup: Lookup<'_>) -> Result<ExportConfig, SettingError> {
@@ -19,6 +20,11 @@ pub(super) fn export(lookup: Lookup<'_>) -> Result<ExportConfig, SettingError> {
 
 /// `Name=value` pairs with semicolons between, as the portal shows them.
 fn insights(lookup: Lookup<'_>) -> Result<Option<InsightsConfig>, SettingError> {
+    let entra = match text(lookup, AUTHENTICATION) {
+        None => false,
+        Some(text) if text.split(';').any(|pair| pair.trim() == "Authorization=AAD") => true,
+        Some(_) => return Err(wrong(AUTHENTICATION, "must be Authorization=AAD where it is set", "Authorization=AAD")),
+    };
     let Some(connection) = text(lookup, CONNECTION) else { return Ok(None) };
     let part = |name: &str| connection.split(';').find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('=').map(str::to_owned));
     let key = part("InstrumentationKey").filter(|key| !key.is_empty());
@@ -26,7 +32,6 @@ fn insights(lookup: Lookup<'_>) -> Result<Option<InsightsConfig>, SettingError> 
     let bare = |asked: &str| (asked == CONNECTION).then(|| place.clone());
     match (key, endpoint(&bare, CONNECTION, EXAMPLE)) {
         (Some(key), Ok(Some(endpoint))) => {
-            let entra = text(lookup, "APPLICATIONINSIGHTS_AUTHENTICATION_STRING").is_some_and(|text| text.contains("Authorization=AAD"));
             Ok(Some(InsightsConfig { endpoint, key: Secret::new(key), entra }))
         }
         _ => Err(wrong(CONNECTION, "must hold an InstrumentationKey and an https IngestionEndpoint", EXAMPLE)),

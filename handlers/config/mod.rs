@@ -188,14 +188,14 @@ pub enum WebhookForm {
 /// Where and how alerts are told.
 #[derive(Debug, Clone)]
 pub struct AlertConfig {
-    /// `ALERT_WEBHOOK_URL`.
-    pub webhook_url: Option<String>,
+    /// `ALERT_WEBHOOK_URL`, whose query may hold a key.
+    pub webhook_url: Option<Secret>,
     /// `ALERT_WEBHOOK_FORM`, default generic.
     pub webhook_form: WebhookForm,
     /// `ALERT_WEBHOOK_SECRET`.
     pub webhook_secret: Option<Secret>,
-    /// `SCALE_OUT_WEBHOOK_URL`.
-    pub scale_out_url: Option<String>,
+    /// `SCALE_OUT_WEBHOOK_URL`, likewise.
+    pub scale_out_url: Option<Secret>,
     /// `ALERTS_PACE`, how many times as fast time runs for alerts, default 1; for rehearsals, refused where production's rules hold.
     pub pace: f64,
 }

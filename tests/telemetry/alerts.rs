@@ -61,8 +61,11 @@ fn rule(name: &str) -> &'static Rule {
     named(name).unwrap_or_else(|| panic!("there is no rule {name}"))
 }
 
+/// How many seconds ago something was counted, and what.
+type Then<'a> = (i64, &'a dyn Fn(&Metrics));
+
 /// What is counted at times, in seconds before now, and seen now.
-async fn seen(times: &[(i64, &dyn Fn(&Metrics))]) -> View {
+async fn seen(times: &[Then<'_>]) -> View {
     let (metrics, windows, board) = (Metrics::default(), Windows::new(1.0), LocalBoard::default());
     for (ago, work) in times {
         work(&metrics);
@@ -72,7 +75,7 @@ async fn seen(times: &[(i64, &dyn Fn(&Metrics))]) -> View {
     windows.view(&board, START).await
 }
 
-async fn value(name: &str, times: &[(i64, &dyn Fn(&Metrics))]) -> f64 {
+async fn value(name: &str, times: &[Then<'_>]) -> f64 {
     let rule = rule(name);
     measure(rule, &seen(times).await, rule.window, Reach::default())
 }
@@ -103,7 +106,7 @@ async fn shares_need_enough_samples() {
 async fn slow_for_ten_minutes_means_each_of_them() {
     let minute = |micros: u64| move |metrics: &Metrics| (0..30).for_each(|_| metrics.record(REDIS_OPS, RedisOp::Script, micros));
     let (slow, fast) = (minute(8_000), minute(900));
-    let all: Vec<(i64, &dyn Fn(&Metrics))> = (1..=10).rev().map(|n| (n * 60, &slow as &dyn Fn(&Metrics))).collect();
+    let all: Vec<Then<'_>> = (1..=10).rev().map(|n| (n * 60, &slow as &dyn Fn(&Metrics))).collect();
     assert!(value("redis-slow", &all).await > 7.0);
     let mut but_one = all.clone();
     but_one[4].1 = &fast;
@@ -122,7 +125,7 @@ async fn gauges_are_what_was_told_last() {
         }
     };
     let (before, now) = (gauge(0.5, 1000.0, 0.0, 10.0), gauge(0.9, 1600.0, 101.0, 1001.0));
-    let times: [(i64, &dyn Fn(&Metrics)); 2] = [(3700, &before), (5, &now)];
+    let times: [Then<'_>; 2] = [(3700, &before), (5, &now)];
     assert_eq!(value("redis-memory-critical", &times).await, 90.0);
     assert_eq!(value("keys-without-ttl", &times).await, 101.0);
     assert_eq!(value("key-creation-rate", &times).await, 1001.0);

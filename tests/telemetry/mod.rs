@@ -3,3 +3,4 @@
 mod alerts;
 mod board;
 mod figures;
+mod traces;

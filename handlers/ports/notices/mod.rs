@@ -117,12 +117,12 @@ impl Notices {
     /// The sinks that the settings name.
     pub fn new(http: &reqwest::Client, config: &AlertConfig) -> Self {
         let secret = config.webhook_secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default();
-        let webhook = config.webhook_url.as_deref().map(|url| {
-            let hook = Webhook::new(http.clone(), url);
+        let webhook = config.webhook_url.as_ref().map(|url| {
+            let hook = Webhook::new(http.clone(), url.expose());
             let signed = config.webhook_form == WebhookForm::Generic && !secret.is_empty();
             (if signed { hook.signed(&secret) } else { hook }, config.webhook_form, secret)
         });
-        Self { webhook, scale_out: config.scale_out_url.as_deref().map(|url| Webhook::new(http.clone(), url)) }
+        Self { webhook, scale_out: config.scale_out_url.as_ref().map(|url| Webhook::new(http.clone(), url.expose())) }
     }
 
     /// Tells of a report, in Markdown, whoever reads such a thing: an incident is none.

@@ -12,9 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::host::admission::Room;
 use crate::ports::board::ServerLoad;
-use crate::steps::alerts;
+use crate::steps::{alerts, health};
 use crate::telemetry::label::{OfLimit, Only, RoomName, Worked};
 use crate::telemetry::metric::{
     IN_FLIGHT, IN_FLIGHT_USE, LINES_LEFT_OUT, REDIS_CLIENTS, REDIS_KEYS_CREATED, REDIS_KEYS_TOTAL, REDIS_KEYS_UNEXPIRING, REDIS_MEMORY, REDIS_MEMORY_SHARE,
@@ -91,8 +90,12 @@ fn look_at_log(app: &App) {
 pub async fn round(app: &App) {
     look_at_log(app);
     look_inside(app);
-    probe(app).await;
-    look_at_server(app).await;
+    let store = async {
+        probe(app).await;
+        look_at_server(app).await;
+    };
+    // So that whoever asks whether the app is ready finds the answer there.
+    tokio::join!(store, health::report(app));
     share(app).await;
     let view = app.windows.view(app.board.as_ref(), app.clock.now()).await;
     alerts::judge(app, &view).await;
@@ -108,14 +111,15 @@ pub fn look_inside(app: &App) {
     }
 }
 
-/// The share of a room's seats that are taken, in hundredths.
-fn use_of(room: &Room) -> u64 {
-    (room.gauge().in_flight * 100 / room.seats().max(1)) as u64
+/// The share of seats that are taken, in hundredths.
+fn hundredths(taken: usize, seats: usize) -> u64 {
+    (taken * 100 / seats.max(1)) as u64
 }
 
 async fn probe(app: &App) {
-    app.metrics.record(IN_FLIGHT_USE, RoomName::Interactive, use_of(&app.admission.interactive));
-    app.metrics.record(IN_FLIGHT_USE, RoomName::Background, use_of(&app.admission.background));
+    for (room, name) in [(&app.admission.interactive, RoomName::Interactive), (&app.admission.background, RoomName::Background)] {
+        app.metrics.record(IN_FLIGHT_USE, name, hundredths(room.gauge().in_flight, room.seats()));
+    }
     let result = tokio::time::timeout(PROBE, app.board.probe()).await.unwrap_or_else(|_| Err(Error::deadline("the state store", PROBE)));
     app.metrics.count(REDIS_PROBES, if result.is_ok() { Worked::Ok } else { Worked::Failed });
     app.metrics.set(REDIS_UP, Only, f64::from(u8::from(result.is_ok())));
