@@ -31,9 +31,7 @@ fn insights(lookup: Lookup<'_>) -> Result<Option<InsightsConfig>, SettingError> 
     let place = part("IngestionEndpoint").unwrap_or_else(|| "https://dc.services.visualstudio.com".to_owned());
     let bare = |asked: &str| (asked == CONNECTION).then(|| place.clone());
     match (key, endpoint(&bare, CONNECTION, EXAMPLE)) {
-        (Some(key), Ok(Some(endpoint))) => {
-            Ok(Some(InsightsConfig { endpoint, key: Secret::new(key), entra }))
-        }
+        (Some(key), Ok(Some(endpoint))) => Ok(Some(InsightsConfig { endpoint, key: Secret::new(key), entra })),
         _ => Err(wrong(CONNECTION, "must hold an InstrumentationKey and an https IngestionEndpoint", EXAMPLE)),
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rtvoice::model::time::Timestamp;
 use rtvoice::ports::board::local::LocalBoard;
 use rtvoice::ports::board::{Board, Grain};
+use rtvoice::ports::state::StateHealth as _;
 use rtvoice::ports::state::redis::AsyncAzureRedisManager;
 use rtvoice::steps::watch::Windows;
 use rtvoice::telemetry::Metrics;
@@ -13,7 +15,7 @@ use rtvoice::telemetry::label::{Only, Stage, TurnOutcome};
 use rtvoice::telemetry::metric::{OUTBOX_DEPTH, TURN_STAGES, TURNS};
 
 use crate::harness::app::START;
-use crate::harness::redis::{RedisServer, config_for};
+use crate::harness::redis::{RedisCluster, RedisServer, config_for};
 
 async fn adds_up_over_instances(board: Arc<dyn Board>) {
     let (a, b) = (Metrics::default(), Metrics::default());
@@ -86,6 +88,19 @@ fn on(server: &RedisServer) -> Arc<AsyncAzureRedisManager> {
 async fn figures_add_up_on_redis() {
     let server = RedisServer::single();
     adds_up_over_instances(on(&server)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_is_a_board_too() {
+    let cluster = RedisCluster::start();
+    let board = Arc::new(AsyncAzureRedisManager::new(&config_for(&cluster.settings()), None).unwrap());
+    // The first connection to all nodes takes longer than one operation has.
+    let connected = async { while board.check().await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(20), connected).await.expect("it connects");
+    adds_up_over_instances(Arc::clone(&board) as _).await;
+    one_opens_and_one_closes(Arc::clone(&board) as _).await;
+    let load = board.server().await.unwrap().expect("there is a server");
+    assert!(load.keys >= 2 && load.keys == load.expiring, "{load:?}");
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ pub async fn begin(rule: &Rule, stack: &mut Stack, client: &Client) -> Result<Co
         Signal::KeyCreation => stack.redis(&keys("rehearsal", rule.threshold * 40.0, ",'EX','20'")).await?,
         Signal::AuthSpike => guesses(client, &url).await,
         Signal::InFlight => {
-            stack.begin(fault(Fault::Delay(Duration::from_millis(120)))).await?;
+            stack.begin(fault(Fault::Delay(Duration::from_millis(40)))).await?;
             talking(60);
         }
         Signal::FailedOperations => {

@@ -14,8 +14,9 @@ use crate::telemetry::{Figures, Spread};
 
 /// Share of call set-ups that may fail.
 const ALLOWED: f64 = 0.001;
-/// Lives that no key should have: below 30 s, and above 8 days, which is the longest policy.
-const LIVES: (u64, u64) = (30, 720_000);
+/// Lives that no key should have: below 30 s, and above 30 days, which no policy has under a sensible multiplier. Both are edges
+/// of buckets.
+const LIVES: (u64, u64) = (30, 2_621_440);
 /// Wrong tokens within a window that are no mistake any more.
 const BURST: u64 = 10;
 /// Seconds of one part of a window in parts.
