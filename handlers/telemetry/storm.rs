@@ -1,6 +1,6 @@
 //! Error storms: of one line of the code, only so many lines reach the log in 10 s; the rest is counted and told afterwards.
 //!
-//! In: every event that the filter lets through. Out: whether it is written; and now and then one line that says how many of which
+//! In: every event from `info` up that the filter lets through. Out: whether it is written; and now and then one line that says how many of which
 //! place were left out. Places are call sites of the program, so that what is kept is bounded. Never fails.
 
 use std::collections::HashMap;
@@ -71,7 +71,8 @@ impl Storm {
 
 impl<S: Subscriber> Layer<S> for Storm {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
-        self.admits(event.metadata())
+        // Who asks for more than that wants all of it.
+        *event.metadata().level() > tracing::Level::INFO || self.admits(event.metadata())
     }
 }
 

@@ -71,9 +71,10 @@ impl Watch {
 /// Rounds until `stop`; the last one shares what is left.
 pub async fn run(app: App, stop: CancellationToken) {
     let every = ROUND.div_f64(app.windows.pace());
-    while !stop.is_cancelled() {
+    loop {
+        // First a pause: an instance that starts has callers waiting.
+        tokio::select! { () = stop.cancelled() => break, () = tokio::time::sleep(every) => {} }
         round(&app).await;
-        tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(every) => {} }
     }
     share(&app).await;
 }

@@ -137,19 +137,22 @@ impl Board for AsyncAzureRedisManager {
     }
 
     async fn read(&self, grain: Grain, numbers: &[i64]) -> Result<Vec<Figures>> {
-        let look = |number: &i64| {
+        let look = |numbers: &[i64]| {
             let mut look = pipe();
-            look.hgetall(self.keys.figures(grain.name(), *number));
+            for number in numbers {
+                look.hgetall(self.keys.figures(grain.name(), *number));
+            }
             look
         };
-        let answers = self.on_board(&numbers.iter().map(look).collect::<Vec<_>>()).await?;
-        let slot = |answers: Vec<Value>| {
-            let [fields]: [Value; 1] = exact(answers)?;
+        // In a cluster each slot of time is in another slot of the cluster.
+        let each = if self.keys.is_clustered() { 1 } else { numbers.len().max(1) };
+        let answers = self.on_board(&numbers.chunks(each).map(look).collect::<Vec<_>>()).await?;
+        let slot = |fields: Value| {
             let mut figures = Figures::default();
             read::<BTreeMap<String, String>>(fields)?.iter().for_each(|(field, value)| taken(&mut figures, field, value));
             Ok(figures)
         };
-        answers.into_iter().map(slot).collect()
+        answers.into_iter().flatten().map(slot).collect()
     }
 
     async fn open(&self, rule: &str, text: &str) -> Result<bool> {
