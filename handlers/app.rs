@@ -12,12 +12,15 @@ use crate::error::{Error, Kind, Result};
 use crate::host::admission::Admission;
 use crate::model::phrase::Phrase;
 use crate::ports::audit::{self, Audit};
+use crate::ports::board::{Board, local::LocalBoard};
 use crate::ports::clock::{Clock, SystemClock};
 use crate::ports::documents::{Documents, cosmos::CosmosDocuments, embedded::EmbeddedDocuments, retained::Retained};
 use crate::ports::embedded::Embedded;
+use crate::ports::export::Export;
 use crate::ports::guarded::Guarded;
 use crate::ports::http;
 use crate::ports::identity::Identity;
+use crate::ports::notices::Notices;
 use crate::ports::queue::{Queue, embedded::EmbeddedQueue, service_bus::ServiceBusQueue};
 use crate::ports::replies::{Replies, azure::AzureReplies, scripted::ScriptedAgent};
 use crate::ports::root_key::{KeyWrapper, file::FileKeys, key_vault::KeyVault};
@@ -28,6 +31,9 @@ use crate::ports::state::{State, embedded::EmbeddedState, sealed::SealedState};
 use crate::ports::webhook::Webhook;
 use crate::privacy::ciphers::Ciphers;
 use crate::privacy::vault::Vault;
+use crate::steps::watch::Windows;
+use crate::telemetry::Metrics;
+use crate::telemetry::label::Dependency;
 
 /// How long a phrase stays in the first-level cache.
 const L1_LIFE: Duration = Duration::from_secs(600);
@@ -76,6 +82,20 @@ pub struct Parts {
     pub admission: Admission,
     /// What health remembers between its looks at the dependencies.
     pub health: crate::steps::health::Watch,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What all instances share of their operation.
+    pub board: Arc<dyn Board>,
+    /// Windows of time over the figures.
+    pub windows: Windows,
+    /// What watching over the app remembers.
+    pub watch: crate::steps::watch::Watch,
+    /// What the alerts remember.
+    pub alerts: crate::steps::alerts::Alerts,
+    /// Where alerts are told.
+    pub notices: Arc<Notices>,
+    /// Who collects spans and metrics.
+    pub export: Arc<Export>,
 }
 
 impl std::ops::Deref for App {
@@ -104,30 +124,40 @@ impl App {
         let embedded = if config.uses_embedded() { Some(Embedded::open(&config.embedded_path)?) } else { None };
         let embedded = || embedded.clone().ok_or_else(|| Error::internal("no embedded file was opened"));
 
+        let metrics = Arc::<Metrics>::default();
         let documents: Arc<dyn Documents> = match &config.cosmos {
             Some(cosmos) => {
                 let identity = if cosmos.key.is_none() { Some(identity()?) } else { None };
-                Arc::new(Guarded::new("Cosmos DB", CosmosDocuments::connect(cosmos, identity, !config.guarded)?))
+                let store = CosmosDocuments::connect(cosmos, identity, !config.guarded)?;
+                Arc::new(Guarded::new("Cosmos DB", store).measured(&metrics, Dependency::Documents))
             }
             None => Arc::new(EmbeddedDocuments::open(embedded()?, Arc::clone(&clock))?),
         };
         let documents: Arc<dyn Documents> = Arc::new(Retained::new(between(documents), config.retention, Arc::clone(&clock)));
         let vault = Arc::new(if config.privacy {
             let root: Arc<dyn KeyWrapper> = match &config.root_key {
-                RootKey::Vault { url, key } => Arc::new(Guarded::new("Key Vault", KeyVault::new(url, key, http.clone(), identity()?))),
+                RootKey::Vault { url, key } => {
+                    let vault = KeyVault::new(url, key, http.clone(), identity()?);
+                    Arc::new(Guarded::new("Key Vault", vault).measured(&metrics, Dependency::RootKey))
+                }
                 RootKey::File(path) => Arc::new(FileKeys::new(path.clone(), Arc::clone(&clock))),
             };
             Vault::new(Arc::clone(&documents), root, Arc::clone(&clock), config.environment)
         } else {
             Vault::off(config.guarded)?
         });
-        let audit = audit_log(&config, &documents, &vault, &clock);
-        let state: Arc<dyn State> = match &config.redis {
+        let audit = audit_log(&config, (&documents, &vault, &clock), &metrics);
+        let (state, board): (Arc<dyn State>, Arc<dyn Board>) = match &config.redis {
             Some(redis) => {
                 let entra = matches!(redis.auth, crate::config::RedisAuth::Entra { .. });
-                Arc::new(AsyncAzureRedisManager::new(&config, if entra { Some(identity()?) } else { None })?.audited_by(audit.clone()))
+                let manager = AsyncAzureRedisManager::new(&config, if entra { Some(identity()?) } else { None })?.audited_by(audit.clone());
+                let manager = Arc::new(manager.measured(Arc::clone(&metrics)));
+                (Arc::clone(&manager) as _, manager)
             }
-            None => Arc::new(EmbeddedState::open(embedded()?, &config, Arc::clone(&clock))?.audited_by(audit.clone())),
+            None => {
+                let state = EmbeddedState::open(embedded()?, &config, Arc::clone(&clock))?.audited_by(audit.clone());
+                (Arc::new(state), Arc::new(LocalBoard::default()))
+            }
         };
         let ciphers = Ciphers::new(Arc::clone(&vault));
         let state: Arc<dyn State> = Arc::new(SealedState::new(state, ciphers.clone(), &config).audited_by(audit.clone()));
@@ -135,7 +165,7 @@ impl App {
             Some(bus) => {
                 let identity = if bus.key.is_none() { Some(identity()?) } else { None };
                 let queue = ServiceBusQueue::connect(bus, &config.transcript_queue, http.clone(), identity, Arc::clone(&clock))?;
-                (Arc::new(Guarded::new("Service Bus", queue)), None)
+                (Arc::new(Guarded::new("Service Bus", queue).measured(&metrics, Dependency::Queue)), None)
             }
             None => {
                 let queue = EmbeddedQueue::open(embedded()?, Arc::clone(&clock))?;
@@ -145,14 +175,16 @@ impl App {
         let speech: Arc<dyn Speech> = match &config.speech {
             Some(speech) => {
                 let identity = if speech.key.is_none() { Some(identity()?) } else { None };
-                Arc::new(Guarded::new("Azure Speech", AzureSpeech::new(speech, http.clone(), identity)))
+                let speech = AzureSpeech::new(speech, http.clone(), identity);
+                Arc::new(Guarded::new("Azure Speech", speech).measured(&metrics, Dependency::Speech))
             }
             None => Arc::new(OfflineSpeech::detect()),
         };
         let replies: Arc<dyn Replies> = match &config.openai {
             Some(openai) => {
                 let identity = if openai.service.key.is_none() { Some(identity()?) } else { None };
-                Arc::new(Guarded::new("Azure OpenAI", AzureReplies::new(openai, http.clone(), identity, system_prompt(&config)?)))
+                let replies = AzureReplies::new(openai, http.clone(), identity, system_prompt(&config)?);
+                Arc::new(Guarded::new("Azure OpenAI", replies).measured(&metrics, Dependency::Replies))
             }
             None => Arc::new(scripted(&config)?),
         };
@@ -164,6 +196,11 @@ impl App {
             .build();
         let health = crate::steps::health::Watch::default();
         let admission = Admission::new(config.max_in_flight, config.max_waiting);
+        let notices = Arc::new(Notices::new(&http, &config.alerts));
+        let wants_tokens = config.export.insights.as_ref().is_some_and(|insights| insights.entra);
+        let source = format!("{}/{}", config.app_prefix, config.environment.as_str());
+        let export = Arc::new(Export::new(&config.export, &http, if wants_tokens { Some(identity()?) } else { None }, source, clock.now()));
+        let windows = Windows::new(config.alerts.pace);
         let parts = Parts {
             config,
             state,
@@ -183,6 +220,13 @@ impl App {
             tasks: TaskTracker::new(),
             admission,
             health,
+            metrics,
+            board,
+            windows,
+            watch: crate::steps::watch::Watch::default(),
+            alerts: crate::steps::alerts::Alerts::default(),
+            notices,
+            export,
         };
         Ok(Self { inner: Arc::new(parts) })
     }
@@ -206,7 +250,7 @@ impl App {
 }
 
 /// The audit log in these documents, signed with a key of the vault.
-fn audit_log(config: &Config, documents: &Arc<dyn Documents>, vault: &Arc<Vault>, clock: &Arc<dyn Clock>) -> Audit {
+fn audit_log(config: &Config, (documents, vault, clock): (&Arc<dyn Documents>, &Arc<Vault>, &Arc<dyn Clock>), metrics: &Arc<Metrics>) -> Audit {
     if !config.privacy {
         return Audit::off();
     }
@@ -217,6 +261,7 @@ fn audit_log(config: &Config, documents: &Arc<dyn Documents>, vault: &Arc<Vault>
         sample: config.audit_sample,
         days: config.retention.audit,
         queue: None,
+        metrics: Arc::clone(metrics),
     })
 }
 

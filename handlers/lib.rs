@@ -8,6 +8,7 @@
 //! - [`steps`]: what several functions have in common.
 //! - [`model`]: the rules, pure.
 //! - [`privacy`]: the rules of privacy, the vault of keys, the audit log, breaches.
+//! - [`telemetry`]: what the app counts of itself.
 //! - [`ports`]: what the app needs from outside: contracts, and their backends beside them.
 //! - [`app`]: chooses the backends; nothing else names them.
 //! - [`config`]: reads the environment; nothing else does.
@@ -24,3 +25,4 @@ pub mod ops;
 pub mod ports;
 pub mod privacy;
 pub mod steps;
+pub mod telemetry;

@@ -9,6 +9,7 @@ use rtvoice::error::{Error, Kind, Result};
 use rtvoice::ops;
 use rtvoice::ports::audit::Actor;
 
+mod alerts;
 mod audit;
 mod bench;
 mod breach;
@@ -57,6 +58,8 @@ enum Command {
     Bench(bench::BenchCommand),
     /// What a number of concurrent calls needs, and what it costs
     Plan(ops::plan::PlanArgs),
+    /// Show the rules of alerts and how they stand, silence them, or rehearse one
+    Alerts(rtvoice::ops::alerts::AlertsArgs),
     /// Verify the audit log
     Audit(audit::Arguments),
     /// Carry a personal data breach through its states
@@ -123,6 +126,7 @@ fn main() -> ExitCode {
         Command::Bench(command) => bench::run(&command),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Parked(arguments) => parked::run(&arguments),
+        Command::Alerts(arguments) => alerts::run(arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Breach(arguments) => breach::run(arguments),
         Command::Pii(command) => pii::run(&command),
@@ -197,14 +201,17 @@ const TALKATIVE: &str = "azure_data_cosmos=info,azure_data_cosmos_driver=info";
 
 /// Log lines as JSON, one object a line. Crates that would show who called are kept quiet unless the filter names them.
 pub(crate) fn log_to(filter: &str, target: LogTarget) {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
     let filter = tracing_subscriber::EnvFilter::try_new(format!("{TALKATIVE},{filter}")).unwrap_or_default();
-    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false).with_env_filter(filter);
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
     // A line that nobody can read any more is no reason to end.
     let lines = lines.log_internal_errors(false);
+    let bounded = tracing_subscriber::registry().with(filter).with(rtvoice::telemetry::storm::here().clone());
     // A subscriber that is installed already stays.
     let _ = match target {
-        LogTarget::Stdout => lines.with_writer(std::io::stdout).try_init(),
-        LogTarget::Stderr => lines.with_writer(std::io::stderr).try_init(),
+        LogTarget::Stdout => bounded.with(lines.with_writer(std::io::stdout)).try_init(),
+        LogTarget::Stderr => bounded.with(lines.with_writer(std::io::stderr)).try_init(),
     };
 }
 

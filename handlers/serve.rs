@@ -48,12 +48,23 @@ async fn serve(config: Config) -> Result<()> {
     server::stop_on_signals(stop.clone(), with_stdin)?;
     tracing::info!(port, backends = %server::backends(&app), version = env!("CARGO_PKG_VERSION"), "serving");
     let delivering = deliver_embedded(&app, port, &stop)?;
+    let exporting = tokio::spawn(export(app.clone(), stop.clone()));
+    let watching = tokio::spawn(steps::watch::run(app.clone(), stop.clone()));
     let result = server::serve(app, listener, stop).await;
-    for task in delivering {
+    for task in delivering.into_iter().chain([watching, exporting]) {
         // A delivery that is cut short is given back to the queue by its lock.
         let _ = tokio::time::timeout(Duration::from_secs(1), task).await;
     }
     result
+}
+
+/// Hands spans and metrics over every 10 s, and what is left at the end.
+async fn export(app: App, stop: CancellationToken) {
+    while app.export.is_on() && !stop.is_cancelled() {
+        tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(ports::export::EVERY) => {} }
+        steps::watch::look_inside(&app);
+        app.export.hand_over(&app.metrics.figures(), app.clock.now()).await;
+    }
 }
 
 /// Under a host that has no Service Bus to deliver from, the embedded queue is delivered from here.

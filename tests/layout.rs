@@ -121,6 +121,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     // The detector is usable alone.
     ("handlers/privacy/detect/", &["app", "config", "error", "ports", "steps", "functions", "host", "model", "dev", "ops"]),
     ("handlers/privacy/", &["app", "steps", "functions", "host", "dev", "ops"]),
+    ("handlers/telemetry/", &["ports", "steps", "functions", "host", "app", "config", "dev", "ops"]),
     ("handlers/ports/", &["steps", "functions", "host", "app", "dev", "ops"]),
     ("handlers/privacy/vault/", &["steps", "functions", "host", "app", "dev", "ops"]),
     ("handlers/privacy/", &["ports", "config", "steps", "functions", "host", "app", "dev", "ops"]),
@@ -174,6 +175,8 @@ const VENDORS: &[(&str, &[&str])] = &[
             "handlers/ports/exchange.rs",
             "handlers/ports/identity.rs",
             "handlers/ports/queue/service_bus.rs",
+            "handlers/ports/export/",
+            "handlers/ports/notices/",
             "handlers/ports/replies/azure.rs",
             "handlers/ports/root_key/key_vault.rs",
             "handlers/ports/speech/azure.rs",
@@ -184,6 +187,8 @@ const VENDORS: &[(&str, &[&str])] = &[
             "handlers/ops/target.rs",
             // Parses URLs.
             "handlers/config/read.rs",
+            // Produces what alerts are about against a handler on loopback.
+            "handlers/ops/alerts/",
             // Plays calls against a target on loopback.
             "handlers/ops/load/",
             // Speaks with a handler on loopback.

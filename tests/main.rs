@@ -16,3 +16,4 @@ mod privacy;
 mod properties;
 mod settings;
 mod simulation;
+mod telemetry;

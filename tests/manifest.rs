@@ -8,6 +8,7 @@ use rtvoice::host::manifest::{AuthLevel, DataType, Manifest, Trigger, expand, sp
 use serde_json::{Value, json};
 
 const EXPECTED: &[&str] = &[
+    "AlertEvaluator",
     "AuthState",
     "BreachClock",
     "BreachWorkflow",
@@ -22,15 +23,18 @@ const EXPECTED: &[&str] = &[
     "ErasureRunner",
     "Erasures",
     "Health",
+    "Metrics",
     "OutboxRelay",
     "PiiScan",
     "Ready",
     "RetentionPurge",
+    "SystemMetrics",
     "TranscriptDeadLetter",
     "TranscriptWriter",
     "TtsCache",
     "UserLookup",
     "UserProfile",
+    "WeeklyReport",
     "WorkerAffinity",
     "WorkerHeartbeat",
 ];
@@ -119,7 +123,8 @@ fn the_manifest_reads_all_functions_sorted() {
         let expected = match function.name.as_str() {
             "CallConnected" | "CallDisconnected" => ("event", "eventGridTrigger"),
             "TranscriptWriter" | "TranscriptDeadLetter" => ("message", "serviceBusTrigger"),
-            "BreachClock" | "ComplianceReport" | "ErasureRunner" | "OutboxRelay" | "PiiScan" | "RetentionPurge" => ("timer", "timerTrigger"),
+            "AlertEvaluator" | "BreachClock" | "ComplianceReport" | "ErasureRunner" | "OutboxRelay" | "PiiScan" | "RetentionPurge" | "SystemMetrics"
+            | "WeeklyReport" => ("timer", "timerTrigger"),
             _ => ("req", "httpTrigger"),
         };
         assert_eq!((function.binding(), function.kind()), expected, "{}", function.name);

@@ -23,6 +23,18 @@ struct Case {
 
 /// All that can be wrong with them.
 const WRONG: &[Case] = &[
+    case(&[("RETENTION_METRICS", "0")], "RETENTION_METRICS"),
+    case(&[("ALERT_WEBHOOK_URL", "http://hooks.example.com/alerts?token=c2VjcmV0LTQ3MTE=")], "ALERT_WEBHOOK_URL"),
+    case(&[("ALERT_WEBHOOK_FORM", "smoke")], "ALERT_WEBHOOK_FORM"),
+    case(&[("ALERT_WEBHOOK_FORM", "pagerduty")], "ALERT_WEBHOOK_SECRET"),
+    case(&[("ALERT_WEBHOOK_SECRET", SECRET)], "ALERT_WEBHOOK_URL"),
+    case(&[("SCALE_OUT_WEBHOOK_URL", "hooks")], "SCALE_OUT_WEBHOOK_URL"),
+    case(&[("ALERTS_PACE", "0.5")], "ALERTS_PACE"),
+    case(&[("ALERTS_PACE", "fast")], "ALERTS_PACE"),
+    case(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example.com:4318")], "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    case(&[("OTEL_EXPORTER_OTLP_HEADERS", "c2VjcmV0LTQ3MTE")], "OTEL_EXPORTER_OTLP_HEADERS"),
+    case(&[("APPLICATIONINSIGHTS_CONNECTION_STRING", "InstrumentationKey=;IngestionEndpoint=https://in.example.com")], "APPLICATIONINSIGHTS_CONNECTION_STRING"),
+    case(&[("APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "Authorization=Basic")], "APPLICATIONINSIGHTS_AUTHENTICATION_STRING"),
     case(&[("ENVIRONMENT", "production")], "ENVIRONMENT"),
     case(&[("ENVIRONMENT", "DEV")], "ENVIRONMENT"),
     case(&[("APP_PREFIX", "Rt:Voice")], "APP_PREFIX"),

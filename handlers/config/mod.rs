@@ -5,6 +5,9 @@
 //! are [`Secret`]s, which print as `‹secret›`.
 
 pub mod effective;
+
+mod alerts;
+mod export;
 mod read;
 
 use std::path::PathBuf;
@@ -133,6 +136,10 @@ pub struct Config {
     pub max_in_flight: usize,
     /// `MAX_WAITING`, HTTP invocations that wait for their turn, default 512; triggers may be half as many besides.
     pub max_waiting: usize,
+    /// Where and how alerts are told.
+    pub alerts: AlertConfig,
+    /// Who collects spans and metrics.
+    pub export: ExportConfig,
     /// `FUNCTIONS_CUSTOMHANDLER_PORT`, where `serve` binds 127.0.0.1.
     pub handler_port: Option<u16>,
     /// True in the child of `rtvoice dev`, which delivers the embedded queue itself.
@@ -143,6 +150,56 @@ pub struct Config {
     pub deduplicate: bool,
     /// Only in tests: the function at which await the process ends, see `host::failpoint`. Debug builds alone read it.
     pub ends_at: Option<(String, u64)>,
+}
+
+/// Who collects spans and metrics.
+#[derive(Debug, Clone, Default)]
+pub struct ExportConfig {
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`, base URL of an OTLP collector over HTTP.
+    pub otlp_endpoint: Option<String>,
+    /// `OTEL_EXPORTER_OTLP_HEADERS`, which may hold keys.
+    pub otlp_headers: Vec<(String, Secret)>,
+    /// `APPLICATIONINSIGHTS_CONNECTION_STRING`.
+    pub insights: Option<InsightsConfig>,
+}
+
+/// An Application Insights resource.
+#[derive(Debug, Clone)]
+pub struct InsightsConfig {
+    /// Base URL without a trailing slash.
+    pub endpoint: String,
+    /// The instrumentation key.
+    pub key: Secret,
+    /// `APPLICATIONINSIGHTS_AUTHENTICATION_STRING` with `Authorization=AAD`: keys are off there, and tokens are sent.
+    pub entra: bool,
+}
+
+/// The form in which a webhook takes an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookForm {
+    /// JSON of our own, signed with HMAC-SHA256 where there is a secret.
+    Generic,
+    /// Events API v2.
+    PagerDuty,
+    /// An adaptive card.
+    Teams,
+    /// Text.
+    Slack,
+}
+
+/// Where and how alerts are told.
+#[derive(Debug, Clone)]
+pub struct AlertConfig {
+    /// `ALERT_WEBHOOK_URL`, whose query may hold a key.
+    pub webhook_url: Option<Secret>,
+    /// `ALERT_WEBHOOK_FORM`, default generic.
+    pub webhook_form: WebhookForm,
+    /// `ALERT_WEBHOOK_SECRET`.
+    pub webhook_secret: Option<Secret>,
+    /// `SCALE_OUT_WEBHOOK_URL`, likewise.
+    pub scale_out_url: Option<Secret>,
+    /// `ALERTS_PACE`, how many times as fast time runs for alerts, default 1; for rehearsals, refused where production's rules hold.
+    pub pace: f64,
 }
 
 /// What is kept of a value that the detector finds in a caller's words.
@@ -181,6 +238,8 @@ pub struct Retention {
     pub profiles: u32,
     /// `RETENTION_DEADLETTERS`, default 30.
     pub dead_letters: u32,
+    /// `RETENTION_METRICS`, default 400.
+    pub metrics: u32,
 }
 
 /// Where and how to reach Redis.

@@ -59,6 +59,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("RETENTION_AUDIT", "days, 1 to 36500", "730"),
     ("RETENTION_PROFILES", "days after the last call, 1 to 36500", "730"),
     ("RETENTION_DEADLETTERS", "days, 1 to 36500", "30"),
+    ("RETENTION_METRICS", "days, 1 to 36500", "400"),
     ("AUDIT_SAMPLE", "share, 0 to 1, of the operations on nothing personal that are audited", "1"),
     ("BREACH_WEBHOOK_URL", "https URL (http on loopback) for reminders of a breach's clock", ""),
     ("LOG_LEVEL", "tracing filter", "info"),
@@ -69,10 +70,19 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("TTS_MAX_BYTES", "bytes", "1073741824"),
     ("MAX_IN_FLIGHT", "whole number, 16 to 65536: HTTP invocations that run at once; triggers: half as many besides", "256"),
     ("MAX_WAITING", "whole number, 0 to 65536: HTTP invocations that wait; triggers: half as many besides", "512"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "https URL (http on loopback) of an OTLP collector over HTTP", ""),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "secret; name=value pairs with commas between", ""),
+    ("APPLICATIONINSIGHTS_CONNECTION_STRING", "secret; as the portal shows it", ""),
+    ("APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "Authorization=AAD where its keys are off", ""),
+    ("ALERT_WEBHOOK_URL", "https URL (http on loopback) that alerts are told to", ""),
+    ("ALERT_WEBHOOK_FORM", "generic, pagerduty, teams or slack", "generic"),
+    ("ALERT_WEBHOOK_SECRET", "secret: generic: signs what is told; pagerduty: the routing key", ""),
+    ("SCALE_OUT_WEBHOOK_URL", "https URL (http on loopback) that is called when Redis is nearly full", ""),
+    ("ALERTS_PACE", "number, 1 to 600: how many times as fast time runs for alerts, for rehearsals", "1"),
     ("FUNCTIONS_CUSTOMHANDLER_PORT", "port number, set by the host", ""),
 ];
 
-type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A variable of the process environment; none where it is unset or not UTF-8.
 #[expect(clippy::disallowed_methods, reason = "the only reader of the process environment")]
@@ -88,12 +98,12 @@ pub(super) fn app_root(lookup: Lookup<'_>) -> PathBuf {
     here.ancestors().find(|folder| folder.join("host.json").is_file()).unwrap_or(&here).to_owned()
 }
 
-fn wrong(name: &'static str, needs: impl Into<String>, example: &'static str) -> SettingError {
+pub(super) fn wrong(name: &'static str, needs: impl Into<String>, example: &'static str) -> SettingError {
     SettingError { name, needs: needs.into(), example }
 }
 
 /// The value, or none where it is unset or empty (an empty app setting means unset).
-fn text(lookup: Lookup<'_>, name: &str) -> Option<String> {
+pub(super) fn text(lookup: Lookup<'_>, name: &str) -> Option<String> {
     lookup(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty())
 }
 
@@ -123,7 +133,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// An https URL without a trailing slash; http only where the host is this machine.
-fn endpoint(lookup: Lookup<'_>, name: &'static str, example: &'static str) -> Result<Option<String>, SettingError> {
+pub(super) fn endpoint(lookup: Lookup<'_>, name: &'static str, example: &'static str) -> Result<Option<String>, SettingError> {
     let Some(value) = text(lookup, name) else { return Ok(None) };
     let sound = reqwest::Url::parse(&value).ok().filter(|url| match (url.scheme(), url.host_str()) {
         ("https", Some(_)) => true,
@@ -191,6 +201,8 @@ pub(super) fn config(lookup: Lookup<'_>, app_root: PathBuf) -> Result<Config, Se
         tts_max_bytes: number(lookup, "TTS_MAX_BYTES", 1 << 30, 0, 1 << 40, "1073741824")?,
         max_in_flight: number(lookup, "MAX_IN_FLIGHT", 256, 16, 65_536, "256")?,
         max_waiting: number(lookup, "MAX_WAITING", 512, 0, 65_536, "512")?,
+        alerts: super::alerts::alerts(lookup, guarded)?,
+        export: super::export::export(lookup)?,
         handler_port: handler_port(lookup)?,
         under_dev_host: text(lookup, "RTVOICE_DEV_HOST").is_some(),
         exit_with_stdin: text(lookup, "RTVOICE_EXIT_WITH_STDIN").is_some(),
@@ -398,6 +410,7 @@ fn retention(lookup: Lookup<'_>) -> Result<Retention, SettingError> {
         audit: days("RETENTION_AUDIT", 730)?,
         profiles: days("RETENTION_PROFILES", 730)?,
         dead_letters: days("RETENTION_DEADLETTERS", 30)?,
+        metrics: days("RETENTION_METRICS", 400)?,
     })
 }
 

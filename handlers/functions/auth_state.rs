@@ -12,6 +12,8 @@ use crate::model::call::CallStatus;
 use crate::model::conversation::AuthState;
 use crate::model::ids::CallId;
 use crate::ports::state::Attempt;
+use crate::telemetry::label::AuthSource;
+use crate::telemetry::metric::AUTH_FAILURES;
 
 /// Longest method, level or subject, in characters.
 const WORD_CHARS: usize = 128;
@@ -35,7 +37,11 @@ async fn put(app: &App, call: &CallId, state: AuthState) -> Result<Response> {
     if has_ended(app, call).await? {
         return Err(Error::new(Kind::CallEnded, "the call has ended: its authentication state cannot change"));
     }
-    match app.state.attempt_auth(call, &state, app.config.auth_max_attempts).await? {
+    let attempt = app.state.attempt_auth(call, &state, app.config.auth_max_attempts).await?;
+    if !state.authenticated || matches!(attempt, Attempt::Locked(..)) {
+        app.metrics.count(AUTH_FAILURES, AuthSource::Caller);
+    }
+    match attempt {
         Attempt::Taken(state, left) => Ok(json_response(StatusCode::OK, &view(&state, left)?)),
         Attempt::Locked(..) => Err(locked()),
     }

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
@@ -15,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::config::StorePii;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Disposition, Error, Kind, Result};
 use crate::host::http::{Object, Request, json_response};
 use crate::model::call::CallStatus;
 use crate::model::conversation::{Committed, ContextPatch, ConversationManager, Entry, Loaded, Window, Words};
@@ -23,9 +24,13 @@ use crate::model::ids::{CallId, TurnId};
 use crate::model::phrase::{AudioFormat, check_language};
 use crate::model::stages::StageTimes;
 use crate::ports::replies::{FALLBACK, Prompt, Reply};
+use crate::ports::running;
+use crate::privacy::detect::Label;
 use crate::steps::masking::{self, Heard};
 use crate::steps::speech::{Found, MAX_AUDIO, Private};
 use crate::steps::{events, outbox, profile, speech};
+use crate::telemetry::label::{CacheLookup, Finding, Stage, TurnOutcome};
+use crate::telemetry::metric::{CACHE_LOOKUPS, FINDINGS, TURN_STAGES, TURNS};
 
 /// Longest text of a turn, in characters.
 const TEXT_CHARS: usize = 4000;
@@ -88,6 +93,17 @@ struct Outcome {
 
 /// Takes one turn.
 pub async fn run(app: App, request: Request) -> Result<Response> {
+    let (metrics, began) = (Arc::clone(&app.metrics), Instant::now());
+    let result = take(app, request).await;
+    metrics.time(TURN_STAGES, Stage::Total, began.elapsed());
+    if let Err(e) = &result {
+        let refused = e.kind.row().disposition == Disposition::Reject;
+        metrics.count(TURNS, if refused { TurnOutcome::Refused } else { TurnOutcome::Failed });
+    }
+    result
+}
+
+async fn take(app: App, request: Request) -> Result<Response> {
     let call = CallId::parse(request.param("callConnectionId"))?;
     tracing::Span::current().record("call_id", call.as_str());
     let turn = Turn::parse(call.as_str(), request.object()?)?;
@@ -180,9 +196,28 @@ async fn load(app: &App, turn: &Turn) -> Result<Loaded> {
 /// What the caller said, masked; with privacy off as it is.
 fn hear(app: &App, window: &Window, text: &str) -> Heard {
     if app.config.privacy {
-        return masking::hear(window, text, app.config.store_pii);
+        let heard = masking::hear(window, text, app.config.store_pii);
+        heard.found.iter().for_each(|span| app.metrics.count(FINDINGS, finding(span.label)));
+        return heard;
     }
     Heard { text: text.to_owned(), found: Vec::new(), revisions: Vec::new() }
+}
+
+/// How a label is counted.
+const fn finding(label: Label) -> Finding {
+    match label {
+        Label::PhoneNumber => Finding::PhoneNumber,
+        Label::CreditCard => Finding::CreditCard,
+        Label::EmailAddress => Finding::EmailAddress,
+        Label::UsSsn => Finding::UsSsn,
+        Label::IbanCode => Finding::IbanCode,
+        Label::IpAddress => Finding::IpAddress,
+        Label::Url => Finding::Url,
+        Label::DateOfBirth => Finding::DateOfBirth,
+        Label::Pin => Finding::Pin,
+        Label::AccountNumber => Finding::AccountNumber,
+        Label::PersonName => Finding::PersonName,
+    }
 }
 
 /// What came of committing a turn.
@@ -256,6 +291,7 @@ fn entry(app: &App, turn: &Turn, heard: &Heard, conversation: &ConversationManag
         source: Some(reply.source.to_owned()),
         language: turn.language.clone(),
         confidence: turn.confidence,
+        trace_id: running::trace_id(),
         ..Entry::default()
     }
 }
@@ -331,11 +367,34 @@ async fn answer(app: &App, turn: &Turn, outcome: Outcome, stages: &mut StageTime
         }
         stages.speech_ms = Some(millis(began));
     }
+    counted(app, &outcome, stages);
     let mut response = json_response(StatusCode::OK, &body);
     if let Ok(timing) = HeaderValue::from_str(&server_timing(stages)) {
         response.headers_mut().insert("server-timing", timing);
     }
     Ok(response)
+}
+
+/// Counts a turn that is answered, and how long its stages took.
+fn counted(app: &App, outcome: &Outcome, stages: &StageTimes) {
+    let answered = match (outcome.replayed, outcome.degraded) {
+        (true, _) => TurnOutcome::Replayed,
+        (false, true) => TurnOutcome::Degraded,
+        (false, false) => TurnOutcome::Answered,
+    };
+    app.metrics.count(TURNS, answered);
+    let micros = |millis: f64| (millis * 1000.0) as u64;
+    app.metrics.record(TURN_STAGES, Stage::Load, micros(stages.load_ms));
+    for (stage, millis) in [(Stage::Reply, stages.reply_ms), (Stage::Commit, stages.commit_ms), (Stage::Speech, stages.speech_ms.unwrap_or_default())] {
+        if millis > 0.0 {
+            app.metrics.record(TURN_STAGES, stage, micros(millis));
+        }
+    }
+    match stages.speech_hit {
+        Some(true) => app.metrics.count(CACHE_LOOKUPS, CacheLookup::PhraseHit),
+        Some(false) => app.metrics.count(CACHE_LOOKUPS, CacheLookup::PhraseMiss),
+        None => {}
+    }
 }
 
 /// The stages that the turn went through, as a `Server-Timing` header has them (W3C Server Timing): milliseconds.

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::host::envelope::Envelope;
 use crate::host::http::Request;
 
+pub mod alert_evaluator;
 pub mod auth_state;
 pub mod breach_clock;
 pub mod breach_workflow;
@@ -26,15 +27,18 @@ pub mod erase_user;
 pub mod erasure_runner;
 pub mod erasures;
 pub mod health;
+pub mod metrics;
 pub mod outbox_relay;
 pub mod pii_scan;
 pub mod ready;
 pub mod retention_purge;
+pub mod system_metrics;
 pub mod transcript_dead_letter;
 pub mod transcript_writer;
 pub mod tts_cache;
 pub mod user_lookup;
 pub mod user_profile;
+pub mod weekly_report;
 pub mod worker_affinity;
 pub mod worker_heartbeat;
 
@@ -85,6 +89,7 @@ const KIB: usize = 1024;
 
 /// All functions, by name.
 pub const ALL: &[Function] = &[
+    trigger("AlertEvaluator", 50, |app, envelope| Box::pin(alert_evaluator::run(app, envelope))),
     http("AuthState", 5, "calls/{callConnectionId}/auth", &[Method::GET, Method::PUT, Method::DELETE], 16 * KIB, |app, request| {
         Box::pin(auth_state::run(app, request))
     }),
@@ -103,15 +108,18 @@ pub const ALL: &[Function] = &[
     trigger("ErasureRunner", 120, |app, envelope| Box::pin(erasure_runner::run(app, envelope))),
     http("Erasures", 10, "erasures/{id}", &[Method::GET], 16 * KIB, |app, request| Box::pin(erasures::run(app, request))),
     http("Health", 10, "health", &[Method::GET], 16 * KIB, |app, request| Box::pin(health::run(app, request))),
+    http("Metrics", 10, "metrics", &[Method::GET], 16 * KIB, |app, request| Box::pin(metrics::run(app, request))),
     trigger("OutboxRelay", 55, |app, envelope| Box::pin(outbox_relay::run(app, envelope))),
     trigger("PiiScan", 280, |app, envelope| Box::pin(pii_scan::run(app, envelope))),
     http("Ready", 10, "ready", &[Method::GET], 16 * KIB, |app, request| Box::pin(ready::run(app, request))),
     trigger("RetentionPurge", 280, |app, envelope| Box::pin(retention_purge::run(app, envelope))),
+    trigger("SystemMetrics", 280, |app, envelope| Box::pin(system_metrics::run(app, envelope))),
     trigger("TranscriptDeadLetter", 60, |app, envelope| Box::pin(transcript_dead_letter::run(app, envelope))),
     trigger("TranscriptWriter", 120, |app, envelope| Box::pin(transcript_writer::run(app, envelope))),
     http("TtsCache", 12, "tts/{hash?}", &[Method::GET, Method::POST], 64 * KIB, |app, request| Box::pin(tts_cache::run(app, request))),
     http("UserLookup", 10, "users/lookup", &[Method::POST], 16 * KIB, |app, request| Box::pin(user_lookup::run(app, request))),
     http("UserProfile", 10, "users/{userId}", &[Method::GET, Method::PATCH], 128 * KIB, |app, request| Box::pin(user_profile::run(app, request))),
+    trigger("WeeklyReport", 120, |app, envelope| Box::pin(weekly_report::run(app, envelope))),
     http("WorkerAffinity", 5, "workers/{workerId}/calls/{callConnectionId}", &[Method::PUT, Method::DELETE], 16 * KIB, |app, request| {
         Box::pin(worker_affinity::run(app, request))
     }),

@@ -3,6 +3,7 @@
 //! came, and drops entries of the open set that have had no state for an hour; a call whose turns lie in the record
 //! without an archive is ended first, so that it gets one.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,6 +18,8 @@ use crate::model::transcript::TURN_PREFIX;
 use crate::ports::documents::Container;
 use crate::ports::state::{MESSAGES, PARTITIONS, Survey};
 use crate::steps::{events, outbox};
+use crate::telemetry::label::Only;
+use crate::telemetry::metric::{OUTBOX_AGE, OUTBOX_DEPTH};
 
 /// Calls that are looked at together.
 const BATCH: u64 = 200;
@@ -38,34 +41,45 @@ pub const BINDING: &str = "timer";
 /// Walks the open calls once.
 pub async fn run(app: App, envelope: Envelope) -> Result<()> {
     envelope.json(BINDING)?;
-    let began = Instant::now();
+    let walk = Walk { began: Instant::now(), waiting: AtomicU64::new(0), oldest: AtomicU64::new(0) };
     let mut failed: Option<Error> = None;
     // Start elsewhere each time, so that a walk that runs out of time does not starve the same calls.
     let first = u8::try_from(app.clock.now().millis().div_euclid(60_000).rem_euclid(i64::from(PARTITIONS))).unwrap_or(0);
     for step in 0..PARTITIONS {
-        if let Err(e) = partition(&app, (first + step) % PARTITIONS, began).await {
+        if let Err(e) = partition(&app, (first + step) % PARTITIONS, &walk).await {
             tracing::warn!(error = e.chain(), "a part of the open calls could not be relayed");
             failed.get_or_insert(e);
         }
     }
+    if failed.is_none() {
+        app.metrics.set(OUTBOX_DEPTH, Only, walk.waiting.load(Ordering::Relaxed) as f64);
+        app.metrics.set(OUTBOX_AGE, Only, walk.oldest.load(Ordering::Relaxed) as f64 / 1000.0);
+    }
     failed.map_or(Ok(()), Err)
 }
 
-async fn partition(app: &App, partition: u8, began: Instant) -> Result<()> {
+/// One walk: since when, what waited in the outboxes, and for how long the oldest of it did, in milliseconds.
+struct Walk {
+    began: Instant,
+    waiting: AtomicU64,
+    oldest: AtomicU64,
+}
+
+async fn partition(app: &App, partition: u8, walk: &Walk) -> Result<()> {
     let mut skip = 0;
     let mut failed = None;
-    while began.elapsed() < WALK {
+    while walk.began.elapsed() < WALK {
         let calls = app.state.open_calls(partition, skip, BATCH).await?;
         if calls.is_empty() {
             break;
         }
         let mut removed = 0;
         for (survey, registered) in surveys(app, &calls, &mut failed).await? {
-            if began.elapsed() >= WALK {
+            if walk.began.elapsed() >= WALK {
                 break;
             }
             let call = survey.call.clone();
-            match relay(app, survey, registered, began).await {
+            match relay(app, survey, registered, walk).await {
                 Ok(gone) => removed += u64::from(gone),
                 Err(e) => note(&mut failed, &call, e),
             }
@@ -110,14 +124,15 @@ struct Sent {
 }
 
 /// Sends what has been unconfirmed for too long, in slices: the outbox of one call may be large.
-async fn send_waiting(app: &App, survey: &Survey, now: Timestamp, began: Instant) -> Result<Sent> {
+async fn send_waiting(app: &App, survey: &Survey, now: Timestamp, walk: &Walk) -> Result<Sent> {
     let fields = app.state.outbox(&survey.call).await?;
     let mut sent = Sent { ended: fields.iter().any(|field| field == outbox::ENDED), refused: None };
     for slice in fields.chunks(MESSAGES) {
         for waiting in app.state.messages(&survey.call, slice).await? {
-            if began.elapsed() >= WALK {
+            if walk.began.elapsed() >= WALK {
                 return Ok(sent);
             }
+            walk.oldest.fetch_max(u64::try_from(now.since(waiting.since)).unwrap_or_default(), Ordering::Relaxed);
             // What was noted far in the future was noted before the clock was set back: it must not wait until then.
             if now.since(waiting.since).abs() < UNCONFIRMED_MS {
                 continue;
@@ -134,10 +149,11 @@ async fn send_waiting(app: &App, survey: &Survey, now: Timestamp, began: Instant
 }
 
 /// Does what one open call needs. True where it left its place in the open set.
-async fn relay(app: &App, survey: Survey, registered: Timestamp, began: Instant) -> Result<bool> {
+async fn relay(app: &App, survey: Survey, registered: Timestamp, walk: &Walk) -> Result<bool> {
     let now = app.clock.now();
     let idle = now.since(survey.session.as_ref().and_then(|s| s.time(field::LAST_ACTIVITY)).unwrap_or(registered));
-    let Sent { ended, refused } = if survey.waiting > 0 { send_waiting(app, &survey, now, began).await? } else { Sent::default() };
+    walk.waiting.fetch_add(survey.waiting, Ordering::Relaxed);
+    let Sent { ended, refused } = if survey.waiting > 0 { send_waiting(app, &survey, now, walk).await? } else { Sent::default() };
     match &survey.session {
         None if survey.archived => return leave(app, &survey.call).await,
         None if survey.waiting == 0 && now.since(registered) > STATELESS_MS => return stateless(app, survey.call, registered).await,

@@ -7,6 +7,8 @@ use crate::app::App;
 use crate::error::Result;
 use crate::host::envelope::Envelope;
 use crate::steps::retention;
+use crate::telemetry::label::Only;
+use crate::telemetry::metric::RETENTION_REMOVED;
 
 /// How long one run may take.
 const RUN: Duration = Duration::from_secs(220);
@@ -19,6 +21,7 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
     envelope.json(BINDING)?;
     let purged = retention::purge(&app, RUN).await?;
     let removed: u64 = purged.removed.values().sum();
-    tracing::info!(metric = "retention.removed", value = removed, complete = purged.complete, "the record was purged");
+    app.metrics.add(RETENTION_REMOVED, Only, removed);
+    tracing::info!(removed, complete = purged.complete, "the record was purged");
     Ok(())
 }

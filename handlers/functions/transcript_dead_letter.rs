@@ -20,6 +20,8 @@ use crate::model::transcript::TranscriptMessage;
 use crate::ports::documents::{Condition, Container};
 use crate::steps::masking::masked;
 use crate::steps::parking;
+use crate::telemetry::label::Only;
+use crate::telemetry::metric::DEAD_LETTERS;
 
 /// Name of the trigger's binding.
 pub const BINDING: &str = "message";
@@ -89,7 +91,8 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
         "truncated": payload.bytes.len() > BODY_BYTES,
     });
     patiently(|| async { app.documents.put(Container::DeadLetters, &document, Condition::Always).await.map(drop) }).await?;
-    tracing::error!(metric = "transcript.dead_letters", value = 1, "a message was parked");
+    app.metrics.count(DEAD_LETTERS, Only);
+    tracing::error!("a message was parked");
     Ok(())
 }
 

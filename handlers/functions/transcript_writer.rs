@@ -12,8 +12,11 @@ use crate::app::App;
 use crate::error::{Disposition, Error, Kind, Result};
 use crate::host::envelope::Envelope;
 use crate::model::call::{CallChange, Effect, Outcome};
+use crate::model::time::Timestamp;
 use crate::model::transcript::{ArchivedTurn, StartedMessage, TranscriptMessage, TurnMessage};
 use crate::steps::{archive, archiving, events, outbox};
+use crate::telemetry::label::Only;
+use crate::telemetry::metric::{QUEUE_DEFERRED, QUEUE_LAG};
 
 /// Longest that one try may take; with the patience it stays below the function's deadline.
 const LONGEST: Duration = Duration::from_secs(80);
@@ -31,6 +34,7 @@ const FURTHEST_MINUTES: u32 = 5;
 /// Writes what one message says.
 pub async fn run(app: App, envelope: Envelope) -> Result<()> {
     let message = TranscriptMessage::parse(&envelope.binary(BINDING)?.bytes)?;
+    lag(&app, &envelope);
     tracing::Span::current().record("call_id", message.call().as_str());
     let began = Instant::now();
     let mut pause = PAUSE;
@@ -53,6 +57,13 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
             result => return result,
         }
     }
+}
+
+/// Counts how long the message was on its way. The host gives UTC without an offset; what was scheduled counts from then.
+fn lag(app: &App, envelope: &Envelope) {
+    let Some(text) = envelope.metadata_text("EnqueuedTimeUtc") else { return };
+    let Some(enqueued) = Timestamp::parse(&text).or_else(|| Timestamp::parse(&format!("{text}Z"))) else { return };
+    app.metrics.record(QUEUE_LAG, Only, u64::try_from(app.clock.now().since(enqueued)).unwrap_or_default());
 }
 
 /// Whether a later try may succeed. What is neither the message's fault nor a store's absence (a container that is being
@@ -88,6 +99,7 @@ async fn defer(app: &App, message: TranscriptMessage, reason: &Error) -> Result<
     let later = app.clock.now().plus_millis(i64::from(minutes) * 60_000);
     let copy = message.deferred();
     outbox::send(app, &copy, Some(later)).await?;
+    app.metrics.count(QUEUE_DEFERRED, Only);
     tracing::warn!(error = reason.chain(), minutes, deferrals = copy.deferrals(), "a store is away: the message is put off");
     Ok(())
 }

@@ -178,6 +178,11 @@ impl Room {
         refused(&mut self.lock(), why)
     }
 
+    /// How many seats there are.
+    pub fn seats(&self) -> usize {
+        self.max_in_flight
+    }
+
     /// How full it is now.
     pub fn gauge(&self) -> Gauge {
         let inside = self.lock();

@@ -1,6 +1,6 @@
 //! What the Functions host talks to: forwarded requests on their routes, envelopes on `POST /{function}`.
 //!
-//! Every invocation has a span with its ids, a deadline, a seat (but Ready and Health), and a task of its own: a client that
+//! Every invocation has a span with its ids, a deadline, a seat (but Ready, Health and Metrics), and a task of its own: a client that
 //! hangs up does not stop it halfway, and a panic in it is an answer like any other failure. Where there is no seat it is
 //! refused before its body is read; the seat is taken after it, so that a slow body costs none.
 
@@ -23,11 +23,15 @@ use super::envelope::{self, Envelope};
 use super::failpoint;
 use super::http::{Request, json_response, method_not_allowed, problem, read_body, read_off};
 use crate::app::App;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Disposition, Error, Kind, Result};
 use crate::functions::{self, Face, Function};
 use crate::model::trace::is_valid;
+use crate::ports::export::Span as Finished;
 use crate::ports::running::{self, Running};
 use crate::steps::breach;
+use crate::telemetry::Metrics;
+use crate::telemetry::label::InvocationOutcome;
+use crate::telemetry::metric::{ERRORS, INVOCATIONS};
 
 /// Prefix of forwarded routes; a test holds host.json to it.
 pub const PREFIX: &str = "api";
@@ -36,7 +40,7 @@ const ENVELOPE_LIMIT: usize = 4 << 20;
 /// An invocation waits for its seat for at most this part of its deadline.
 const WAIT: u32 = 5;
 /// Say how the app does, also when nothing else gets through.
-const ALWAYS: [&str; 2] = ["Health", "Ready"];
+const ALWAYS: [&str; 3] = ["Health", "Metrics", "Ready"];
 /// Their bodies tell which call they are for.
 const EVENTS: &str = "CallEvents";
 
@@ -94,7 +98,7 @@ async fn http(app: App, function: &'static Function, invocation: String, params:
     let traceparent = text(&headers, "traceparent");
     let key = if function.name == EVENTS { self::key(function, &params, &body, &room) } else { key };
     let request = Request { method, params, query, headers, body };
-    invoke(function, key.map(|key| (room, key)), invocation, traceparent, run(app, request)).await
+    invoke(app.clone(), function, key.map(|key| (room, key)), invocation, traceparent, run(app, request)).await
 }
 
 /// The body of an invocation for which there is a place now; without a place it is not waited for.
@@ -138,7 +142,7 @@ async fn enveloped(app: App, request: HttpRequest<Body>) -> Result<Response> {
     match function.face {
         Face::Trigger { run } => {
             let traceparent = text(&parts.headers, "traceparent").or_else(|| envelope.traceparent());
-            invoke(function, key.map(|key| (room, key)), invocation_id(&parts.headers), traceparent, run(app, envelope)).await?;
+            invoke(app.clone(), function, key.map(|key| (room, key)), invocation_id(&parts.headers), traceparent, run(app, envelope)).await?;
             Ok(super::http::response(StatusCode::OK, "application/json", envelope::answer_empty()))
         }
         Face::Http { .. } => {
@@ -220,28 +224,32 @@ fn matches(route: &str, segments: &[&str]) -> Option<Vec<(String, String)>> {
 
 /// Runs one invocation: seat, span, deadline (from when it began to wait), panic guard, outcome.
 async fn invoke<T: Send + 'static>(
+    app: App,
     function: &'static Function,
     place: Option<(Arc<Room>, Key)>,
     invocation: String,
     traceparent: Option<String>,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    let began = Instant::now();
+    let (began, started) = (Instant::now(), app.clock.now());
     let seat = match place {
         Some((room, key)) => Some(room.enter(key, function.deadline / WAIT).await?),
         None => None,
     };
     // Before it stands in the log: a client may have written anything there.
     let traceparent = traceparent.filter(|text| is_valid(text));
+    let running = Running::new(function.name, traceparent.as_deref(), &invocation);
     let span = tracing::info_span!(
         "invocation",
         function = function.name,
         invocation_id = invocation.as_str(),
         call_id = tracing::field::Empty,
+        trace_id = running.trace_id(),
+        span_id = running.span_id(),
         traceparent = traceparent.as_deref()
     );
     let deadline = function.deadline;
-    let running = Running::new(function.name, traceparent.as_deref(), &invocation);
+    let kept = running.clone();
     let guarded = running::scope(running, tokio::time::timeout_at(began + deadline, failpoint::watch(function.name, work)));
     let seated = async move {
         let _seat = seat;
@@ -252,15 +260,31 @@ async fn invoke<T: Send + 'static>(
         Ok(Err(_)) => Err(Error::deadline("the function", deadline)),
         Err(e) => Err(Error::internal(if e.is_panic() { "the function panicked" } else { "the function was stopped" })),
     };
-    span.in_scope(|| outcome(function.name, &result));
+    span.in_scope(|| outcome(&app.metrics, function.name, &result));
+    app.export.keep(|| Finished {
+        name: function.name,
+        trace: kept.trace_id().to_owned(),
+        span: kept.span_id().to_owned(),
+        parent: kept.parent_id().map(str::to_owned),
+        invocation,
+        began: started,
+        took: began.elapsed(),
+        error: result.as_ref().err().map(|e| e.kind.row().slug),
+    });
     result
 }
 
-fn outcome<T>(function: &str, result: &Result<T>) {
+fn outcome<T>(metrics: &Metrics, function: &str, result: &Result<T>) {
     match result {
-        Ok(_) => tracing::debug!(function, "done"),
+        Ok(_) => {
+            metrics.count(INVOCATIONS, InvocationOutcome::Done);
+            tracing::debug!(function, "done");
+        }
         Err(e) => {
             let row = e.kind.row();
+            let refused = row.disposition == Disposition::Reject;
+            metrics.count(INVOCATIONS, if refused { InvocationOutcome::Refused } else { InvocationOutcome::Failed });
+            metrics.count(ERRORS, e.kind);
             let (metric, error) = (row.metric, e.chain());
             match row.level {
                 tracing::Level::ERROR => tracing::error!(function, metric, page = row.page, error, "failed"),

@@ -38,6 +38,9 @@ pub struct Entry {
     /// The recogniser's confidence, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
+    /// The trace of the request that brought it: 32 hexadecimal characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
 }
 
 /// An entry's JSON, field by field: a turn reads a window of them, and a flattened struct is read by way of a map.
@@ -55,13 +58,14 @@ struct Flat {
     source: Option<String>,
     language: Option<String>,
     confidence: Option<f64>,
+    trace_id: Option<String>,
 }
 
 impl From<Flat> for Entry {
     fn from(flat: Flat) -> Self {
-        let Flat { turn_id, at, user, assistant, said, spoken, private, source, language, confidence } = flat;
+        let Flat { turn_id, at, user, assistant, said, spoken, private, source, language, confidence, trace_id } = flat;
         let words = Words { user, assistant, said, spoken, private };
-        Self { turn_id, at, rev: 0, words, sealed: None, source, language, confidence }
+        Self { turn_id, at, rev: 0, words, sealed: None, source, language, confidence, trace_id }
     }
 }
 

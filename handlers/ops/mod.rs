@@ -1,5 +1,6 @@
 //! Operators' commands.
 
+pub mod alerts;
 pub mod bench;
 pub mod calls;
 pub mod config;

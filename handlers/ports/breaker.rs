@@ -1,11 +1,14 @@
 //! A circuit breaker: after repeated failures of a dependency, calls fail at once until a probe succeeds.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::error::{Error, Kind, Result};
+use crate::telemetry::Metrics;
+use crate::telemetry::label::Dependency;
+use crate::telemetry::metric::{CIRCUIT_OPEN, CIRCUIT_OPENED};
 
 /// Consecutive failures that open the circuit.
 const THRESHOLD: u32 = 3;
@@ -16,6 +19,7 @@ const COOL_DOWN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Breaker {
     name: &'static str,
+    measured: Option<(Arc<Metrics>, Dependency)>,
     inner: Mutex<Inner>,
 }
 
@@ -28,7 +32,22 @@ struct Inner {
 impl Breaker {
     /// A closed circuit for the dependency of this name, as errors show it.
     pub fn new(name: &'static str) -> Self {
-        Self { name, inner: Mutex::default() }
+        Self { name, measured: None, inner: Mutex::default() }
+    }
+
+    /// Shows its state in these metrics.
+    #[must_use]
+    pub fn measured(self, metrics: Arc<Metrics>, dependency: Dependency) -> Self {
+        metrics.set(CIRCUIT_OPEN, dependency, 0.0);
+        Self { measured: Some((metrics, dependency)), ..self }
+    }
+
+    fn show(&self, open: bool) {
+        let Some((metrics, dependency)) = &self.measured else { return };
+        metrics.set(CIRCUIT_OPEN, *dependency, f64::from(u8::from(open)));
+        if open {
+            metrics.count(CIRCUIT_OPENED, *dependency);
+        }
     }
 
     /// Whether a call may go out. Past the cool-down one caller may probe while the others still fail at once.
@@ -53,6 +72,7 @@ impl Breaker {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if !failed {
             if inner.open_until.take().is_some() {
+                self.show(false);
                 tracing::info!(dependency = self.name, "circuit closed");
             }
             inner.failures = 0;
@@ -61,6 +81,7 @@ impl Breaker {
         inner.failures = inner.failures.saturating_add(1);
         if inner.failures >= THRESHOLD {
             if inner.open_until.is_none() {
+                self.show(true);
                 tracing::warn!(dependency = self.name, "circuit opened");
             }
             inner.open_until = Some(Instant::now() + COOL_DOWN);

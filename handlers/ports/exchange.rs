@@ -16,6 +16,7 @@ use crate::config::Secret;
 use crate::error::{Error, Kind, Result};
 use crate::ports::http;
 use crate::ports::identity::Identity;
+use crate::ports::running;
 
 /// Scope of an Entra token for every Azure AI service.
 pub const COGNITIVE_SCOPE: &str = "https://cognitiveservices.azure.com/.default";
@@ -94,8 +95,12 @@ impl Limits {
         tokio::time::timeout(limit, attempt).await.unwrap_or_else(late)
     }
 
-    /// Sends a request. A connection that cannot be had or breaks is worth another attempt.
+    /// Sends a request, with the trace of what is running. A connection that cannot be had or breaks is worth another attempt.
     pub async fn send(&self, request: RequestBuilder) -> Attempt<Response> {
+        let request = match running::traceparent() {
+            Some(context) => request.header("traceparent", context),
+            None => request,
+        };
         request.send().await.map_err(|e| Failure::again(Error::unavailable(self.service, e.without_url())))
     }
 

@@ -1,6 +1,8 @@
 //! A port behind a circuit breaker: while the dependency is away its calls fail at once, so that nothing waits for
 //! a deadline over and over.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
@@ -14,6 +16,8 @@ use super::root_key::{KeyWrapper, Wrapped};
 use super::speech::Speech;
 use crate::error::Result;
 use crate::model::phrase::Phrase;
+use crate::telemetry::Metrics;
+use crate::telemetry::label::Dependency;
 
 /// A backend and its breaker.
 #[derive(Debug)]
@@ -26,6 +30,12 @@ impl<P> Guarded<P> {
     /// Guards a backend; `name` is what errors call it.
     pub fn new(name: &'static str, port: P) -> Self {
         Self { port, breaker: Breaker::new(name) }
+    }
+
+    /// Shows the circuit in these metrics.
+    #[must_use]
+    pub fn measured(self, metrics: &Arc<Metrics>, dependency: Dependency) -> Self {
+        Self { breaker: self.breaker.measured(Arc::clone(metrics), dependency), ..self }
     }
 }
 

@@ -4,14 +4,17 @@
 //! nowhere else.
 
 pub mod audit;
+pub mod board;
 pub mod breaker;
 pub mod clock;
 pub mod documents;
 pub mod embedded;
 pub mod exchange;
+pub mod export;
 pub mod guarded;
 pub mod http;
 pub mod identity;
+pub mod notices;
 pub mod probe;
 pub mod queue;
 pub mod replies;
@@ -19,4 +22,5 @@ pub mod root_key;
 pub mod running;
 pub mod speech;
 pub mod state;
+pub mod tls;
 pub mod webhook;

@@ -14,6 +14,8 @@ use crate::error::{Error, Kind, Result};
 use crate::model::ids::UserToken;
 use crate::ports::audit::Note;
 use crate::ports::documents::{Condition, Container, Put};
+use crate::telemetry::label::ErasureOutcome;
+use crate::telemetry::metric::ERASURES;
 
 pub use fence::{hold, release, round};
 pub use model::{Call, Erasure, Reason, State, Step};
@@ -26,6 +28,7 @@ const TRIES: u32 = 10;
 /// Asks for an erasure: the open one where there is one, else a new one, with its fence. `Conflict` under a legal hold.
 pub async fn request(app: &App, user: &UserToken) -> Result<Erasure> {
     if fence::is_held(app, user).await? {
+        app.metrics.count(ERASURES, ErasureOutcome::Refused);
         app.audit.written(Note::new("erasure.refused").subject(user.as_str())).await?;
         return Err(Error::new(Kind::Conflict, "a legal hold stands: the data of this user must be kept"));
     }
@@ -36,6 +39,7 @@ pub async fn request(app: &App, user: &UserToken) -> Result<Erasure> {
 }
 
 async fn begin(app: &App, user: &UserToken, reason: Reason) -> Result<Erasure> {
+    app.metrics.count(ERASURES, ErasureOutcome::Requested);
     let now = app.clock.now();
     let erasure = Erasure::new(user.clone(), reason, app.clock.new_id(), now, now.plus_millis(MONTH));
     app.audit.written(Note::new("erasure.requested").subject(user.as_str()).store("cosmos").named(Container::Erasures.name())).await?;
@@ -72,8 +76,12 @@ pub async fn advance(app: &App, id: &str) -> Result<Erasure> {
     removal::step(app, &mut erasure).await?;
     for _ in 0..TRIES {
         let (now, etag) = stored(app, id).await?.ok_or_else(|| Error::internal("an erasure is gone"))?;
+        let was_open = now.state != State::Done;
         let joined = now.joined(&erasure);
         if let Put::Done(_) = put(app, &joined, Condition::Matches(&etag)).await? {
+            if joined.state == State::Done && was_open {
+                app.metrics.count(ERASURES, ErasureOutcome::Completed);
+            }
             return Ok(joined);
         }
     }

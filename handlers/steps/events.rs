@@ -1,5 +1,7 @@
 //! Taking one ACS event: what CallConnected, CallDisconnected and CallEvents have in common.
 
+use tokio::time::Instant;
+
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::model::acs::AcsEvent;
@@ -10,6 +12,8 @@ use crate::model::time::Timestamp;
 use crate::model::transcript::{EndedMessage, StartedMessage, TranscriptMessage};
 use crate::ports::state::{Known, legacy};
 use crate::steps::{archive, outbox, profile};
+use crate::telemetry::label::{SetupOutcome, SetupStage};
+use crate::telemetry::metric::{CALL_SETUPS, SETUP_STAGES};
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,21 +46,46 @@ pub async fn take(app: &App, event: &AcsEvent) -> Result<Taken> {
     let event_id = app.config.deduplicate.then(|| event.id.clone());
     let change = CallChange { call: event.call()?, event_id, at, now, effect, fields: event.fields(), key: None };
     tracing::Span::current().record("call_id", change.call.as_str());
-    match apply(app, &change).await {
+    let began = Instant::now();
+    let taken = match apply(app, &change).await {
         Err(e) if e.is_transient() => enqueue(app, &change, &e).await,
         result => result.map(Taken::Done),
+    };
+    if change.effect == Effect::Connect {
+        set_up(app, began, &taken);
+    }
+    taken
+}
+
+/// Counts a call set-up. A call whose state is archived was set up long ago.
+fn set_up(app: &App, began: Instant, taken: &Result<Taken>) {
+    match taken {
+        Ok(Taken::Done(Outcome::Archived | Outcome::Duplicate)) => {}
+        Ok(_) => {
+            app.metrics.count(CALL_SETUPS, SetupOutcome::Ok);
+            app.metrics.time(SETUP_STAGES, SetupStage::Total, began.elapsed());
+        }
+        Err(_) => app.metrics.count(CALL_SETUPS, SetupOutcome::Failed),
     }
 }
 
 /// Registers the call, looks once for a legacy one, and applies the change; then what follows from it.
 pub async fn apply(app: &App, change: &CallChange) -> Result<Outcome> {
+    let began = Instant::now();
     let known = app.state.register(&change.call, change.now).await?;
+    if change.effect == Effect::Connect {
+        app.metrics.time(SETUP_STAGES, SetupStage::Register, began.elapsed());
+    }
     if known == Known::Archived {
         note_late(app, change).await?;
         return Ok(Outcome::Archived);
     }
     adopt(app, &change.call, &known, change.now).await?;
+    let began = Instant::now();
     let applied = app.state.apply(change).await?;
+    if change.effect == Effect::Connect {
+        app.metrics.time(SETUP_STAGES, SetupStage::Apply, began.elapsed());
+    }
     if applied.outcome == Outcome::Archived {
         // Archived between the two steps: it must not stay in the open set.
         app.state.touch_open(&change.call, None).await?;

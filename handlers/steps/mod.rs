@@ -1,5 +1,6 @@
 //! Steps that several functions share: a function never calls another function, it takes the same step.
 
+pub mod alerts;
 pub mod archive;
 pub mod archiving;
 pub mod audit;
@@ -16,3 +17,5 @@ pub mod patience;
 pub mod profile;
 pub mod retention;
 pub mod speech;
+pub mod watch;
+pub mod weekly;

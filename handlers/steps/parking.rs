@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 use crate::model::ids::{CallId, UserToken};
 use crate::ports::documents::{Condition, Container};
 use crate::privacy::envelope::Place;
+use crate::telemetry::label::Only;
+use crate::telemetry::metric::EVENTS_PARKED;
 
 /// Most bytes of an event that are kept.
 const KEPT: usize = 256 * 1024;
@@ -58,6 +60,7 @@ pub async fn event(app: &App, event: &Value, reason: &Error) -> Result<()> {
         "truncated": text.len() > KEPT,
     });
     app.documents.put(Container::DeadLetters, &document, Condition::Always).await?;
-    tracing::error!(metric = "events.parked", value = 1, field, "an event that can never be taken was parked");
+    app.metrics.count(EVENTS_PARKED, Only);
+    tracing::error!(field, "an event that can never be taken was parked");
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
@@ -11,6 +12,8 @@ use crate::model::profile::{PROFILE_ID, Profile};
 use crate::model::time::Timestamp;
 use crate::ports::documents::{Condition, Container, Put};
 use crate::privacy::envelope::Place;
+use crate::telemetry::label::{CacheLookup, SetupStage};
+use crate::telemetry::metric::{CACHE_LOOKUPS, SETUP_STAGES};
 
 /// Longest that a call waits for its user's profile.
 const PATIENCE: Duration = Duration::from_millis(150);
@@ -107,8 +110,10 @@ async fn read(app: &App, user: &UserToken) -> Result<Option<Profile>> {
     if let Ok(Some(json)) = app.state.profile(user).await
         && let Ok(profile) = serde_json::from_str(&json)
     {
+        app.metrics.count(CACHE_LOOKUPS, CacheLookup::ProfileHit);
         return Ok(Some(profile));
     }
+    app.metrics.count(CACHE_LOOKUPS, CacheLookup::ProfileMiss);
     let Some((profile, _)) = stored(app, user).await? else { return Ok(None) };
     refresh(app, &profile).await;
     Ok(Some(profile))
@@ -117,6 +122,12 @@ async fn read(app: &App, user: &UserToken) -> Result<Option<Profile>> {
 /// Puts the facts of the user's profile into the call's context. After 150 ms, or where the record is away, the call
 /// goes on anonymous and the context says so.
 pub async fn attach(app: &App, call: &CallId, user: &UserToken) {
+    let began = Instant::now();
+    attach_now(app, call, user).await;
+    app.metrics.time(SETUP_STAGES, SetupStage::Profile, began.elapsed());
+}
+
+async fn attach_now(app: &App, call: &CallId, user: &UserToken) {
     if let Err(e) = bind(app, call, user).await {
         tracing::warn!(error = e.chain(), "the key of the call is not wrapped for its user yet");
     }

@@ -12,6 +12,8 @@ use crate::model::ids::CallId;
 use crate::model::phrase::{Phrase, hex};
 use crate::ports::state::Spoken;
 use crate::privacy::crypto::Key;
+use crate::telemetry::label::CacheLookup;
+use crate::telemetry::metric::CACHE_LOOKUPS;
 
 /// Largest audio that is cached or offered.
 pub const MAX_AUDIO: usize = 4 << 20;
@@ -123,9 +125,14 @@ pub async fn audio(app: &App, phrase: &Phrase, hash: &str) -> Result<(Bytes, boo
 /// Cached audio by hash, from the first level or the state store.
 pub async fn fetch(app: &App, hash: &str) -> Result<Option<Bytes>> {
     if let Some(audio) = app.audio.get(hash).await {
+        app.metrics.count(CACHE_LOOKUPS, CacheLookup::AudioMemory);
         return Ok(Some(audio));
     }
-    let Some(audio) = app.state.audio(hash).await? else { return Ok(None) };
+    let Some(audio) = app.state.audio(hash).await? else {
+        app.metrics.count(CACHE_LOOKUPS, CacheLookup::AudioMiss);
+        return Ok(None);
+    };
+    app.metrics.count(CACHE_LOOKUPS, CacheLookup::AudioShared);
     app.audio.insert(hash.to_owned(), audio.clone()).await;
     Ok(Some(audio))
 }

@@ -347,7 +347,8 @@ async fn envelopes_that_are_none_are_refused() {
             repeats_nothing(&answer, body);
         }
         let binding = match function.name {
-            "BreachClock" | "ComplianceReport" | "ErasureRunner" | "OutboxRelay" | "PiiScan" | "RetentionPurge" => "timer",
+            "AlertEvaluator" | "BreachClock" | "ComplianceReport" | "ErasureRunner" | "OutboxRelay" | "PiiScan" | "RetentionPurge" | "SystemMetrics"
+            | "WeeklyReport" => "timer",
             "TranscriptWriter" | "TranscriptDeadLetter" => "message",
             "CallConnected" | "CallDisconnected" => "event",
             _ => "req",

@@ -217,5 +217,12 @@ fn parts(app: &Rtvoice) -> Parts {
         tasks: app.app.tasks.clone(),
         admission: app.app.admission.clone(),
         health: rtvoice::steps::health::Watch::default(),
+        metrics: Arc::clone(&app.app.metrics),
+        board: Arc::clone(&app.app.board),
+        windows: rtvoice::steps::watch::Windows::new(1.0),
+        watch: rtvoice::steps::watch::Watch::default(),
+        alerts: rtvoice::steps::alerts::Alerts::default(),
+        notices: Arc::clone(&app.app.notices),
+        export: Arc::clone(&app.app.export),
     }
 }

@@ -1,37 +1,145 @@
-//! Health: the status with the state of each dependency, and nothing that an outsider could use.
+//! Health: the status with each check, and nothing that an outsider could use.
 
-use serde_json::json;
+use std::time::Duration;
 
-use crate::harness::app::Rtvoice;
+use rtvoice::telemetry::label::{Dependency, Only, RedisOp};
+use rtvoice::telemetry::metric::{AUDIT_BREAKS, CIRCUIT_OPEN, REDIS_KEYS_UNEXPIRING, REDIS_MEMORY_SHARE, REDIS_OPS};
+use serde_json::{Value, json};
+
+use crate::harness::app::{Rtvoice, START};
 use crate::harness::faults::Fault;
 
+/// The checks that there are.
+const CHECKS: [&str; 10] = [
+    "redis_connectivity",
+    "memory_usage",
+    "key_expiration_compliance",
+    "encryption_validation",
+    "performance_baseline",
+    "security_posture",
+    "documents",
+    "queue",
+    "speech",
+    "replies",
+];
+
+/// A look that is not the last one again.
+async fn look(app: &Rtvoice) -> Value {
+    tokio::time::advance(Duration::from_secs(6)).await;
+    app.get("/api/health").await.json()
+}
+
 #[tokio::test]
-async fn it_tells_each_dependency() {
+async fn each_check_says_what_it_measured_and_what_it_is_held_to() {
     let app = Rtvoice::start();
-    let healthy = |backend: &str| json!({"status": "healthy", "backend": backend});
-    let expected = json!({"status": "healthy", "details": {
-        "state": healthy("embedded"), "documents": healthy("embedded"), "queue": healthy("embedded"),
-        "speech": healthy("tone"), "replies": healthy("scripted"),
-        "admission": {
+    let report = app.get("/api/health").await.ok();
+    assert_eq!(report["status"], "healthy", "{report}");
+    let details = report["details"].as_object().unwrap();
+    let named: Vec<&String> = details.keys().collect();
+    let mut expected: Vec<&str> = CHECKS.iter().copied().chain(["admission"]).collect();
+    expected.sort_unstable();
+    assert_eq!(named, expected);
+    for name in CHECKS {
+        let check = &details[name];
+        assert!(["healthy", "degraded"].contains(&check["status"].as_str().unwrap()), "{name}: {check}");
+        assert_eq!(check["since"], json!(START), "{name}");
+        assert!(check.get("value").is_some() && check.get("limit").is_some_and(|limit| !limit.is_null()), "{name}: {check}");
+        assert_eq!(check["hint"].is_null(), check["status"] == "healthy", "{name}: {check}");
+    }
+    assert_eq!(details["security_posture"]["informsOnly"], true, "an embedded store is no fault on a developer's machine");
+    assert_eq!(details["encryption_validation"]["value"], json!({"opened": true, "epoch": "2026-W11", "current": true}));
+    assert_eq!(
+        details["admission"],
+        json!({
             "status": "healthy",
             "interactive": {"inFlight": 0, "waiting": 0, "refused": 0, "maxInFlight": 256, "maxWaiting": 512},
             "background": {"inFlight": 0, "waiting": 0, "refused": 0, "maxInFlight": 128, "maxWaiting": 256},
-        },
-    }});
-    assert_eq!(app.get("/api/health").await.ok(), expected);
+        })
+    );
     app.finish().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_tells_what_is_away_and_why_in_safe_words() {
-    for (switch, name) in [(0, "state"), (1, "documents"), (2, "queue")] {
+    for (switch, name) in [(0, "redis_connectivity"), (1, "documents"), (2, "queue")] {
         for (fault, reason) in [(Fault::Away, "the backend is out of reach"), (Fault::Hang, "the backend did not answer within 500 ms")] {
             let app = Rtvoice::start();
             [&app.state, &app.documents, &app.queue][switch].fail(fault);
             let report = app.get("/api/health").await.ok();
             assert_eq!(report["status"], "degraded");
-            assert_eq!(report["details"][name], json!({"status": "unhealthy", "backend": "embedded", "reason": reason}), "{name}");
+            let check = &report["details"][name];
+            assert_eq!((&check["status"], &check["backend"], &check["reason"]), (&json!("unhealthy"), &json!("embedded"), &json!(reason)), "{name}");
+            assert!(check["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{name}");
             app.finish().await;
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn since_is_when_it_became_so() {
+    let app = Rtvoice::start();
+    app.get("/api/health").await.ok();
+    app.clock.advance_millis(60_000);
+    assert_eq!(look(&app).await["details"]["documents"]["since"], json!(START));
+    app.metrics_set_memory(0.75);
+    let report = look(&app).await;
+    let check = &report["details"]["memory_usage"];
+    assert_eq!((&check["status"], &check["since"], &report["status"]), (&json!("degraded"), &json!(START.plus_millis(60_000)), &json!("degraded")));
+    app.metrics_set_memory(0.9);
+    let report = look(&app).await;
+    assert_eq!((&report["details"]["memory_usage"]["status"], &report["status"]), (&json!("unhealthy"), &json!("degraded")), "calls go on");
+    app.metrics_set_memory(0.2);
+    assert_eq!(look(&app).await["status"], "healthy");
+    app.finish().await;
+}
+
+impl Rtvoice {
+    fn metrics_set_memory(&self, share: f64) {
+        self.app.metrics.set(REDIS_MEMORY_SHARE, Only, share);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_without_a_life_and_open_circuits_degrade() {
+    let app = Rtvoice::start();
+    app.app.metrics.set(REDIS_KEYS_UNEXPIRING, Only, 1.0);
+    let report = look(&app).await;
+    assert_eq!((&report["status"], &report["details"]["key_expiration_compliance"]["status"]), (&json!("degraded"), &json!("degraded")));
+    app.app.metrics.set(REDIS_KEYS_UNEXPIRING, Only, 101.0);
+    assert_eq!(look(&app).await["details"]["key_expiration_compliance"]["status"], "unhealthy");
+    app.app.metrics.set(REDIS_KEYS_UNEXPIRING, Only, 0.0);
+    assert_eq!(look(&app).await["status"], "healthy");
+    app.app.metrics.set(CIRCUIT_OPEN, Dependency::Speech, 1.0);
+    let report = look(&app).await;
+    assert_eq!((&report["status"], &report["details"]["speech"]["value"]), (&json!("degraded"), &json!({"circuit": "open"})));
+    app.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_baseline_needs_two_hundred_samples() {
+    let app = Rtvoice::start();
+    for (count, status) in [(199_u64, "healthy"), (1, "degraded")] {
+        (0..count).for_each(|_| app.app.metrics.record(REDIS_OPS, RedisOp::Script, 7_000));
+        app.app.windows.take(&app.app.metrics, app.clock_now()).await;
+        let report = look(&app).await;
+        assert_eq!(report["details"]["performance_baseline"]["status"], status, "{report}");
+    }
+    let value = look(&app).await["details"]["performance_baseline"]["value"].clone();
+    assert_eq!(value["samples"], 200);
+    assert!(value["p95Ms"].as_f64().is_some_and(|p95| (6.5..8.0).contains(&p95)), "{value}");
+    app.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_posture_counts_in_production() {
+    for (environment, counts) in [("prod", true), ("staging", true), ("dev", false)] {
+        let app = Rtvoice::with(&[("ENVIRONMENT", environment), ("ALLOW_EMBEDDED", "true")]);
+        let report = app.get("/api/health").await.ok();
+        let check = &report["details"]["security_posture"];
+        assert_eq!((&check["status"], check["informsOnly"] == true), (&json!("degraded"), !counts), "{environment}");
+        assert_eq!(report["status"], if counts { "degraded" } else { "healthy" }, "{environment}");
+        app.app.metrics.count(AUDIT_BREAKS, Only);
+        assert_eq!(look(&app).await["details"]["security_posture"]["status"], "unhealthy");
+        app.finish().await;
     }
 }

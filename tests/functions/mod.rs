@@ -1,5 +1,6 @@
 //! One file per function: what it takes, what it answers, and what it leaves in the stores.
 
+mod alert_evaluator;
 mod auth_state;
 mod bad_input;
 mod breach_clock;
@@ -15,14 +16,17 @@ mod erase_user;
 mod erasure_runner;
 mod erasures;
 mod health;
+mod metrics;
 mod outbox_relay;
 mod pii_scan;
 mod ready;
 mod retention_purge;
+mod system_metrics;
 mod transcript_dead_letter;
 mod transcript_writer;
 mod tts_cache;
 mod user_lookup;
 mod user_profile;
+mod weekly_report;
 mod worker_affinity;
 mod worker_heartbeat;

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request};
-use bytes::Bytes;
+use axum::http::{Method, Request};
 use http_body_util::BodyExt as _;
 use rtvoice::app::{App, Parts};
 use rtvoice::config::Config;
@@ -24,6 +23,7 @@ use rtvoice::ports::queue::embedded::{Delivery, EmbeddedQueue};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+pub use super::answer::Answer;
 use super::faults::{Agent, Switch, Switchable, Voice};
 
 /// When every test begins: 2026-03-10T17:05:00Z, the time of the events in `fixtures/acs`.
@@ -53,55 +53,6 @@ pub struct Rtvoice {
     pub voice: Arc<Voice>,
     _folder: tempfile::TempDir,
     finished: bool,
-}
-
-/// What a request was answered with.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// Headers.
-    pub headers: HeaderMap,
-    /// The whole body.
-    pub body: Bytes,
-}
-
-impl Answer {
-    /// The body as JSON.
-    #[track_caller]
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("not JSON ({e}): {} {:?}", self.status, self.body))
-    }
-
-    /// One header; empty where it is missing.
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
-
-    /// The body of a 200.
-    #[track_caller]
-    pub fn ok(&self) -> Value {
-        assert_eq!(self.status, 200, "{}", String::from_utf8_lossy(&self.body));
-        self.json()
-    }
-
-    /// Checks that this is problem details with this status, type and field (empty: none).
-    #[track_caller]
-    pub fn problem(&self, status: u16, slug: &str, field: &str) -> Value {
-        let shown = String::from_utf8_lossy(&self.body);
-        assert_eq!(self.status, status, "{shown}");
-        assert_eq!(self.header("content-type"), "application/problem+json", "{shown}");
-        let problem = self.json();
-        assert_eq!(problem["type"], format!("urn:rtvoice:problem:{slug}"), "{shown}");
-        assert_eq!(problem["status"], status, "{shown}");
-        assert!(problem["title"].as_str().is_some_and(|t| !t.is_empty()), "{shown}");
-        assert!(problem["detail"].as_str().is_some_and(|t| !t.is_empty()), "{shown}");
-        assert_eq!(problem["field"].as_str().unwrap_or_default(), field, "{shown}");
-        if status == 503 {
-            assert!(self.header("retry-after").parse::<u64>().is_ok_and(|s| s >= 1), "503 says when to come back");
-        }
-        problem
-    }
 }
 
 impl Rtvoice {
@@ -138,6 +89,13 @@ impl Rtvoice {
             tasks: plain.tasks.clone(),
             admission: plain.admission.clone(),
             health: rtvoice::steps::health::Watch::default(),
+            metrics: Arc::clone(&plain.metrics),
+            board: Arc::clone(&plain.board),
+            windows: rtvoice::steps::watch::Windows::new(1.0),
+            watch: rtvoice::steps::watch::Watch::default(),
+            alerts: rtvoice::steps::alerts::Alerts::default(),
+            notices: Arc::clone(&plain.notices),
+            export: Arc::clone(&plain.export),
         });
         Self { app, clock, state, documents, queue, agent, voice, _folder: folder, finished: false }
     }

@@ -1,5 +1,6 @@
 //! What tests need: real servers on free ports, ended by process id, and strict stand-ins for foreign services.
 
+pub mod answer;
 pub mod app;
 pub mod call;
 pub mod cosmos;

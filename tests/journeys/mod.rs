@@ -1,6 +1,7 @@
 //! What the app promises, shown on the real binary: whole calls, and calls to which everything happens that may.
 
 mod admission;
+mod alerts;
 mod archiving;
 mod awaits;
 mod away;

@@ -260,6 +260,7 @@ async fn who_has_no_key_cannot_rewrite_it() {
         sample: 1.0,
         days: 730,
         queue: None,
+        metrics: Arc::default(),
     });
     forger.note(Note::new("test.forged")).await.unwrap();
     forger.close().await.unwrap();
@@ -273,7 +274,7 @@ fn apart(rt: &Rtvoice, queue: usize) -> (Audit, Switch) {
     let switch = Switch::default();
     let documents = Arc::new(Switchable { inner: Arc::clone(&rt.app.documents), switch: switch.clone() });
     let clock = Arc::clone(&rt.app.clock) as Arc<dyn Clock>;
-    (Audit::new(Parts { documents, keys: Arc::clone(&rt.app.vault) as _, clock, sample: 1.0, days: 730, queue: Some(queue) }), switch)
+    (Audit::new(Parts { documents, keys: Arc::clone(&rt.app.vault) as _, clock, sample: 1.0, days: 730, queue: Some(queue), metrics: Arc::default() }), switch)
 }
 
 fn entries(rt: &Rtvoice, action: &str) -> Vec<Value> {

@@ -31,7 +31,7 @@ fn counted(server: &RedisServer) -> BTreeMap<String, u64> {
 
 fn audit_in(documents: &Arc<dyn Documents>) -> Audit {
     let keys = Arc::new(vec![Key::new(b"a key of this test")]);
-    Audit::new(Parts { documents: Arc::clone(documents), keys, clock: Arc::new(SystemClock), sample: 1.0, days: 730, queue: None })
+    Audit::new(Parts { documents: Arc::clone(documents), keys, clock: Arc::new(SystemClock), sample: 1.0, days: 730, queue: None, metrics: Arc::default() })
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ mod player;
 pub mod proxy;
 mod redis_server;
 mod report;
-mod stack;
+pub mod stack;
 mod verify;
 mod with_faults;
 

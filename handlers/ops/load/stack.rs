@@ -55,13 +55,20 @@ pub struct Stack {
 impl Stack {
     /// Starts all of it, and waits until it answers. Every line of host and handler goes to `log`, where there is one.
     pub async fn start(app_root: PathBuf, log: Option<&Path>) -> Result<Self> {
+        Self::start_with(app_root, log, Vec::new()).await
+    }
+
+    /// The same with further settings for the handler.
+    pub async fn start_with(app_root: PathBuf, log: Option<&Path>, further: Vec<(String, String)>) -> Result<Self> {
         let folder = Folder(std::env::temp_dir().join(format!("rtvoice-load-{}", SystemClock.new_id())));
         let unwritable = |e| Error::new(Kind::Setting, "the temporary folder must be writable, for example TMPDIR=/tmp").because(e);
         std::fs::create_dir_all(&folder.0).map_err(unwritable)?;
         let redis = RedisServer::start(&folder.0).await?;
         let proxy = Proxy::start(redis.port()).await?;
         let file = folder.0.join("rtvoice.db");
-        let environment = environment(&file, proxy.port());
+        let mut environment = environment(&file, proxy.port());
+        environment.retain(|(name, _)| further.iter().all(|(own, _)| own != name));
+        environment.extend(further);
         let direct = self::environment(&file, redis.port());
         let lookup = |name: &str| direct.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.clone());
         let config = Config::from_lookup(lookup, app_root.clone()).map_err(|e| Error::new(Kind::Setting, e.to_string()))?;
@@ -80,6 +87,11 @@ impl Stack {
     /// The last lines of host and handler.
     pub fn last_lines(&self) -> Vec<String> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// Sends one command to Redis, past the proxy; it must be answered with a simple string.
+    pub async fn redis(&self, line: &str) -> Result<()> {
+        self.redis.command(line).await
     }
 
     /// Begins a fault; returns once it holds.

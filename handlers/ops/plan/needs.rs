@@ -284,6 +284,7 @@ fn cosmos(load: &Load, starts: f64, per_day: f64, call: &PerCall, scale: f64) ->
         "transcripts" => load.retention.transcripts,
         "analytics" => load.retention.analytics,
         "audit" => load.retention.audit,
+        "metrics" => load.retention.metrics,
         "deadletters" => load.retention.dead_letters,
         _ => load.retention.profiles,
     };

@@ -23,6 +23,7 @@ use crate::ports::documents::Documents;
 use crate::ports::running;
 use crate::privacy::audit::Key;
 use crate::privacy::vault::Vault;
+use crate::telemetry::Metrics;
 pub use keys::Keys;
 pub use note::{Actor, Note, Touched};
 
@@ -70,6 +71,8 @@ pub struct Parts {
     pub days: u32,
     /// Notes that wait at most; none for the usual 100,000.
     pub queue: Option<usize>,
+    /// Where somebody else's writing is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// The audit log of this process; clones share it.
@@ -120,6 +123,7 @@ impl Audit {
             clock: Arc::clone(&parts.clock),
             days: parts.days,
             left_out: Arc::clone(&left_out),
+            metrics: parts.metrics,
         };
         let shared = Shared {
             sender,

@@ -19,6 +19,9 @@ use crate::error::{Error, Kind, Result};
 use crate::ports::clock::{Clock, SystemClock};
 use crate::ports::documents::{Condition, Container, Documents, Put};
 use crate::privacy::audit::{Batch, HEAD, Head, Key, REGISTER, Register, Registration};
+use crate::telemetry::Metrics;
+use crate::telemetry::label::Only;
+use crate::telemetry::metric::AUDIT_BREAKS;
 
 /// How long notes are gathered: with its write an entry stands in the record a second after it happened.
 const GATHER: Duration = Duration::from_millis(700);
@@ -43,6 +46,7 @@ pub(super) struct Parts {
     /// Days for which the log is kept.
     pub days: u32,
     pub left_out: Arc<AtomicU64>,
+    pub metrics: Arc<Metrics>,
 }
 
 struct Writer {
@@ -181,14 +185,8 @@ impl Writer {
         // entries. Only how many seconds it is kept from the write on may differ.
         let same = |stored: &Batch| stored.id == batch.id && stored.hash == batch.hash;
         if !put_once(self.parts.documents.as_ref(), &batch.stream, &batch.id, &batch, same).await? {
-            tracing::error!(
-                stream = batch.stream,
-                seq = batch.id,
-                metric = "security.audit_break",
-                value = 1,
-                page = true,
-                "somebody else wrote into this audit stream"
-            );
+            self.parts.metrics.count(AUDIT_BREAKS, Only);
+            tracing::error!(stream = batch.stream, seq = batch.id, page = true, "somebody else wrote into this audit stream");
             self.chain = None;
             return Err(Error::new(Kind::Conflict, "another entry stands in the place of ours"));
         }

@@ -34,11 +34,14 @@ pub enum Container {
     Audit,
     /// The register of breaches; by `id`.
     Breaches,
+    /// One document per hour with the figures of all instances; by `day`.
+    Metrics,
 }
 
 impl Container {
     /// All containers.
-    pub const ALL: [Self; 8] = [Self::Transcripts, Self::Profiles, Self::Analytics, Self::DeadLetters, Self::Keys, Self::Erasures, Self::Audit, Self::Breaches];
+    pub const ALL: [Self; 9] =
+        [Self::Transcripts, Self::Profiles, Self::Analytics, Self::DeadLetters, Self::Keys, Self::Erasures, Self::Audit, Self::Breaches, Self::Metrics];
 
     /// Name of the container.
     pub const fn name(self) -> &'static str {
@@ -51,6 +54,7 @@ impl Container {
             Self::Erasures => "erasures",
             Self::Audit => "audit",
             Self::Breaches => "breaches",
+            Self::Metrics => "metrics",
         }
     }
 
@@ -64,7 +68,7 @@ impl Container {
         match self {
             Self::Transcripts => "callConnectionId",
             Self::Profiles | Self::Keys | Self::Erasures => "user",
-            Self::Analytics | Self::DeadLetters => "day",
+            Self::Analytics | Self::DeadLetters | Self::Metrics => "day",
             Self::Audit => "stream",
             Self::Breaches => "id",
         }

@@ -49,6 +49,7 @@ pub fn rule(periods: &Retention, container: Container, body: &Value) -> Option<R
             let days = if user.starts_with(CALL_TOKEN) { calls } else { calls.max(periods.profiles) };
             if SHARED_KEYS.contains(&user) { None } else { rule(days.saturating_add(KEY_MARGIN), &[]) }
         }
+        Container::Metrics => rule(periods.metrics, &["at"]),
         Container::Erasures | Container::Breaches => None,
     }
 }

@@ -9,6 +9,7 @@ mod places;
 
 use crate::config::Config;
 use crate::model::ids::{CallId, UserToken, WorkerId};
+use crate::telemetry::label::TtlKind;
 
 pub use legacy::LegacyOwner;
 
@@ -87,11 +88,19 @@ pub enum TtlPolicy {
     PrivateAudio,
     /// A synthetic value of the exposure scan: 300 s, not scaled.
     Canary,
+    /// Figures of 10 s: 1200 s, not scaled.
+    FineFigures,
+    /// Figures of 5 minutes: 28800 s, not scaled.
+    CoarseFigures,
+    /// Episodes and silences of alerts: 691200 s, never shortened, not scaled.
+    Alerts,
+    /// What the probe of the store writes: 60 s, not scaled.
+    Probe,
 }
 
 impl TtlPolicy {
     /// All policies.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::SessionHistory,
         Self::Ended,
         Self::ConversationContext,
@@ -107,6 +116,10 @@ impl TtlPolicy {
         Self::UserCalls,
         Self::PrivateAudio,
         Self::Canary,
+        Self::FineFigures,
+        Self::CoarseFigures,
+        Self::Alerts,
+        Self::Probe,
     ];
 
     /// Seconds before the multiplier, and whether the multiplier applies.
@@ -127,6 +140,27 @@ impl TtlPolicy {
             Self::UserCalls => (691_200, false),
             Self::PrivateAudio => (300, true),
             Self::Canary => (300, false),
+            Self::FineFigures => (1200, false),
+            Self::CoarseFigures => (28_800, false),
+            Self::Alerts => (691_200, false),
+            Self::Probe => (60, false),
+        }
+    }
+
+    /// How it is counted.
+    pub const fn kind(self) -> TtlKind {
+        match self {
+            Self::SessionHistory => TtlKind::Session,
+            Self::Ended => TtlKind::Ended,
+            Self::ConversationContext => TtlKind::Context,
+            Self::Outbox => TtlKind::Outbox,
+            Self::AuthenticationState => TtlKind::Auth,
+            Self::WorkerAffinity | Self::WorkerHeartbeat => TtlKind::Worker,
+            Self::CallSummary => TtlKind::Summary,
+            Self::TtsCache | Self::PrivateAudio => TtlKind::Audio,
+            Self::ProfileCache => TtlKind::Profile,
+            Self::OpenCalls => TtlKind::Open,
+            Self::Migrated | Self::UserCalls | Self::Canary | Self::FineFigures | Self::CoarseFigures | Self::Alerts | Self::Probe => TtlKind::Other,
         }
     }
 }

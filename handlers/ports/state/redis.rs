@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use redis::{FromRedisValue, Value};
 
@@ -20,11 +21,14 @@ use crate::model::time::Timestamp;
 use crate::ports::audit::Audit;
 use crate::ports::identity::Identity;
 use crate::privacy::envelope;
+use crate::telemetry::Metrics;
+use crate::telemetry::metric::TTL_WRITTEN;
 
 mod archiving;
 mod auditing;
 mod auth;
 mod bare;
+mod board;
 mod caches;
 mod calls;
 mod health;
@@ -46,6 +50,7 @@ pub use link::install_tls13;
 pub struct AsyncAzureRedisManager {
     link: link::Link,
     audit: Audit,
+    metrics: Arc<Metrics>,
     keys: RedisKeyManager,
     scripts: Scripts,
     history_window: isize,
@@ -70,6 +75,7 @@ struct Scripts {
     rekey: Named,
     give_life: Named,
     erase: Named,
+    episode: Named,
 }
 
 impl Scripts {
@@ -91,6 +97,7 @@ impl Scripts {
             rekey: Named::new("redis.rekey", include_str!("redis/rekey.lua")),
             give_life: Named::new("redis.give_life", include_str!("redis/give_life.lua")),
             erase: Named::new("redis.erase", include_str!("redis/erase.lua")),
+            episode: Named::new("redis.episode", include_str!("redis/episode.lua")),
         }
     }
 }
@@ -103,6 +110,7 @@ impl AsyncAzureRedisManager {
         Ok(Self {
             link: link::Link::new(redis, config.ca_file.as_deref(), identity)?,
             audit: Audit::off(),
+            metrics: Arc::default(),
             keys: RedisKeyManager::new(config),
             scripts: Scripts::new(),
             // At most 200 by the settings.
@@ -119,12 +127,23 @@ impl AsyncAzureRedisManager {
         self
     }
 
+    /// Counts what it does here.
+    #[must_use]
+    pub fn measured(mut self, metrics: Arc<Metrics>) -> Self {
+        self.link = self.link.measured(Arc::clone(&metrics));
+        self.metrics = metrics;
+        self
+    }
+
     fn key(&self, call: &CallId, key: CallKey) -> String {
         self.keys.call(call, key)
     }
 
+    /// The life of a key that is being written.
     fn ttl(&self, policy: TtlPolicy) -> u64 {
-        self.keys.ttl(policy)
+        let ttl = self.keys.ttl(policy);
+        self.metrics.record(TTL_WRITTEN, policy.kind(), ttl);
+        ttl
     }
 
     /// The keys that the scripts on calls and turns take, in their order.

@@ -37,7 +37,7 @@ mod users;
 
 pub use reseal::Resealed;
 pub use rotate::{EpochRotation, RootRotation};
-pub use status::{EpochStatus, KeyStatus, RootedStatus};
+pub use status::{EpochStatus, KeyProbe, KeyStatus, RootedStatus};
 
 /// How long keys stay in memory.
 #[derive(Debug, Clone, Copy)]

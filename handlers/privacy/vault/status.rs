@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::stored::{EPOCHS, INDEX, created, text};
-use super::{Vault, rotate};
-use crate::error::Result;
+use super::{Vault, epochs, rotate};
+use crate::error::{Error, Kind, Result};
 use crate::model::time::Timestamp;
+use crate::privacy::crypto;
 
 /// All keys of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,7 +53,33 @@ pub struct EpochStatus {
     pub user_keys: u64,
 }
 
+/// What a probe of the keys found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyProbe {
+    /// The epoch whose key sealed it.
+    pub epoch: String,
+    /// Whether that is the epoch of this week.
+    pub is_current: bool,
+}
+
+/// What a probe is sealed for.
+const PROBE: &[u8] = b"rtvoice/1 probe";
+
 impl Vault {
+    /// Seals a random probe with the key of the epoch, opens it, and sees to it that it does not open elsewhere. `Internal` where
+    /// that is not so, else the errors of the record and of the root key. `Setting` while privacy is off.
+    pub async fn probe(&self) -> Result<KeyProbe> {
+        let keys = self.on()?;
+        let epoch = keys.epochs.current().await?;
+        let plain = crypto::random::<32>()?;
+        let sealed = epoch.users.wrap(PROBE, &plain)?;
+        let opened = epoch.users.unwrap(PROBE, &sealed).is_some_and(|opened| opened[..] == plain);
+        if !opened || epoch.users.unwrap(b"elsewhere", &sealed).is_some() {
+            return Err(Error::new(Kind::Internal, "what was sealed does not open, or opens elsewhere"));
+        }
+        Ok(KeyProbe { is_current: epoch.id == epochs::id(keys.stored.clock.now()), epoch: epoch.id.clone() })
+    }
+
     /// Counts the keys of the record: a walk over all of them. `Setting` while privacy is off.
     pub async fn status(&self) -> Result<KeyStatus> {
         let keys = self.on()?;

@@ -9,6 +9,8 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::ports::audit::{Actor, Note};
 use crate::privacy::breach::Breach;
+use crate::telemetry::label::Only;
+use crate::telemetry::metric::BREACH_REMINDERS;
 
 /// Breaches that are read at once.
 const PAGE: usize = 100;
@@ -59,7 +61,8 @@ async fn remind(app: &App, id: &str, hours: u32) -> Result<()> {
 async fn tell(app: &App, breach: &Breach, hours: u32) -> Result<()> {
     let now = app.clock.now();
     // In the log always: a webhook may be missing, or nobody may look at what it says.
-    tracing::error!(metric = "breach.reminder", value = 1, page = true, breach = breach.id, hours, "a breach waits for its notification");
+    app.metrics.count(BREACH_REMINDERS, Only);
+    tracing::error!(page = true, breach = breach.id, hours, "a breach waits for its notification");
     let Some(webhook) = &app.breach_webhook else { return Ok(()) };
     let id = format!("{}-{hours}", breach.id);
     let body = json!({

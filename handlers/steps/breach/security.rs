@@ -18,6 +18,8 @@ use crate::model::time::Timestamp;
 use crate::ports::audit::{Actor, Note};
 use crate::ports::documents::{Condition, Container, Put};
 use crate::privacy::breach::{Breach, Given, State};
+use crate::telemetry::label::{AuthSource, SecurityKind};
+use crate::telemetry::metric::{AUTH_FAILURES, SECURITY_EVENTS};
 
 /// How often an incident is written while events keep coming.
 const PACE: Duration = Duration::from_secs(10);
@@ -57,6 +59,16 @@ impl SecurityEvent {
             Self::Replay => "replay",
             Self::KeyDenied => "key-denied",
             Self::AuditBreak => "audit-break",
+        }
+    }
+
+    const fn counted(self) -> SecurityKind {
+        match self {
+            Self::BadToken => SecurityKind::BadToken,
+            Self::Envelope => SecurityKind::Envelope,
+            Self::Replay => SecurityKind::Replay,
+            Self::KeyDenied => SecurityKind::KeyDenied,
+            Self::AuditBreak => SecurityKind::AuditBreak,
         }
     }
 
@@ -135,7 +147,13 @@ impl Watch {
 
 /// Something happened that should not. `facts` say what, in words of ours: never a value, an id or a caller's words.
 pub fn security_event(app: &App, kind: SecurityEvent, facts: &str) {
-    tracing::error!(metric = "security.event", value = 1, security_event = kind.name(), facts, "a security event");
+    app.metrics.count(SECURITY_EVENTS, kind.counted());
+    match kind {
+        SecurityEvent::BadToken => app.metrics.count(AUTH_FAILURES, AuthSource::Token),
+        SecurityEvent::KeyDenied => app.metrics.count(AUTH_FAILURES, AuthSource::Dependency),
+        SecurityEvent::Envelope | SecurityEvent::Replay | SecurityEvent::AuditBreak => {}
+    }
+    tracing::error!(security_event = kind.name(), facts, "a security event");
     if app.security.count(kind, app.clock.now(), facts) {
         let this = app.clone();
         app.spawn(async move {

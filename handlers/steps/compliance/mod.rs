@@ -25,6 +25,8 @@ use crate::ports::state::legacy::ScanCursor;
 use crate::privacy::retention::DAY_MS;
 use crate::steps::patience::patiently;
 use crate::steps::{exposure, retention};
+use crate::telemetry::label::Only;
+use crate::telemetry::metric::COMPLIANCE_VIOLATIONS;
 
 /// Documents of one page.
 const PAGE: usize = 500;
@@ -76,8 +78,9 @@ pub async fn make(app: &App, limit: Duration) -> Result<Value> {
         "audit": seen.heads.view(),
     });
     app.documents.put(Container::Analytics, &report, Condition::Always).await?;
+    app.metrics.set(COMPLIANCE_VIOLATIONS, Only, violations as f64);
     if violations > 0 {
-        tracing::warn!(metric = "compliance.violations", value = violations, "the compliance report has something to say");
+        tracing::warn!(violations, "the compliance report has something to say");
     }
     Ok(report)
 }

@@ -6,7 +6,7 @@ use crate::ports::state::inspect::KeyPlace;
 /// Types of data.
 const TYPES: [&str; 5] = ["call", "conversation", "worker", "cache", "system"];
 /// Components, and the kinds of cached values.
-const COMPONENTS: [&str; 17] = [
+const COMPONENTS: [&str; 21] = [
     "session",
     "events",
     "worker",
@@ -24,6 +24,10 @@ const COMPONENTS: [&str; 17] = [
     "open",
     "calls",
     "canary",
+    "figures",
+    "episodes",
+    "silences",
+    "probe",
 ];
 /// Stands for a component that is not known.
 const OTHER: &str = "other";
@@ -32,6 +36,26 @@ impl RedisKeyManager {
     /// `system:canary-{id}:canary`, string: a synthetic value of the exposure scan.
     pub fn canary(&self, id: &str) -> String {
         format!("{}:system:canary-{id}:canary", self.root)
+    }
+
+    /// `system:figures-{grain}-{number}:figures`, hash: what all instances counted in one slot of time.
+    pub fn figures(&self, grain: &str, number: i64) -> String {
+        format!("{}:system:figures-{grain}-{number}:figures", self.root)
+    }
+
+    /// `system:alerts:episodes`, hash: alerts that fire, by rule.
+    pub fn episodes(&self) -> String {
+        format!("{}:system:alerts:episodes", self.root)
+    }
+
+    /// `system:alerts:silences`, hash: until when rules are silent.
+    pub fn silences(&self) -> String {
+        format!("{}:system:alerts:silences", self.root)
+    }
+
+    /// `system:probe:probe`, string: what the probe of the store writes.
+    pub fn probe(&self) -> String {
+        format!("{}:system:probe:probe", self.root)
     }
 
     /// What kind of key this is; none where it is neither ours nor a legacy one.

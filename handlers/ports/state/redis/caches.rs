@@ -20,6 +20,7 @@ use crate::model::ids::{CallId, UserToken};
 use crate::model::time::Timestamp;
 use crate::ports::state::keys::TtlPolicy;
 use crate::ports::state::{Caches, Spoken};
+use crate::telemetry::label::RedisOp;
 
 /// What a claim begins with.
 const CLAIM: &str = "claim:";
@@ -68,12 +69,17 @@ impl AsyncAzureRedisManager {
         let mut command = cmd("INFO");
         command.arg(section);
         let command = &command;
-        let work = self.link.idempotent(|mut connection| async move { command.query_async(&mut connection).await });
+        let work = self.link.idempotent(RedisOp::Info, |mut connection| async move { command.query_async(&mut connection).await });
         let answer: Value = self.audited(|| Operation::of(std::iter::once(command)), work).await?;
-        let mut texts = Vec::new();
-        collect(&answer, &mut texts);
-        Ok(texts.iter().map(|text| InfoDict::new(text)).collect())
+        Ok(infos(&answer))
     }
+}
+
+/// What INFO answers, of every node.
+pub(super) fn infos(answer: &Value) -> Vec<InfoDict> {
+    let mut texts = Vec::new();
+    collect(answer, &mut texts);
+    texts.iter().map(|text| InfoDict::new(text)).collect()
 }
 
 /// The texts in an answer: a cluster answers with a map of nodes.

@@ -13,7 +13,7 @@ use crate::ports::state::StateHealth;
 /// Time for a first connection with its handshake and token.
 const START: Duration = Duration::from_secs(4);
 /// Time for a sign of life.
-const PING: Duration = Duration::from_millis(500);
+pub(super) const PING: Duration = Duration::from_millis(500);
 
 impl AsyncAzureRedisManager {
     async fn sign_of_life(&self, limit: Duration) -> Result<()> {

@@ -16,6 +16,7 @@ use redis::{
     BasicAuth, Client, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline, RedisConnectionInfo, RedisError, RedisFuture, RedisResult, ServerErrorKind,
     StreamingCredentialsProvider, TlsCertificates, TlsMode, Value,
 };
+use tokio::time::Instant;
 
 use super::silence::Silence;
 use crate::config::{RedisAuth, RedisConfig};
@@ -25,6 +26,9 @@ use crate::ports::breaker::Breaker;
 use crate::ports::clock::{Clock as _, SystemClock};
 use crate::ports::http;
 use crate::ports::identity::Identity;
+use crate::telemetry::Metrics;
+use crate::telemetry::label::{Dependency, OpFailure, OpOutcome, RedisOp};
+use crate::telemetry::metric::{REDIS_FAILURES, REDIS_OPS, REDIS_OUTCOMES};
 
 /// Time that one operation may take in all, its retry included.
 const DEADLINE: Duration = Duration::from_millis(500);
@@ -46,6 +50,7 @@ pub(super) struct Link {
     target: Target,
     breaker: Breaker,
     silence: Silence,
+    metrics: Arc<Metrics>,
 }
 
 enum Target {
@@ -105,7 +110,14 @@ impl Link {
             _ => None,
         };
         let target = if config.cluster { cluster(config, certificates, provider)? } else { single(config, certificates, provider)? };
-        Ok(Self { target, breaker: Breaker::new("Redis"), silence: Silence::new(config.cluster) })
+        Ok(Self { target, breaker: Breaker::new("Redis"), silence: Silence::new(config.cluster), metrics: Arc::default() })
+    }
+
+    /// Counts what it does here.
+    pub(super) fn measured(mut self, metrics: Arc<Metrics>) -> Self {
+        self.breaker = self.breaker.measured(Arc::clone(&metrics), Dependency::Redis);
+        self.metrics = metrics;
+        self
     }
 
     async fn connection(&self) -> RedisResult<Connection> {
@@ -141,19 +153,34 @@ impl Link {
     }
 
     /// Runs an operation, once more where the connection broke under it: all of ours may be sent twice.
-    pub(super) async fn idempotent<T, F, W>(&self, operation: F) -> Result<T>
+    pub(super) async fn idempotent<T, F, W>(&self, op: RedisOp, operation: F) -> Result<T>
     where
         F: Fn(Connection) -> W,
         W: Future<Output = RedisResult<T>>,
     {
-        self.breaker.admit()?;
+        if let Err(e) = self.breaker.admit() {
+            self.metrics.count(REDIS_OUTCOMES, OpOutcome::Refused);
+            return Err(e);
+        }
+        let began = Instant::now();
         let result = within(DEADLINE, self.attempts(operation)).await;
-        self.record(&result);
+        self.record(op, began, &result);
         result
     }
 
     /// Notes how an operation ended.
-    fn record<T>(&self, result: &Result<T>) {
+    fn record<T>(&self, op: RedisOp, began: Instant, result: &Result<T>) {
+        self.metrics.time(REDIS_OPS, op, began.elapsed());
+        self.metrics.count(REDIS_OUTCOMES, if result.is_ok() { OpOutcome::Ok } else { OpOutcome::Failed });
+        if let Err(e) = result {
+            let reason = match e.kind {
+                Kind::Unavailable => OpFailure::Unavailable,
+                Kind::Deadline => OpFailure::Deadline,
+                Kind::Denied => OpFailure::Denied,
+                _ => OpFailure::Other,
+            };
+            self.metrics.count(REDIS_FAILURES, reason);
+        }
         self.breaker.record(result);
         if !self.silence.record(result) {
             return;
@@ -172,8 +199,9 @@ impl Link {
         F: Fn(Connection) -> W,
         W: Future<Output = RedisResult<T>>,
     {
+        let began = Instant::now();
         let result = within(limit, self.attempts(operation)).await;
-        self.record(&result);
+        self.record(RedisOp::Probe, began, &result);
         result
     }
 

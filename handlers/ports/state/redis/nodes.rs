@@ -7,6 +7,7 @@ use super::auditing::Operation;
 use super::link::Connection;
 use super::{AsyncAzureRedisManager, read};
 use crate::error::{Error, Result};
+use crate::telemetry::label::RedisOp;
 
 /// The name of the only node where there is no cluster.
 const ONLY: &str = "only";
@@ -41,7 +42,7 @@ impl AsyncAzureRedisManager {
             None => SingleNodeRoutingInfo::Random,
         };
         let routing = &routing;
-        let work = self.link.idempotent(|connection| async move {
+        let work = self.link.idempotent(RedisOp::Node, |connection| async move {
             match connection {
                 Connection::Single(mut connection) => command.query_async(&mut connection).await,
                 Connection::Cluster(mut connection) => connection.route_command(command.clone(), RoutingInfo::SingleNode(routing.clone())).await,

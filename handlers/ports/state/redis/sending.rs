@@ -6,18 +6,19 @@ use redis::{Cmd, Pipeline, Value};
 use super::AsyncAzureRedisManager;
 use super::auditing::{Invocation, Operation};
 use crate::error::Result;
+use crate::telemetry::label::RedisOp;
 
 impl AsyncAzureRedisManager {
     /// Runs a pipeline on the keys of one slot.
     pub(super) async fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Value>> {
-        let work = self.link.idempotent(|mut connection| async move { pipeline.query_async(&mut connection).await });
+        let work = self.link.idempotent(RedisOp::Pipeline, |mut connection| async move { pipeline.query_async(&mut connection).await });
         self.audited(|| Operation::of(pipeline.cmd_iter()), work).await
     }
 
     /// Runs a script that decides by ids, so that sending it twice is harmless.
     pub(super) async fn script(&self, invocation: &Invocation<'_>) -> Result<Value> {
         let script = invocation.script();
-        let work = self.link.idempotent(|mut connection| async move { script.invoke_async(&mut connection).await });
+        let work = self.link.idempotent(RedisOp::Script, |mut connection| async move { script.invoke_async(&mut connection).await });
         self.audited(|| Operation::script(invocation), work).await
     }
 
@@ -28,7 +29,7 @@ impl AsyncAzureRedisManager {
             let pipeline = pipeline.clone();
             async move { pipeline.query_async(&mut connection).await }
         };
-        let work = self.link.idempotent(|connection| try_join_all(pipelines.iter().map(move |p| one(p, connection.clone()))));
+        let work = self.link.idempotent(RedisOp::Many, |connection| try_join_all(pipelines.iter().map(move |p| one(p, connection.clone()))));
         self.audited(|| Operation::pipelines(pipelines), work).await
     }
 

@@ -1,0 +1,148 @@
+//! `rtvoice alerts`: the rules, how they stand, silences, and rehearsals in which a rule's condition is really produced.
+
+use clap::Subcommand;
+use comfy_table::presets::UTF8_BORDERS_ONLY;
+use comfy_table::{ContentArrangement, Table};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::error::{Error, Kind, Result};
+use crate::ports::audit::Note;
+use crate::steps::alerts::{self, ALL, RULES, Standing};
+
+pub mod condition;
+pub mod rehearsal;
+
+/// Longest silence, in minutes: a week.
+const LONGEST: u64 = 7 * 24 * 60;
+
+/// Show the rules and how they stand, silence them, or rehearse one
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Exit codes: 0 done and nothing fires, 1 something fires, a rehearsal failed or something else did, 2 wrong usage or setting.")]
+pub struct AlertsArgs {
+    /// Print the result as one JSON object
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: AlertsCommand,
+}
+
+/// What can be done with alerts.
+#[derive(Debug, Clone, Subcommand)]
+pub enum AlertsCommand {
+    /// Show all rules
+    List,
+    /// Say which alerts fire, and what each signal is; needs the Redis of the app
+    Status,
+    /// Silence a rule, or `all`, for a time
+    Silence {
+        /// Name of the rule, or `all`
+        rule: String,
+        /// For how many minutes
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=LONGEST))]
+        minutes: u64,
+        /// Why, for whoever looks at it
+        #[arg(long, required_unless_present = "end")]
+        why: Option<String>,
+        /// End the silence
+        #[arg(long, conflicts_with = "why")]
+        end: bool,
+    },
+    /// Produce the condition of a rule in a stack of its own on this machine, and see the alert fire and resolve
+    Test {
+        /// Name of the rule, or `all`
+        rule: String,
+        /// How many times as fast time runs
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=120))]
+        pace: u32,
+    },
+}
+
+/// What a command prints.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Lines, or one JSON object.
+    pub text: String,
+    /// False where something fires.
+    pub well: bool,
+}
+
+/// Shows all rules.
+pub fn list(json: bool) -> Result<Report> {
+    if json {
+        return Ok(Report { text: serde_json::to_string(&json!({ "rules": *RULES })).map_err(Error::internal)?, well: true });
+    }
+    let mut table = table(&["rule", "level", "fires above", "over", "within", "ends at", "runbook"]);
+    for rule in RULES.iter() {
+        let over = rule.short.map_or_else(|| format!("{} s", rule.window), |short| format!("{} s and {short} s", rule.window));
+        let (above, ends) = (format!("{} {}", rule.threshold, rule.unit), format!("{} {}", rule.resolve, rule.unit));
+        table.add_row([rule.name.clone(), rule.level.name().to_owned(), above, over, format!("{} s", rule.within), ends, rule.runbook.clone()]);
+    }
+    Ok(Report { text: table.to_string(), well: true })
+}
+
+fn table(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Disabled).set_header(head);
+    table
+}
+
+/// How the rules stand. `Setting` where the app shares nothing because its state is embedded.
+pub async fn status(app: &App, json: bool) -> Result<Report> {
+    shared(app)?;
+    let view = app.windows.view(app.board.as_ref(), app.clock.now()).await;
+    let standings = alerts::standings(app, &view, app.board.as_ref()).await?;
+    let well = standings.iter().all(|standing| standing.episode.is_none());
+    if json {
+        let one = |s: &Standing| {
+            json!({
+                "rule": s.rule.name, "level": s.rule.level, "value": s.value, "threshold": s.rule.threshold, "unit": s.rule.unit,
+                "firing": s.episode.is_some(), "since": s.episode.as_ref().map(|episode| episode.since), "silentUntil": s.silent_until,
+            })
+        };
+        let body: Vec<Value> = standings.iter().map(one).collect();
+        return Ok(Report { text: json!({ "firing": !well, "rules": body }).to_string(), well });
+    }
+    let mut table = table(&["rule", "level", "state", "value", "fires above", "since", "silent until"]);
+    for s in &standings {
+        let state = if s.episode.is_some() { "FIRES" } else { "quiet" };
+        let since = s.episode.as_ref().map_or_else(String::new, |episode| episode.since.to_string());
+        let silent = s.silent_until.map_or_else(String::new, |until| until.to_string());
+        let (value, above) = (format!("{:.2} {}", s.value, s.rule.unit), format!("{}", s.rule.threshold));
+        table.add_row([s.rule.name.clone(), s.rule.level.name().to_owned(), state.to_owned(), value, above, since, silent]);
+    }
+    Ok(Report { text: table.to_string(), well })
+}
+
+fn shared(app: &App) -> Result<()> {
+    if app.config.redis.is_some() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Setting, "REDIS_HOST must be set: with embedded state alerts live inside the handler alone, for example REDIS_HOST=localhost"))
+}
+
+/// Silences a rule or ends its silence, and notes it in the audit log.
+pub async fn silence(app: &App, rule: &str, minutes: Option<u64>, why: &str) -> Result<Report> {
+    shared(app)?;
+    let name = if rule == "all" { ALL } else { alerts::rule::named(rule).ok_or_else(|| unknown(rule))?.name.as_str() };
+    let until = minutes.map(|minutes| app.clock.now().plus_millis(i64::try_from(minutes.min(LONGEST)).unwrap_or_default() * 60_000));
+    let silence = until.map(|until| (until, why.to_owned()));
+    app.board.silence(name, silence.as_ref()).await?;
+    app.audit.note(Note::new(if until.is_some() { "alerts.silenced" } else { "alerts.heard" }).named(format!("rule:{rule}"))).await?;
+    let text = until.map_or_else(|| format!("{rule} is heard again"), |until| format!("{rule} is silent until {until}"));
+    Ok(Report { text, well: true })
+}
+
+fn unknown(rule: &str) -> Error {
+    let names: Vec<&str> = RULES.iter().map(|rule| rule.name.as_str()).collect();
+    Error::input("RULE", format!("must be all or one of {}, not {rule:?}", names.join(", ")))
+}
+
+/// The rules of this name: one, or all.
+pub fn chosen(rule: &str) -> Result<Vec<&'static alerts::Rule>> {
+    match rule {
+        "all" => Ok(RULES.iter().collect()),
+        name => alerts::rule::named(name).map(|rule| vec![rule]).ok_or_else(|| unknown(name)),
+    }
+}

@@ -1,0 +1,146 @@
+//! Handing spans and metrics to whoever collects them: OTLP over HTTP in JSON, and Application Insights. Both are optional.
+//!
+//! In: finished spans, through a bounded queue that nobody waits for, and the metrics as they are. Out: one request for each kind
+//! every 10 s, because the process may be killed at any time and says no farewell. What a collector does not take at the second
+//! try is left out. Nothing personal is in a span: names of functions, ids of traces and calls, times.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::config::ExportConfig;
+use crate::error::Result;
+use crate::model::time::Timestamp;
+use crate::ports::exchange::Limits;
+use crate::ports::identity::Identity;
+use crate::telemetry::Figures;
+
+mod insights;
+mod otlp;
+
+/// Between two lots.
+pub const EVERY: Duration = Duration::from_secs(10);
+/// Spans that wait at most.
+const WAITING: usize = 8_192;
+/// Scope of tokens for Application Insights.
+const SCOPE: &str = "https://monitor.azure.com/.default";
+const LIMITS: Limits = Limits { service: "the collector", deadline: Duration::from_secs(5), attempt: Duration::from_secs(3), body: 64 * 1024 };
+
+/// One finished piece of work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// What was done: the function.
+    pub name: &'static str,
+    /// The trace.
+    pub trace: String,
+    /// Its own id.
+    pub span: String,
+    /// What it is a part of.
+    pub parent: Option<String>,
+    /// The host's id of the invocation; empty where there is none.
+    pub invocation: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// How it failed, by the name of the kind; none where it did not.
+    pub error: Option<&'static str>,
+}
+
+/// Where spans wait, and who takes them.
+pub struct Export {
+    collectors: Vec<Collector>,
+    waiting: Mutex<Vec<Span>>,
+    began: Timestamp,
+    source: String,
+}
+
+enum Collector {
+    Otlp { http: reqwest::Client, endpoint: String, headers: Vec<(String, String)> },
+    Insights { http: reqwest::Client, endpoint: String, key: String, identity: Option<Identity> },
+}
+
+impl std::fmt::Debug for Export {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Export")
+    }
+}
+
+impl Export {
+    /// The collectors that the settings name. `source` is what the instance is called there, `identity` makes tokens where the
+    /// settings want them.
+    pub fn new(config: &ExportConfig, http: &reqwest::Client, identity: Option<Identity>, source: String, began: Timestamp) -> Self {
+        let mut collectors = Vec::new();
+        if let Some(endpoint) = &config.otlp_endpoint {
+            let headers = config.otlp_headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
+            collectors.push(Collector::Otlp { http: http.clone(), endpoint: endpoint.clone(), headers });
+        }
+        if let Some(insights) = &config.insights {
+            let key = insights.key.expose().to_owned();
+            collectors.push(Collector::Insights { http: http.clone(), endpoint: insights.endpoint.clone(), key, identity });
+        }
+        Self { collectors, waiting: Mutex::default(), began, source }
+    }
+
+    /// Whether anybody collects.
+    pub fn is_on(&self) -> bool {
+        !self.collectors.is_empty()
+    }
+
+    /// Keeps a finished span for the next lot; too many are left out.
+    pub fn keep(&self, span: impl FnOnce() -> Span) {
+        if !self.is_on() {
+            return;
+        }
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < WAITING {
+            waiting.push(span());
+        }
+    }
+
+    /// Hands over what waits, and the metrics as they are.
+    pub async fn hand_over(&self, figures: &Figures, now: Timestamp) {
+        let spans = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        for collector in &self.collectors {
+            if let Err(e) = self.to(collector, &spans, figures, now).await {
+                tracing::warn!(error = e.chain(), spans = spans.len(), "a collector did not take what there was");
+            }
+        }
+    }
+
+    async fn to(&self, collector: &Collector, spans: &[Span], figures: &Figures, now: Timestamp) -> Result<()> {
+        match collector {
+            Collector::Otlp { http, endpoint, headers } => {
+                let send = |path: &str, body: Value| {
+                    let request = headers.iter().fold(http.post(format!("{endpoint}{path}")), |request, (name, value)| request.header(name, value));
+                    post(request.header("Content-Type", "application/json").body(body.to_string()))
+                };
+                if !spans.is_empty() {
+                    send("/v1/traces", otlp::traces(spans, &self.source)).await?;
+                }
+                send("/v1/metrics", otlp::metrics(figures, &self.source, self.began, now)).await
+            }
+            Collector::Insights { http, endpoint, key, identity } => {
+                let mut request = http.post(format!("{endpoint}/v2.1/track")).header("Content-Type", "application/x-json-stream");
+                if let Some(identity) = identity {
+                    request = request.header("Authorization", format!("Bearer {}", identity.token(SCOPE).await?));
+                }
+                post(request.body(insights::lines(spans, figures, key, &self.source, now))).await
+            }
+        }
+    }
+}
+
+/// One request, tried twice where that may help.
+async fn post(request: reqwest::RequestBuilder) -> Result<()> {
+    LIMITS
+        .twice(|| async {
+            let again = request.try_clone().ok_or_else(|| LIMITS.broken("nothing: its request cannot be sent twice"))?;
+            let response = LIMITS.send(again).await?;
+            let status = response.status();
+            if status.is_success() { Ok(()) } else { Err(LIMITS.refusal(status, response.headers())) }
+        })
+        .await
+}

@@ -1,0 +1,139 @@
+//! The registry: one cell for each number of each metric, all made when the process starts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::figures::{Figures, Series};
+use super::histogram::{self, BUCKETS, Spread};
+use super::label::Label;
+use super::metric::{Counter, Gauge, Histogram, Kind, Metric, Row};
+
+/// Cells of one series of a histogram: its buckets and its sum.
+const WIDTH: usize = BUCKETS + 1;
+
+/// All metrics of a process.
+pub struct Metrics {
+    cells: Box<[AtomicU64]>,
+    /// Where the cells of each metric begin.
+    places: Box<[usize]>,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+/// Cells of one series.
+const fn width(row: Row) -> usize {
+    match row.kind {
+        Kind::Histogram => WIDTH,
+        Kind::Counter | Kind::Gauge => 1,
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let (mut places, mut cells) = (Vec::with_capacity(Metric::ALL.len()), Vec::new());
+        for metric in Metric::ALL {
+            let row = metric.row();
+            places.push(cells.len());
+            // A gauge that nobody has set has no value.
+            let empty = if row.kind == Kind::Gauge { f64::NAN.to_bits() } else { 0 };
+            cells.extend((0..row.values.len() * width(row)).map(|_| AtomicU64::new(empty)));
+        }
+        Self { cells: cells.into(), places: places.into() }
+    }
+}
+
+impl Metrics {
+    /// Counts one.
+    pub fn count<L: Label>(&self, counter: Counter<L>, label: L) {
+        self.add(counter, label, 1);
+    }
+
+    /// Counts so many.
+    pub fn add<L: Label>(&self, counter: Counter<L>, label: L, more: u64) {
+        self.cell(counter.0, label.index()).fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// Takes over a count that is kept elsewhere.
+    pub fn raise<L: Label>(&self, counter: Counter<L>, label: L, total: u64) {
+        self.cell(counter.0, label.index()).fetch_max(total, Ordering::Relaxed);
+    }
+
+    /// Sets a gauge.
+    pub fn set<L: Label>(&self, gauge: Gauge<L>, label: L, value: f64) {
+        self.cell(gauge.0, label.index()).store(value.to_bits(), Ordering::Relaxed);
+    }
+
+    /// A gauge's value; none where nobody has set it.
+    pub fn value<L: Label>(&self, gauge: Gauge<L>, label: L) -> Option<f64> {
+        let value = f64::from_bits(self.cell(gauge.0, label.index()).load(Ordering::Relaxed));
+        value.is_finite().then_some(value)
+    }
+
+    /// What was counted so far.
+    pub fn total<L: Label>(&self, counter: Counter<L>, label: L) -> u64 {
+        self.cell(counter.0, label.index()).load(Ordering::Relaxed)
+    }
+
+    /// Keeps one value, in the metric's unit.
+    pub fn record<L: Label>(&self, histogram: Histogram<L>, label: L, value: u64) {
+        let first = label.index() * WIDTH;
+        self.cell(histogram.0, first + histogram::bucket(value)).fetch_add(1, Ordering::Relaxed);
+        self.cell(histogram.0, first + BUCKETS).fetch_add(value, Ordering::Relaxed);
+    }
+
+    /// Keeps one time, for metrics in microseconds.
+    pub fn time<L: Label>(&self, histogram: Histogram<L>, label: L, took: Duration) {
+        self.record(histogram, label, u64::try_from(took.as_micros()).unwrap_or(u64::MAX >> 1));
+    }
+
+    /// The values of one series of a histogram so far.
+    pub fn spread<L: Label>(&self, histogram: Histogram<L>, label: L) -> Spread {
+        self.read_spread(histogram.0, label.index())
+    }
+
+    /// Everything as it is now; what is zero or unset is left out.
+    pub fn figures(&self) -> Figures {
+        let mut figures = Figures::default();
+        for metric in Metric::ALL {
+            let row = metric.row();
+            for place in 0..row.values.len() {
+                let series = Series { metric: *metric, place: u8::try_from(place).unwrap_or(u8::MAX) };
+                match row.kind {
+                    Kind::Counter => {
+                        let count = self.cell(*metric, place).load(Ordering::Relaxed);
+                        if count > 0 {
+                            figures.counts.insert(series, count);
+                        }
+                    }
+                    Kind::Gauge => {
+                        let value = f64::from_bits(self.cell(*metric, place).load(Ordering::Relaxed));
+                        if value.is_finite() {
+                            figures.gauges.insert(series, value);
+                        }
+                    }
+                    Kind::Histogram => {
+                        let spread = self.read_spread(*metric, place);
+                        if !spread.buckets.is_empty() {
+                            figures.spreads.insert(series, spread);
+                        }
+                    }
+                }
+            }
+        }
+        figures
+    }
+
+    fn read_spread(&self, metric: Metric, place: usize) -> Spread {
+        let read = |offset: usize| self.cell(metric, place * WIDTH + offset).load(Ordering::Relaxed);
+        let bucket = |n: usize| Some((u16::try_from(n).ok()?, Some(read(n)).filter(|count| *count > 0)?));
+        Spread { buckets: (0..BUCKETS).filter_map(bucket).collect(), sum: read(BUCKETS) }
+    }
+
+    fn cell(&self, metric: Metric, offset: usize) -> &AtomicU64 {
+        &self.cells[self.places[metric as usize] + offset]
+    }
+}

@@ -1,0 +1,40 @@
+//! WeeklyReport: the seven days before, as Markdown and HTML, kept and told.
+
+use rtvoice::ports::documents::Container;
+use rtvoice::steps::watch;
+use serde_json::json;
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::harness::app::Rtvoice;
+
+const DAY: i64 = 86_400_000;
+
+#[tokio::test]
+async fn the_week_before_is_told_from_its_snapshots() {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    let app = Rtvoice::with(&[("ALERT_WEBHOOK_URL", &server.uri())]);
+    for (number, turns) in [(0, 2), (1, 3)] {
+        for turn in 0..turns {
+            app.turn(&format!("call-{number}"), &format!("t{turn}"), "hello").await.ok();
+        }
+        watch::round(&app.app).await;
+        app.clock.advance_millis(3_600_000);
+        app.tick("SystemMetrics").await.ok();
+        // The first goes to the week before last, seen from the second.
+        app.clock.advance_millis(6 * DAY);
+    }
+    app.tick("WeeklyReport").await.ok();
+    let report = app.documents_in(Container::Metrics).into_iter().find(|document| document["type"] == "weeklyReport").unwrap();
+    let markdown = report["markdown"].as_str().unwrap();
+    assert!(markdown.contains("| Turns | 3 | 2 |"), "{markdown}");
+    assert!(markdown.contains("## Day by day") && markdown.lines().filter(|line| line.starts_with("| 2026-03-")).count() == 7, "{markdown}");
+    let html = report["html"].as_str().unwrap();
+    assert!(html.starts_with("<!doctype html>") && html.contains("<td>Turns</td><td>3</td><td>2</td>"), "{html}");
+    let told: Vec<serde_json::Value> = server.received_requests().await.unwrap().iter().map(|request| request.body_json().unwrap()).collect();
+    assert_eq!((&told[0]["type"], &told[0]["markdown"]), (&json!("weeklyReport"), &json!(markdown)));
+    app.quiesce().await;
+    app.deliver_queue().await;
+    app.finish().await;
+}

@@ -1,0 +1,6 @@
+//! What the app counts of itself: histograms, merging, what instances share, and the rules of alerts.
+
+mod alerts;
+mod board;
+mod figures;
+mod traces;

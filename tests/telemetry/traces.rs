@@ -1,0 +1,155 @@
+//! Traces: one id from the request to the archived turn, spans and metrics as collectors take them, and a log that storms cannot fill.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::http::Method;
+use rtvoice::model::trace;
+use rtvoice::ports::documents::Container;
+use rtvoice::telemetry::storm::{MOST, SPAN, Storm};
+use serde_json::{Value, json};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::harness::app::{Rtvoice, START};
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const PARENT: &str = "b7ad6b7169203331";
+const LOCK: Duration = Duration::from_secs(60);
+
+async fn traced_turn(app: &Rtvoice, headers: &[(&str, &str)]) {
+    let headers: Vec<(&str, &str)> = headers.iter().copied().chain([("content-type", "application/json")]).collect();
+    app.send(Method::POST, "/api/calls/call-1/turns", &headers, json!({"turnId": "t1", "text": "hello"}).to_string()).await.ok();
+    app.quiesce().await;
+}
+
+/// Delivers the queue; the traces of its messages, and of the turns in the record.
+async fn traces(app: &Rtvoice) -> (Vec<String>, Vec<String>) {
+    let mut sent = Vec::new();
+    for delivery in app.embedded_queue().receive(64, LOCK).await.unwrap() {
+        let context = delivery.message.traceparent.clone().expect("every message has a trace");
+        assert!(trace::is_valid(&context), "{context}");
+        sent.push(trace::ids(&context).unwrap().0.to_owned());
+        app.deliver("TranscriptWriter", &delivery, true).await.ok();
+        assert!(app.embedded_queue().complete(&delivery).await.unwrap());
+    }
+    let record = Value::Array(app.documents_in(Container::Transcripts)).to_string();
+    let kept = record.split("\"traceId\":\"").skip(1).map(|rest| rest[..32].to_owned()).collect();
+    (sent, kept)
+}
+
+#[tokio::test]
+async fn one_trace_leads_from_the_request_through_the_queue_to_the_record() {
+    let app = Rtvoice::start();
+    traced_turn(&app, &[("traceparent", &format!("00-{TRACE}-{PARENT}-01"))]).await;
+    let (sent, kept) = traces(&app).await;
+    assert_eq!((sent, kept), (vec![TRACE.to_owned()], vec![TRACE.to_owned()]));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn without_a_context_a_trace_begins_with_the_invocation() {
+    for (invocation, expected) in [("9f0c3a52-4b1d-4c7e-8a6f-0123456789ab", Some("9f0c3a524b1d4c7e8a6f0123456789ab")), ("no-guid", None)] {
+        let app = Rtvoice::start();
+        traced_turn(&app, &[("x-azure-functions-invocationid", invocation), ("traceparent", "00-forged-01")]).await;
+        let (sent, kept) = traces(&app).await;
+        assert_eq!(sent, kept);
+        assert_eq!(sent.len(), 1);
+        if let Some(expected) = expected {
+            assert_eq!(sent[0], expected);
+        }
+        app.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn an_event_goes_on_with_its_own_trace() {
+    let app = Rtvoice::start();
+    app.event("CallConnected", "call-1", "e1").await.ok();
+    let mut event = app.cloud_event("CallDisconnected", "call-1", "e2", json!({}));
+    event["traceparent"] = json!(format!("00-{TRACE}-{PARENT}-01"));
+    app.post("/api/calls/events", &json!([event])).await.ok();
+    app.quiesce().await;
+    assert_eq!(traces(&app).await.0, [TRACE]);
+    app.finish().await;
+}
+
+async fn collector() -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    server
+}
+
+#[tokio::test]
+async fn otlp_collectors_get_spans_and_metrics() {
+    let server = collector().await;
+    let app = Rtvoice::with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &server.uri()), ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=k1, x=y")]);
+    traced_turn(&app, &[("traceparent", &format!("00-{TRACE}-{PARENT}-01"))]).await;
+    app.app.export.hand_over(&app.app.metrics.figures(), app.clock_now()).await;
+    let requests = server.received_requests().await.unwrap();
+    let body = |path: &str| {
+        let request = requests.iter().find(|request| request.url.path() == path).unwrap_or_else(|| panic!("nothing came to {path}"));
+        assert_eq!(
+            (&request.headers["api-key"], &request.headers["x"], &request.headers["content-type"]),
+            (&"k1".parse().unwrap(), &"y".parse().unwrap(), &"application/json".parse().unwrap())
+        );
+        request.body_json::<Value>().unwrap()
+    };
+    let spans = body("/v1/traces");
+    let span = &spans["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+    assert_eq!((&span["traceId"], &span["parentSpanId"], &span["name"]), (&json!(TRACE), &json!(PARENT), &json!("ConversationTurn")));
+    assert_eq!(span["startTimeUnixNano"], format!("{}000000", START.millis()));
+    let metrics = body("/v1/metrics");
+    let all = metrics["resourceMetrics"][0]["scopeMetrics"][0]["metrics"].as_array().unwrap();
+    let named = |name: &str| all.iter().find(|metric| metric["name"] == name).unwrap_or_else(|| panic!("there is no {name}"));
+    assert_eq!(named("rtvoice.turn.count")["sum"]["dataPoints"][0]["asInt"], "1");
+    let point = &named("rtvoice.turn.stage.duration")["histogram"]["dataPoints"][0];
+    assert_eq!(point["bucketCounts"].as_array().unwrap().len(), point["explicitBounds"].as_array().unwrap().len() + 1);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn application_insights_gets_requests_and_metrics() {
+    let server = collector().await;
+    let connection = format!("InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint={}/", server.uri());
+    let app = Rtvoice::with(&[("APPLICATIONINSIGHTS_CONNECTION_STRING", &connection)]);
+    traced_turn(&app, &[("traceparent", &format!("00-{TRACE}-{PARENT}-01"))]).await;
+    app.app.export.hand_over(&app.app.metrics.figures(), app.clock_now()).await;
+    let requests = server.received_requests().await.unwrap();
+    assert_eq!(requests[0].url.path(), "/v2.1/track");
+    let lines: Vec<Value> = String::from_utf8(requests[0].body.clone()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let request = lines.iter().find(|line| line["data"]["baseType"] == "RequestData").unwrap();
+    assert_eq!((&request["tags"]["ai.operation.id"], &request["data"]["baseData"]["success"]), (&json!(TRACE), &json!(true)));
+    assert!(lines.iter().any(|line| line["data"]["baseData"]["metrics"][0]["name"] == "rtvoice.turn.count"));
+    assert!(lines.iter().all(|line| line["iKey"] == "11111111-2222-3333-4444-555555555555"));
+    app.finish().await;
+}
+
+/// Counts what reaches it.
+struct Written(Arc<AtomicU64>);
+
+impl<S: tracing::Subscriber> Layer<S> for Written {
+    fn on_event(&self, _: &tracing::Event<'_>, _: Context<'_, S>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_one_line_is_bounded_and_counted_and_others_are_heard() {
+    let (storm, written) = (Storm::default(), Arc::new(AtomicU64::new(0)));
+    let subscriber = tracing_subscriber::registry().with(storm.clone()).with(Written(Arc::clone(&written)));
+    let _here = tracing::subscriber::set_default(subscriber);
+    let storming = |lines: u64| (0..lines).for_each(|n| tracing::error!(n, "again"));
+    storming(MOST + 70);
+    tracing::error!("something else");
+    assert_eq!(written.load(Ordering::Relaxed), MOST + 1);
+    let left_out = storm.left_out();
+    assert_eq!((left_out.len(), left_out[0].lines, left_out[0].level), (1, 70, tracing::Level::ERROR));
+    assert!(left_out[0].place.contains("traces.rs:"), "{}", left_out[0].place);
+    assert!(storm.left_out().is_empty());
+    tokio::time::advance(SPAN).await;
+    storming(3);
+    assert_eq!(written.load(Ordering::Relaxed), MOST + 4);
+}
