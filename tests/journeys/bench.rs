@@ -130,3 +130,27 @@ fn paths_needs_a_redis_and_refuses_production() {
     let (code, _) = run(&[("REDIS_HOST", "127.0.0.1"), ("REDIS_CLUSTER", "true")]);
     assert_eq!(code, Some(2));
 }
+
+#[test]
+fn the_page_shows_the_figures_of_the_committed_run() {
+    let read = |path: &str| std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path);
+    let report: rtvoice::ops::bench::Report = serde_json::from_str(&read("benches/results.json")).expect("a report");
+    assert!(report.per_call.is_some() && report.machine.build == "release", "rtvoice plan reads it");
+    let page = read("docs/PERFORMANCE.md");
+    for row in &report.rows {
+        let (figure, limit) = (rtvoice::ops::bench::number(row.figure), row.limit.map(rtvoice::ops::bench::number).unwrap_or_default());
+        let met = match row.met {
+            None => "",
+            Some(true) => "yes",
+            Some(false) => "no",
+        };
+        let told = page.lines().any(|line| {
+            let mut cells = line.split('|').map(str::trim);
+            cells.any(|cell| cell == row.what)
+                && line.contains(&format!("| {figure} {} ", row.unit))
+                && line.contains(&limit)
+                && line.ends_with(&format!("| {met} |").replace("|  |", "| |"))
+        });
+        assert!(told, "docs/PERFORMANCE.md does not say {}: {figure} {}, limit {limit}, met {met:?}", row.what, row.unit);
+    }
+}

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::error::{Error, Kind, Result};
 use crate::ports::clock::Clock;
@@ -92,6 +92,8 @@ struct Shared {
     sample: f64,
     turns: AtomicU64,
     left_out: Arc<AtomicU64>,
+    /// Wakes the writer before its time.
+    hurry: Arc<Notify>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "nearly all messages are notes")]
@@ -116,7 +118,7 @@ impl Audit {
     /// A log in these documents. Nothing is sent before the first note.
     pub fn new(parts: Parts) -> Self {
         let (sender, receiver) = mpsc::channel(parts.queue.unwrap_or(QUEUE).max(1));
-        let left_out = Arc::new(AtomicU64::new(0));
+        let (left_out, hurry) = (Arc::new(AtomicU64::new(0)), Arc::new(Notify::new()));
         let writer = writer::Parts {
             documents: parts.documents,
             keys: Arc::clone(&parts.keys),
@@ -124,6 +126,7 @@ impl Audit {
             days: parts.days,
             left_out: Arc::clone(&left_out),
             metrics: parts.metrics,
+            hurry: Arc::clone(&hurry),
         };
         let shared = Shared {
             sender,
@@ -135,6 +138,7 @@ impl Audit {
             sample: parts.sample,
             turns: AtomicU64::new(0),
             left_out,
+            hurry,
         };
         Self { shared: Some(Arc::new(shared)) }
     }
@@ -221,7 +225,13 @@ impl Audit {
     async fn drained(&self, close: bool) -> Result<()> {
         let Some(shared) = self.shared.as_ref().filter(|shared| shared.started.get().is_some()) else { return Ok(()) };
         let (answer, answered) = oneshot::channel();
-        let work = async { shared.sender.send(Message::Flush(close, answer)).await.is_ok() && answered.await.is_ok() };
+        let work = async {
+            // The queue may be full: then the writer must not sleep either.
+            shared.hurry.notify_one();
+            let sent = shared.sender.send(Message::Flush(close, answer)).await.is_ok();
+            shared.hurry.notify_one();
+            sent && answered.await.is_ok()
+        };
         match tokio::time::timeout(FLUSH, work).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Error::internal("the writer of the audit log has ended")),
@@ -244,6 +254,7 @@ impl Shared {
     }
 
     async fn wait(&self) -> Result<mpsc::Permit<'_, Message>> {
+        self.hurry.notify_one();
         match tokio::time::timeout(ROOM, self.sender.reserve()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(full("the audit log is closed")),
@@ -284,5 +295,9 @@ impl Room<'_> {
             }
         }
         permit.send(Message::Note(note));
+        let waiting = shared.sender.max_capacity() - shared.sender.capacity();
+        if waiting >= writer::BATCH || 2 * waiting >= shared.sender.max_capacity() {
+            shared.hurry.notify_one();
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::chain::Chain;
@@ -28,7 +28,7 @@ const GATHER: Duration = Duration::from_millis(700);
 /// Calls whose users are remembered.
 const TIES: usize = 20_000;
 /// Most entries of one document.
-const BATCH: usize = 500;
+pub(super) const BATCH: usize = 500;
 /// How far a head may be behind.
 const HEADS: Duration = Duration::from_secs(60);
 /// Pauses between tries, doubled from the first to the last.
@@ -47,6 +47,8 @@ pub(super) struct Parts {
     pub days: u32,
     pub left_out: Arc<AtomicU64>,
     pub metrics: Arc<Metrics>,
+    /// Somebody waits, or a batch is full.
+    pub hurry: Arc<Notify>,
 }
 
 struct Writer {
@@ -61,6 +63,7 @@ struct Writer {
 
 /// Writes until all senders are gone.
 pub(super) async fn run(mut receiver: mpsc::Receiver<Message>, parts: Parts) {
+    let hurry = Arc::clone(&parts.hurry);
     let mut writer = Writer { parts, opening: None, chain: None, headed: Instant::now(), told: 0, ties: Ties::default() };
     loop {
         let first = match writer.head_due() {
@@ -77,7 +80,7 @@ pub(super) async fn run(mut receiver: mpsc::Receiver<Message>, parts: Parts) {
             writer.head_now(true, &receiver).await;
             return;
         };
-        let (notes, flush) = gather(first, &mut receiver).await;
+        let (notes, flush) = gather(first, &mut receiver, &hurry).await;
         writer.write(notes, &receiver).await;
         if let Some((close, answer)) = flush {
             if close {
@@ -114,26 +117,34 @@ impl Ties {
 
 type Flush = (bool, oneshot::Sender<()>);
 
-/// What comes within a moment, up to a full batch or to somebody who waits.
-async fn gather(first: Message, receiver: &mut mpsc::Receiver<Message>) -> (Vec<Note>, Option<Flush>) {
+/// What comes within a moment, up to a full batch or to somebody who waits. It sleeps meanwhile: a note that woke it would
+/// take a core from the very operation that it tells of.
+async fn gather(first: Message, receiver: &mut mpsc::Receiver<Message>, hurry: &Notify) -> (Vec<Note>, Option<Flush>) {
     let until = Instant::now() + GATHER;
     let (mut notes, mut weight) = (Vec::new(), 0);
-    let mut message = first;
+    let mut next = Some(first);
     loop {
-        match message {
-            Message::Note(note) => {
-                weight += note.weight();
-                notes.push(note);
+        while let Some(message) = next {
+            match message {
+                Message::Note(note) => {
+                    weight += note.weight();
+                    notes.push(note);
+                }
+                Message::Flush(close, answer) => return (notes, Some((close, answer))),
             }
-            Message::Flush(close, answer) => return (notes, Some((close, answer))),
+            if weight >= BATCH {
+                return (notes, None);
+            }
+            next = receiver.try_recv().ok();
         }
-        if weight >= BATCH {
+        if receiver.is_closed() || Instant::now() >= until {
             return (notes, None);
         }
-        match tokio::time::timeout_at(until, receiver.recv()).await {
-            Ok(Some(next)) => message = next,
-            Ok(None) | Err(_) => return (notes, None),
+        tokio::select! {
+            () = tokio::time::sleep_until(until) => {}
+            () = hurry.notified() => {}
         }
+        next = receiver.try_recv().ok();
     }
 }
 
