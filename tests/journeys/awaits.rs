@@ -36,15 +36,7 @@ async fn of_a_turn() {
     }
     assert!(turns.len() > 8, "it ended at {} places", turns.len() - 1);
     call.disconnect().await;
-    let archived = eventually(
-        "the archive has them all",
-        || stack.handler.output(),
-        async || {
-            stack.handler.relay().await;
-            stack.handler.archive(&call.id).await.filter(|archived| archived.union.len() >= turns.len() && stack.pump.is_idle())
-        },
-    )
-    .await;
+    let archived = stack.archived_at_last(&call.id, turns.len()).await;
     assert_eq!(turn_ids(&archived), turns);
     assert_eq!(seqs(&archived), (1..=turns.len() as u64).map(Some).collect::<Vec<_>>());
     assert!(archived.header.complete);
