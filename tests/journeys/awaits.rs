@@ -31,7 +31,9 @@ async fn of_a_turn() {
         }
         eventually("it has ended", || stack.handler.output(), async || stack.handler.has_died().then_some(())).await;
         stack.handler.restart().await;
-        let again = call.insist(body).await;
+        // On a busy machine Redis may be too slow for a handler that has just started: without it a turn has no number yet.
+        let whole = async || Some(call.insist(body.clone()).await).filter(|answer| answer.body["degraded"] == json!(false));
+        let again = eventually("it is answered whole", || stack.handler.output(), whole).await;
         assert_eq!(again.body["seq"], json!(turns.len()), "one turn has one number: {again:?}");
     }
     assert!(turns.len() > 8, "it ended at {} places", turns.len() - 1);
