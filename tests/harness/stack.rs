@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use rtvoice::steps::archive::Archived;
+
 use super::cosmos::CosmosEmulator;
 use super::openai;
 use super::process::{Handler, Settings, eventually};
@@ -58,6 +60,16 @@ impl Stack {
     /// Waits until everything in the queue was delivered.
     pub async fn delivered(&self) {
         eventually("the queue is empty", || self.handler.output(), async || self.pump.is_idle().then_some(())).await;
+    }
+
+    /// Waits until the archive of a call has this many turns at least and nothing is on its way; the relay sends what a handler
+    /// that ended has left.
+    pub async fn archived_at_last(&self, call: &str, turns: usize) -> Archived {
+        let whole = async || {
+            self.handler.relay().await;
+            self.handler.archive(call).await.filter(|archived| archived.union.len() >= turns && self.pump.is_idle())
+        };
+        eventually("the archive has them all", || self.handler.output(), whole).await
     }
 
     /// What the stand-ins had to complain about.

@@ -31,20 +31,14 @@ async fn of_a_turn() {
         }
         eventually("it has ended", || stack.handler.output(), async || stack.handler.has_died().then_some(())).await;
         stack.handler.restart().await;
-        let again = call.insist(body).await;
+        // On a busy machine Redis may be too slow for a handler that has just started: without it a turn has no number yet.
+        let whole = async || Some(call.insist(body.clone()).await).filter(|answer| answer.body["degraded"] == json!(false));
+        let again = eventually("it is answered whole", || stack.handler.output(), whole).await;
         assert_eq!(again.body["seq"], json!(turns.len()), "one turn has one number: {again:?}");
     }
     assert!(turns.len() > 8, "it ended at {} places", turns.len() - 1);
     call.disconnect().await;
-    let archived = eventually(
-        "the archive has them all",
-        || stack.handler.output(),
-        async || {
-            stack.handler.relay().await;
-            stack.handler.archive(&call.id).await.filter(|archived| archived.union.len() >= turns.len() && stack.pump.is_idle())
-        },
-    )
-    .await;
+    let archived = stack.archived_at_last(&call.id, turns.len()).await;
     assert_eq!(turn_ids(&archived), turns);
     assert_eq!(seqs(&archived), (1..=turns.len() as u64).map(Some).collect::<Vec<_>>());
     assert!(archived.header.complete);

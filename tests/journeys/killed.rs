@@ -81,15 +81,7 @@ async fn at_any_moment_of_its_turns() {
     let answered: BTreeMap<_, _> = join_all(speakers).await.into_iter().flat_map(|a| a.expect("a speaker")).collect();
     assert!(kills >= 3, "it was killed while they spoke");
     call.disconnect().await;
-    let archived = eventually(
-        "the archive has them all",
-        || stack.handler.output(),
-        async || {
-            stack.handler.relay().await;
-            stack.handler.archive(&call.id).await.filter(|a| a.union.len() >= answered.len() && stack.pump.is_idle())
-        },
-    )
-    .await;
+    let archived = stack.archived_at_last(&call.id, answered.len()).await;
     let kept: BTreeMap<_, _> = archived.union.in_order().into_iter().map(|t| (t.entry.turn_id.clone(), t)).collect();
     assert_eq!(kept.keys().collect::<Vec<_>>(), answered.keys().collect::<Vec<_>>());
     for (turn, (seq, reply)) in &answered {
