@@ -31,7 +31,7 @@ async fn it_asks_a_target() {
     let url = format!("http://127.0.0.1:{}", handler.port().unwrap());
     let told = health::ask(&args::<HealthArgs>(&["--json", "--target", &url]), &url).await.unwrap();
     assert!(told.good);
-    assert_eq!(json(&told)["details"]["state"]["status"], "healthy");
+    assert_eq!(json(&told)["details"]["redis_connectivity"]["status"], "healthy");
     handler.kill();
     assert_eq!(health::ask(&args::<HealthArgs>(&[]), &url).await.unwrap_err().kind, Kind::Unavailable);
     assert_eq!(health::ask(&args::<HealthArgs>(&[]), "http://example.com").await.unwrap_err().kind, Kind::BadInput, "a key may not travel in clear");
