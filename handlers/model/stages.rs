@@ -14,3 +14,11 @@ pub struct StageTimes {
     /// Whether the phrase was cached; none where nothing was spoken.
     pub speech_hit: Option<bool>,
 }
+
+/// What a `Server-Timing` header says (W3C Server Timing): names with milliseconds, of the entries that have both.
+pub fn server_timing(header: &str) -> impl Iterator<Item = (&str, f64)> {
+    header.split(',').filter_map(|entry| {
+        let (name, duration) = entry.trim().split_once(";dur=")?;
+        Some((name, duration.parse().ok().filter(|millis: &f64| millis.is_finite() && *millis >= 0.0)?))
+    })
+}

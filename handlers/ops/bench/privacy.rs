@@ -5,6 +5,7 @@
 //! under a prefix of its own, else a file of its own; record, queue, agent and voice are always the embedded ones, and nothing
 //! of the installation is touched. Fails as the stores do, and with `Setting` where privacy must not be off.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use crate::config::{Config, RootKey};
 use crate::error::{Error, Kind, Result};
 use crate::host::router::router;
 use crate::model::ids::CallId;
+use crate::model::stages::server_timing;
 
 /// Turns of one block; each block is a call.
 const BLOCK: usize = 40;
@@ -40,13 +42,22 @@ pub struct PrivacyArgs {
 }
 
 /// Times of one arm, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Times {
     /// Half of the turns took at most this.
     pub p50_ms: f64,
     /// 95 % of them took at most this.
     pub p95_ms: f64,
+    /// Of each stage, by its name in `Server-Timing`: half of the turns took at most this.
+    pub stages_p50_ms: BTreeMap<String, f64>,
+}
+
+/// One turn: how long it took, and each of its stages.
+#[derive(Debug)]
+struct Took {
+    whole: Duration,
+    stages: Vec<(String, f64)>,
 }
 
 /// What was measured.
@@ -77,13 +88,16 @@ pub async fn run(config: &Config, args: &PrivacyArgs) -> Result<String> {
     if args.json {
         return serde_json::to_string(&measured).map_err(Error::internal);
     }
-    let line = |name: &str, times: Times| format!("{name:<4} p50 {:8.3} ms   p95 {:8.3} ms", times.p50_ms, times.p95_ms);
+    let line = |name: &str, times: &Times| {
+        let stages: String = times.stages_p50_ms.iter().map(|(stage, ms)| format!("   {stage} {ms:.3}")).collect();
+        format!("{name:<4} p50 {:8.3} ms   p95 {:8.3} ms   of it, p50:{stages}", times.p50_ms, times.p95_ms)
+    };
     Ok(format!(
         "{} turns each on {}\n{}\n{}\non by off: p50 {:.3}, p95 {:.3}",
         measured.turns,
         measured.state,
-        line("on", measured.on),
-        line("off", measured.off),
+        line("on", &measured.on),
+        line("off", &measured.off),
         measured.p50_ratio,
         measured.p95_ratio
     ))
@@ -120,14 +134,15 @@ async fn measure(config: &Config, folder: &std::path::Path, turns: usize) -> Res
     for app in [&on, &off] {
         app.audit.close().await?;
     }
-    let (on, off, turns) = (times(&mut of_on), times(&mut of_off), of_on.len());
+    let (on, off, turns) = (times(&of_on), times(&of_off), of_on.len());
     let state = if config.redis.is_some() { "redis" } else { "embedded" };
-    Ok(Measured { state, turns, on, off, p50_ratio: on.p50_ms / off.p50_ms, p95_ratio: on.p95_ms / off.p95_ms })
+    let (p50_ratio, p95_ratio) = (on.p50_ms / off.p50_ms, on.p95_ms / off.p95_ms);
+    Ok(Measured { state, turns, on, off, p50_ratio, p95_ratio })
 }
 
 /// One call; how long each of its turns took. What is done after an answer is waited for before the next turn, as a caller
 /// who listens does.
-async fn talk(app: &App, number: usize) -> Result<Vec<Duration>> {
+async fn talk(app: &App, number: usize) -> Result<Vec<Took>> {
     let call = CallId::parse(format!("bench-{number}-{}", app.clock.new_id()))?;
     let path = format!("/api/calls/{call}/turns");
     let router = router(app.clone());
@@ -142,8 +157,10 @@ async fn talk(app: &App, number: usize) -> Result<Vec<Duration>> {
         let began = Instant::now();
         let response = router.clone().oneshot(request).await.map_err(Error::internal)?;
         let status = response.status();
+        let timing = response.headers().get("server-timing").cloned();
         response.into_body().collect().await.map_err(Error::internal)?;
-        took.push(began.elapsed());
+        let whole = began.elapsed();
+        took.push(Took { whole, stages: timing.as_ref().and_then(|timing| timing.to_str().ok()).map(stages).unwrap_or_default() });
         if !status.is_success() {
             return Err(Error::new(Kind::Unavailable, format!("a turn was answered {status}")));
         }
@@ -155,8 +172,22 @@ async fn talk(app: &App, number: usize) -> Result<Vec<Duration>> {
     Ok(took)
 }
 
-fn times(took: &mut [Duration]) -> Times {
-    took.sort_unstable();
-    let at = |share: usize| took.get((took.len() * share / 100).min(took.len().saturating_sub(1))).map_or(0.0, |t| t.as_secs_f64() * 1000.0);
-    Times { p50_ms: at(50), p95_ms: at(95) }
+fn stages(header: &str) -> Vec<(String, f64)> {
+    server_timing(header).map(|(name, millis)| (name.to_owned(), millis)).collect()
+}
+
+fn times(took: &[Took]) -> Times {
+    let mut whole: Vec<f64> = took.iter().map(|turn| turn.whole.as_secs_f64() * 1000.0).collect();
+    let mut stages: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for (name, ms) in took.iter().flat_map(|turn| &turn.stages) {
+        stages.entry(name.clone()).or_default().push(*ms);
+    }
+    let stages_p50_ms = stages.into_iter().map(|(name, mut times)| (name, at(&mut times, 50))).collect();
+    Times { p50_ms: at(&mut whole, 50), p95_ms: at(&mut whole, 95), stages_p50_ms }
+}
+
+/// What that share of these took at most, in percent.
+fn at(times: &mut [f64], share: usize) -> f64 {
+    times.sort_unstable_by(f64::total_cmp);
+    times.get((times.len() * share / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default()
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::gauge::{Gauge, Stage};
 use super::plan::{Delivery, PlannedCall, PlannedTurn};
 use crate::config::Secret;
+use crate::model::stages::server_timing;
 use crate::ports::clock::{Clock as _, SystemClock};
 use crate::ports::http::retry_after;
 
@@ -277,12 +278,7 @@ impl Player {
 
 /// What a `Server-Timing` header says of the stages of a turn.
 fn timing(header: &str) -> Vec<(Stage, Duration)> {
-    let entry = |entry: &str| {
-        let (name, duration) = entry.trim().split_once(";dur=")?;
-        let millis = duration.parse::<f64>().ok().filter(|millis| millis.is_finite() && *millis >= 0.0)?;
-        Some((Stage::of_handler(name)?, Duration::from_secs_f64(millis / 1000.0)))
-    };
-    header.split(',').filter_map(entry).collect()
+    server_timing(header).filter_map(|(name, millis)| Some((Stage::of_handler(name)?, Duration::from_secs_f64(millis / 1000.0)))).collect()
 }
 
 fn participants(caller: &str) -> Value {
