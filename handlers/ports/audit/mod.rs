@@ -186,6 +186,13 @@ impl Audit {
         Ok(Room { permit, shared: Some(shared) })
     }
 
+    /// Room for a note that is there at once; none where its maker must wait, or do without. What is not used is given back.
+    pub fn room_now(&self) -> Option<Room<'_>> {
+        let shared = self.shared.as_ref()?;
+        shared.start();
+        shared.sender.try_reserve().ok().map(|permit| Room { permit: Some(permit), shared: Some(shared) })
+    }
+
     /// Notes one thing. Errors as [`Audit::room`]; what is not personal never fails and is sampled as the settings say.
     pub async fn note(&self, note: Note) -> Result<()> {
         if !note.personal && !self.is_sampled() {
@@ -276,11 +283,6 @@ impl std::fmt::Debug for Room<'_> {
 }
 
 impl Room<'_> {
-    /// Room that nobody needs: for what is not noted.
-    pub const fn none() -> Self {
-        Self { permit: None, shared: None }
-    }
-
     /// Uses the room.
     pub fn note(self, mut note: Note) {
         let (Some(permit), Some(shared)) = (self.permit, self.shared) else { return };

@@ -5,13 +5,15 @@
 //! takes nothing, Redis counts as away.
 
 use std::borrow::Cow;
+use std::pin::pin;
+use std::task::Poll;
 
 use redis::{Arg, Cmd, Pipeline, RedisWrite, Script, ScriptInvocation, ToRedisArgs, Value};
 use tokio::time::Instant;
 
 use super::AsyncAzureRedisManager;
 use crate::error::Result;
-use crate::ports::audit::{Keys, Note, Room};
+use crate::ports::audit::{Keys, Note};
 
 /// Commands whose second word is no key. MEMORY reads sizes alone.
 const KEYLESS: [&[u8]; 7] = [b"PING", b"INFO", b"SCAN", b"CLUSTER", b"CONFIG", b"TIME", b"MEMORY"];
@@ -168,16 +170,32 @@ impl<T: Weight> Weight for Vec<T> {
 }
 
 impl AsyncAzureRedisManager {
-    /// Runs an operation and notes it.
-    pub(super) async fn audited<T: Weight>(&self, operation: impl FnOnce() -> Operation, work: impl Future<Output = Result<T>>) -> Result<T> {
+    /// Runs an operation and notes it. Where there is room for the note it is put together while Redis works.
+    pub(super) async fn audited<T: Weight>(&self, describe: impl FnOnce() -> Operation, work: impl Future<Output = Result<T>>) -> Result<T> {
         if !self.audit.is_on() {
             return work.await;
         }
-        let operation = operation();
-        let personal = operation.keys.is_personal();
-        let room = if personal || self.audit.is_sampled() { self.audit.room(personal).await? } else { Room::none() };
-        let began = Instant::now();
-        let result = work.await;
+        let (operation, room, began, result);
+        if let Some(there) = self.audit.room_now() {
+            let mut work = pin!(work);
+            began = Instant::now();
+            let sent = futures::poll!(work.as_mut());
+            // The connection's task runs before this one goes on.
+            tokio::task::yield_now().await;
+            operation = describe();
+            room = Some(there).filter(|_| operation.keys.is_personal() || self.audit.is_sampled());
+            result = match sent {
+                Poll::Ready(result) => result,
+                Poll::Pending => work.await,
+            };
+        } else {
+            operation = describe();
+            let personal = operation.keys.is_personal();
+            room = if personal || self.audit.is_sampled() { Some(self.audit.room(personal).await?) } else { None };
+            began = Instant::now();
+            result = work.await;
+        }
+        let Some(room) = room else { return result };
         let received = result.as_ref().map_or(0, Weight::weight);
         let note = Note::new(operation.action).store("redis").keys(operation.keys).count(operation.count).result(&result).took(began.elapsed());
         room.note(note.bytes((operation.sent + received) as u64));
