@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::process::Stdio;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,26 +30,41 @@ const TONE_COMMENT: &str = "rtvoice offline tone, not speech";
 /// Most bytes that are read from the program: 4000 characters are about a fifth of it.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 
-/// Time in which the program must list its languages at the start.
+/// Time in which the program must list its languages.
 const LISTING: Duration = Duration::from_secs(2);
 
 /// The voice.
 #[derive(Debug)]
 pub struct OfflineSpeech {
-    /// Languages of the program, lower case; none means the tone.
-    languages: Option<BTreeSet<String>>,
+    /// Languages of the program, lower case, once it has listed them; none means the tone.
+    languages: Arc<OnceLock<Option<BTreeSet<String>>>>,
     deadline: Duration,
 }
 
 impl OfflineSpeech {
-    /// Asks `espeak-ng` for its languages; where that fails, the voice is the tone. Blocks, for at most 2 s.
+    /// Asks `espeak-ng` for its languages; where that fails, the voice is the tone. The first phrase waits for the answer, for at
+    /// most 2 s; the start does not.
     pub fn detect() -> Self {
-        Self { languages: list_languages().filter(|l| l.contains("en")), ..Self::tone() }
+        let mut command = std::process::Command::new(ESPEAK);
+        let Ok(child) = command.arg("--voices").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else { return Self::tone() };
+        let languages = Arc::new(OnceLock::new());
+        let listed = Arc::clone(&languages);
+        std::thread::spawn(move || listed.get_or_init(|| list_languages(child).filter(|l| l.contains("en"))).is_some());
+        Self { languages, ..Self::tone() }
     }
 
     /// The tone, whatever is installed.
     pub fn tone() -> Self {
-        Self { languages: None, deadline: Duration::from_secs(3) }
+        Self { languages: Arc::new(OnceLock::from(None)), deadline: Duration::from_secs(3) }
+    }
+
+    /// The program's languages; none where there is no such program.
+    async fn languages(&self) -> Result<Option<&BTreeSet<String>>> {
+        if self.languages.get().is_none() {
+            let listed = Arc::clone(&self.languages);
+            tokio::task::spawn_blocking(move || listed.wait().is_some()).await.map_err(Error::internal)?;
+        }
+        Ok(self.languages.get().and_then(Option::as_ref))
     }
 
     /// Another deadline than 3 s in all.
@@ -76,7 +92,7 @@ impl OfflineSpeech {
 #[async_trait]
 impl Speech for OfflineSpeech {
     async fn synthesise(&self, phrase: &Phrase) -> Result<Bytes> {
-        let Some(languages) = &self.languages else {
+        let Some(languages) = self.languages().await? else {
             let phrase = phrase.clone();
             return tokio::task::spawn_blocking(move || tone(&phrase)).await.map_err(Error::internal);
         };
@@ -85,7 +101,8 @@ impl Speech for OfflineSpeech {
     }
 
     fn name(&self) -> &'static str {
-        if self.languages.is_some() { "espeak-ng" } else { "tone" }
+        // While it lists its languages, the program is there.
+        if self.languages.get().is_none_or(Option::is_some) { ESPEAK } else { "tone" }
     }
 }
 
@@ -127,9 +144,7 @@ fn choose<'a>(tag: &str, languages: &'a BTreeSet<String>) -> &'a str {
 }
 
 /// What `espeak-ng --voices` lists: each line has priority, language, ..., and other languages as `(en 2)(zh 5)`.
-fn list_languages() -> Option<BTreeSet<String>> {
-    let mut command = std::process::Command::new(ESPEAK);
-    let mut child = command.arg("--voices").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+fn list_languages(mut child: std::process::Child) -> Option<BTreeSet<String>> {
     let mut stdout = child.stdout.take()?;
     let (done, listing) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
