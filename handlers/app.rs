@@ -76,6 +76,8 @@ pub struct Parts {
     pub audio: Cache<String, Bytes>,
     /// Whether the shared cache took the last phrase; false while it is full or away.
     pub cache_takes: std::sync::atomic::AtomicBool,
+    /// Texts that are known to matter to no later turn.
+    pub talk: crate::steps::masking::Talk,
     /// Work off the callers' paths.
     pub tasks: TaskTracker,
     /// Who may run now, and who waits.
@@ -217,6 +219,7 @@ impl App {
             clock,
             audio,
             cache_takes: true.into(),
+            talk: crate::steps::masking::Talk::default(),
             tasks: TaskTracker::new(),
             admission,
             health,

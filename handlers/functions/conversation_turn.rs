@@ -25,7 +25,7 @@ use crate::model::phrase::{AudioFormat, check_language};
 use crate::model::stages::StageTimes;
 use crate::ports::replies::{FALLBACK, Prompt, Reply};
 use crate::ports::running;
-use crate::privacy::detect::Label;
+use crate::privacy::detect::{Bearing, Label};
 use crate::steps::masking::{self, Heard};
 use crate::steps::speech::{Found, MAX_AUDIO, Private};
 use crate::steps::{events, outbox, profile, speech};
@@ -110,7 +110,8 @@ async fn take(app: App, request: Request) -> Result<Response> {
     let mut stages = StageTimes::default();
 
     let began = Instant::now();
-    let loaded = load(&app, &turn).await;
+    // What can be told of the words alone is found out while the state store works.
+    let (loaded, bearing) = tokio::join!(load(&app, &turn), async { if app.config.privacy { app.talk.bearing(&turn.text) } else { Bearing::ANY } });
     stages.load_ms = millis(began);
     let loaded = match loaded {
         Ok(loaded) => Some(loaded),
@@ -132,7 +133,7 @@ async fn take(app: App, request: Request) -> Result<Response> {
 
     let degraded = loaded.is_none();
     let conversation = ConversationManager::load(turn.call.clone(), loaded.unwrap_or_default());
-    let heard = hear(&app, conversation.window(), &turn.text);
+    let heard = hear(&app, conversation.window(), &turn.text, bearing);
     let began = Instant::now();
     let reply = reply(&app, &turn, &heard, &conversation).await;
     stages.reply_ms = millis(began);
@@ -142,7 +143,7 @@ async fn take(app: App, request: Request) -> Result<Response> {
     }
 
     let began = Instant::now();
-    let Tried { committed, entry, revisions } = commit(&app, &turn, conversation, heard, &reply).await?;
+    let Tried { committed, entry, revisions } = commit(&app, &turn, conversation, heard, bearing, &reply).await?;
     stages.commit_ms = millis(began);
     match committed {
         Ok(Committed::New(seq)) => {
@@ -194,9 +195,9 @@ async fn load(app: &App, turn: &Turn) -> Result<Loaded> {
 }
 
 /// What the caller said, masked; with privacy off as it is.
-fn hear(app: &App, window: &Window, text: &str) -> Heard {
+fn hear(app: &App, window: &Window, text: &str, bearing: Bearing) -> Heard {
     if app.config.privacy {
-        let heard = masking::hear(window, text, app.config.store_pii);
+        let heard = masking::hear(&app.talk, window, text, bearing, app.config.store_pii);
         heard.found.iter().for_each(|span| app.metrics.count(FINDINGS, finding(span.label)));
         return heard;
     }
@@ -230,7 +231,7 @@ struct Tried {
 }
 
 /// Commits the turn; again where another turn has revised the same earlier ones meanwhile.
-async fn commit(app: &App, turn: &Turn, mut conversation: ConversationManager, mut heard: Heard, reply: &Reply) -> Result<Tried> {
+async fn commit(app: &App, turn: &Turn, mut conversation: ConversationManager, mut heard: Heard, bearing: Bearing, reply: &Reply) -> Result<Tried> {
     let mut tries = 0;
     loop {
         let entry = entry(app, turn, &heard, &conversation, reply);
@@ -247,7 +248,7 @@ async fn commit(app: &App, turn: &Turn, mut conversation: ConversationManager, m
                     Err(e) => return Ok(Tried { committed: Err(e), entry, revisions }),
                 };
                 conversation = ConversationManager::load(turn.call.clone(), loaded);
-                heard = hear(app, conversation.window(), &turn.text);
+                heard = hear(app, conversation.window(), &turn.text, bearing);
             }
             committed => return Ok(Tried { committed, entry, revisions }),
         }

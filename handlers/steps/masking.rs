@@ -11,7 +11,11 @@ use serde_json::Value;
 use crate::config::StorePii;
 use crate::model::conversation::{Entry, Window, Words};
 use crate::model::transcript::ArchivedTurn;
-use crate::privacy::detect::{Label, Role, Said, Span, detect, detect_across, mask, may_continue};
+use crate::privacy::detect::{Bearing, Label, Role, Said, Span, detect, detect_across, mask, may_continue};
+
+mod talk;
+
+pub use talk::Talk;
 
 /// Earlier turns that a value may reach back over, with the talk between its parts.
 const REACH: usize = 8;
@@ -42,10 +46,14 @@ impl Heard {
     }
 }
 
-/// Masks what a caller says now, and what it shows of earlier turns.
-pub fn hear(window: &Window, text: &str, store: StorePii) -> Heard {
+/// Masks what a caller says now, and what it shows of earlier turns. Most turns are talk that holds nothing, after talk that
+/// leads to nothing: `talk` and the text's own `bearing` spare them the reading of all that was said.
+pub fn hear(talk: &Talk, window: &Window, text: &str, bearing: Bearing, store: StorePii) -> Heard {
     let from = window.entries.len().saturating_sub(REACH);
     let recent = &window.entries[from..];
+    if bearing.quiet && stands_alone(talk, recent, bearing) {
+        return Heard { text: text.to_owned(), found: Vec::new(), revisions: Vec::new() };
+    }
     let mut said = Vec::with_capacity(2 * recent.len() + 1);
     for entry in recent {
         said.push(Said { role: Role::Caller, text: entry.words.user.as_deref().unwrap_or_default() });
@@ -61,6 +69,16 @@ pub fn hear(window: &Window, text: &str, store: StorePii) -> Heard {
     let surplus = revisions.len().saturating_sub(REVISED);
     revisions.drain(..surplus);
     Heard { text: mask(text, &found), found, revisions }
+}
+
+/// True where nothing in these entries has to do with a text of this bearing that is quiet. What the agent said last must be
+/// quiet as well: nobody has read it in the light of the others yet.
+fn stands_alone(talk: &Talk, recent: &[Entry], newest: Bearing) -> bool {
+    let unread = recent.last().and_then(|entry| entry.words.assistant.as_deref()).map(|text| talk.bearing(text));
+    let texts = recent.iter().flat_map(|entry| [&entry.words.user, &entry.words.assistant]).flatten();
+    let address = newest.ends_address || newest.holds_address || unread.is_some_and(|unread| unread.holds_address);
+    let apart = |bearing: Bearing| !bearing.leads_to_name && !(address && bearing.leads_to_address);
+    unread.is_none_or(|unread| unread.quiet) && texts.into_iter().all(|text| apart(talk.bearing(text)))
 }
 
 /// What a number may stand in for once it is masked: as many digits as make a card with one more group.

@@ -214,6 +214,7 @@ fn parts(app: &Rtvoice) -> Parts {
         security: rtvoice::steps::breach::Watch::default(),
         audio: app.app.audio.clone(),
         cache_takes: true.into(),
+        talk: rtvoice::steps::masking::Talk::default(),
         tasks: app.app.tasks.clone(),
         admission: app.app.admission.clone(),
         health: rtvoice::steps::health::Watch::default(),

@@ -86,6 +86,7 @@ impl Rtvoice {
             clock: Arc::clone(&clock) as _,
             audio: plain.audio.clone(),
             cache_takes: true.into(),
+            talk: rtvoice::steps::masking::Talk::default(),
             tasks: plain.tasks.clone(),
             admission: plain.admission.clone(),
             health: rtvoice::steps::health::Watch::default(),

@@ -2,13 +2,14 @@
 
 use rtvoice::config::StorePii;
 use rtvoice::model::conversation::{Entry, Window, Words};
-use rtvoice::steps::masking::hear;
+use rtvoice::privacy::detect::Bearing;
+use rtvoice::steps::masking::{Talk, hear};
 
 /// What is kept of these turns in the end; each is what the caller said and what was answered.
 fn kept(turns: &[(&str, &str)]) -> Vec<String> {
-    let mut window = Window::default();
+    let (mut window, talk) = (Window::default(), Talk::default());
     for (said, answered) in turns {
-        let heard = hear(&window, said, StorePii::Masked);
+        let heard = hear(&talk, &window, said, Bearing::of(said), StorePii::Masked);
         for (seq, entry) in heard.revisions {
             let place = window.seqs.iter().position(|s| *s == seq).unwrap();
             window.entries[place] = entry;

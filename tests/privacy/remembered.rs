@@ -4,7 +4,10 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use rtvoice::privacy::detect::{Remembered, Role, Span, detect_newest, may_continue};
+use rtvoice::config::StorePii;
+use rtvoice::model::conversation::{Entry, Window, Words};
+use rtvoice::privacy::detect::{Bearing, Remembered, Role, Span, detect_newest, may_continue};
+use rtvoice::steps::masking::{Heard, Talk, answered, hear};
 use serde_json::Value;
 
 /// Most turns that are read together.
@@ -67,6 +70,34 @@ proptest! {
                 found[n] = read.spans().into_owned();
                 prop_assert_eq!(kept[n].may_continue(), may_continue(&call[n].1, &found[n]), "{} of {:#?}", n, &call[..=newest]);
             }
+        }
+    }
+
+    #[test]
+    fn quiet_talk_is_spared_and_changes_no_answer(call in calls(), follow in any::<bool>()) {
+        let (talk, mut window) = (Talk::default(), Window::default());
+        let mut said: Option<String> = None;
+        for (role, text) in call {
+            // Callers' lines are answered by the agent's next one, or by nothing.
+            let reply = match (role, said.take()) {
+                (Role::Caller, before) => { said = Some(text); before.map(|said| (said, "Okay.".to_owned())) }
+                (Role::Agent, before) => before.map(|said| (said, if follow { text } else { String::new() })),
+            };
+            let Some((text, reply)) = reply else { continue };
+            let whole = hear(&talk, &window, &text, Bearing::ANY, StorePii::Masked);
+            let spared = hear(&talk, &window, &text, talk.bearing(&text), StorePii::Masked);
+            let before = || window.entries.iter().map(|e| &e.words).collect::<Vec<_>>();
+            prop_assert_eq!((&spared.text, &spared.found), (&whole.text, &whole.found), "{} after {:#?}", text, before());
+            // What an earlier turn has read already may look otherwise once what was said before it is out of sight.
+            let unread = |heard: &Heard| heard.revisions.iter().find(|(seq, _)| window.seqs.last() == Some(seq)).cloned();
+            prop_assert_eq!(unread(&spared), unread(&whole), "{} after {:#?}", text, before());
+            for (seq, entry) in whole.revisions {
+                let place = window.seqs.iter().position(|s| *s == seq).unwrap();
+                window.entries[place] = entry;
+            }
+            let words = Words { assistant: Some(answered(&reply, &text, &whole.found)), user: Some(whole.text), ..Words::default() };
+            window.seqs.push(window.seqs.len() as u64 + 1);
+            window.entries.push(Entry { turn_id: format!("t{}", window.seqs.len()), words, ..Entry::default() });
         }
     }
 }

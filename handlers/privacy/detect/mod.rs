@@ -31,7 +31,7 @@ use asked::Asked;
 use plain::Plain;
 use tokens::{Kind, Text};
 
-pub use across::{Remembered, WINDOW, detect_across, detect_newest, may_continue};
+pub use across::{Bearing, Remembered, WINDOW, detect_across, detect_newest, may_continue};
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -109,7 +109,7 @@ fn ends_address(text: &str) -> &str {
 }
 
 /// True for the end of a domain without its dot or its "at": "gmail dot com", "co dot uk".
-fn may_end(read: &Text<'_>) -> bool {
+pub(super) fn may_end(read: &Text<'_>) -> bool {
     read.hints.dots || read.tokens.iter().any(|t| t.info.sign == b'.' || t.info.flags & words::PROVIDER != 0)
 }
 
@@ -157,7 +157,7 @@ fn asked_where(said: &[Turn<'_>], n: usize) -> bool {
 }
 
 /// True where a text begins with the rest of an address.
-fn leads_on(text: &Text<'_>) -> bool {
+pub(super) fn leads_on(text: &Text<'_>) -> bool {
     *text.facts().leads_on.get_or_init(|| {
         let read = Text::new(begins(text));
         read.has(0, words::AT) || read.sign(0, b'@') || read.get(0).is_some_and(|t| t.info.sign != 0)

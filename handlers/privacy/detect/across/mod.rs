@@ -5,6 +5,7 @@
 //! them is a value if it would be one in a single turn. What the agent repeats of it is found too. Looks at a bounded number
 //! of texts. Never fails.
 
+mod bearing;
 mod dates;
 mod echo;
 mod mail;
@@ -17,6 +18,7 @@ use super::tokens::{Kind, Reading, Text};
 use super::words;
 use super::{Label, Role, Said, Span, birth, detect_read, names};
 
+pub use bearing::Bearing;
 pub(super) use echo::Pairs;
 pub(super) use numbers::Runs;
 pub use remembered::{Remembered, detect_newest};
