@@ -186,8 +186,8 @@ impl Watcher<'_> {
         command.args(words).current_dir(&self.options.app_root).kill_on_drop(true);
         let output = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?.wait_with_output().await?;
         let messages = output.stdout.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-        let executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-        Ok((output.status, executables.last()))
+        let mut executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+        Ok((output.status, executables.next_back()))
     }
 
     /// Another handler, of what is built now.

@@ -33,6 +33,9 @@ const OPENED: u64 = 200;
 /// Milliseconds that the relay may take to end a call that is silent for too long.
 const ENDING: i64 = 300_000;
 
+/// Milliseconds that a call may be registered without a state.
+const OPENING: i64 = 10_000;
+
 /// How all open calls are looked at.
 #[derive(Debug, Clone, clap::Args)]
 pub struct AuditArgs {
@@ -174,7 +177,7 @@ async fn look(app: &App, open: &Open, now: Timestamp) -> Result<Looked> {
     let seal = seal(app, call, wrap).await?;
     let wrapped = wrap.filter(|_| app.config.privacy).map(wrapped_by);
     let key_made = match &wrapped {
-        Some(WrappedBy::User(_, version)) => Some(Timestamp::from_millis(i64::from(*version) * 60_000)),
+        Some(WrappedBy::User { version, .. }) => Some(Timestamp::from_millis(i64::from(*version) * 60_000)),
         _ => None,
     };
     let millis = |left: &Left| if let Left::Millis(millis) = left { Some(millis / 1000) } else { None };
@@ -193,7 +196,9 @@ async fn look(app: &App, open: &Open, now: Timestamp) -> Result<Looked> {
         findings: Vec::new(),
         listed,
     };
-    looked.findings = findings(app, &looked, session);
+    // A call is registered a moment before it has a state.
+    let is_lost = session.is_none() && !open.survey.archived && now.since(open.registered) > OPENING;
+    looked.findings = findings(app, &looked, session, is_lost);
     Ok(looked)
 }
 
@@ -221,14 +226,14 @@ async fn refused(app: &App, call: &CallId, seal: Seal) -> Result<u64> {
     Ok(slice.entries.iter().filter(|(_, entry)| entry.is_refused()).count() as u64)
 }
 
-fn findings(app: &App, looked: &Looked, session: Option<&Session>) -> Vec<String> {
+fn findings(app: &App, looked: &Looked, session: Option<&Session>, is_lost: bool) -> Vec<String> {
     let mut findings = Vec::new();
     let mut found = |is: bool, text: String| {
         if is {
             findings.push(text);
         }
     };
-    found(session.is_none() && looked.listed.status == "lost", "its state is lost".to_owned());
+    found(is_lost, "its state is lost".to_owned());
     let forever: Vec<&str> = looked.lives.iter().filter(|(_, left)| left.is_none()).map(|(kind, _)| kind.as_str()).collect();
     found(!forever.is_empty(), format!("without an end: {}", forever.join(", ")));
     found(app.config.privacy && looked.clear > 0, format!("{} values in clear", looked.clear));
@@ -250,7 +255,7 @@ fn text(audited: &Audited) -> String {
         shortest.map_or_else(String::new, |(left, kind)| format!("{} ({kind})", span(Duration::from_secs(left))))
     };
     let key = |looked: &Looked| match &looked.wrapped_by {
-        Some(WrappedBy::User(user, version)) => format!("{user} {version}"),
+        Some(WrappedBy::User { token, version }) => format!("{token} {version}"),
         Some(WrappedBy::Epoch(epoch)) => format!("epoch {epoch}"),
         Some(WrappedBy::Unknown) => "unknown".to_owned(),
         None => String::new(),

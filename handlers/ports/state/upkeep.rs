@@ -87,6 +87,8 @@ pub struct ServerFacts {
     pub connections: u64,
     /// Most connections that it takes; none where it does not say.
     pub max_connections: Option<u64>,
+    /// Operations in the last second; none where it does not say.
+    pub ops_per_second: Option<u64>,
     /// Whether it logs every write.
     pub append_only: bool,
     /// Whether its last write to that log, and its last snapshot, went well.

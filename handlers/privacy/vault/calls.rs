@@ -26,8 +26,13 @@ pub(super) fn user_scope(subject: &UserToken) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum WrappedBy {
-    /// A person's, of this version: the minute since 1970 in which it was made.
-    User(UserToken, u32),
+    /// A person's.
+    User {
+        /// Whose.
+        token: UserToken,
+        /// Which version: the minute since 1970 in which it was made.
+        version: u32,
+    },
     /// That of an epoch: nobody knows yet whose call it is.
     Epoch(String),
     /// Nobody's: this is no wrap that is known.
@@ -40,7 +45,7 @@ pub fn wrapped_by(wrap: &str) -> WrappedBy {
     match scope.split(':').collect::<Vec<_>>()[..] {
         ["c", epoch] if super::epochs::end(epoch).is_some() => WrappedBy::Epoch(epoch.to_owned()),
         ["u", token, version] => match (UserToken::parse(token), version.parse()) {
-            (Ok(token), Ok(version)) => WrappedBy::User(token, version),
+            (Ok(token), Ok(version)) => WrappedBy::User { token, version },
             _ => WrappedBy::Unknown,
         },
         _ => WrappedBy::Unknown,
@@ -102,7 +107,7 @@ impl Vault {
         let wrapped = URL_SAFE_NO_PAD.decode(wrapped).map_err(|_| refuse())?;
         let (under, subject) = match wrapped_by(wrap) {
             WrappedBy::Epoch(epoch) => (keys.epochs.get(&epoch).await.map_err(|e| self.noted(e, call.as_str()))?.calls.clone(), None),
-            WrappedBy::User(subject, version) => {
+            WrappedBy::User { token: subject, version } => {
                 let key = keys.users.version(&subject, version).await.map_err(|e| if e.kind == Kind::Tampered { refuse() } else { e })?;
                 (key, Some(subject))
             }

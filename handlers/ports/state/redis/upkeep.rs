@@ -66,6 +66,7 @@ fn facts(info: &InfoDict) -> ServerFacts {
         evicted: count("evicted_keys"),
         connections: count("connected_clients"),
         max_connections: info.get("maxclients"),
+        ops_per_second: info.get("instantaneous_ops_per_sec"),
         append_only: count("aof_enabled") == 1,
         persisting: is("aof_last_write_status", "ok") && is("rdb_last_bgsave_status", "ok"),
         clock: None,
