@@ -188,7 +188,14 @@ fn is_wanted(method: &Method, path: &str) -> bool {
 /// The request without anything that opens a door; none where its body is no JSON, which no recording can hold.
 fn recorded(parts: &request::Parts, body: &[u8]) -> Option<Recorded> {
     let body = if body.is_empty() { None } else { Some(serde_json::from_slice::<Value>(body).ok()?) };
-    Some(Recorded { at: Some(SystemClock.now()), method: parts.method.to_string(), path: keyless(&parts.uri), headers: kept(&parts.headers), body, status: None })
+    Some(Recorded {
+        at: Some(SystemClock.now()),
+        method: parts.method.to_string(),
+        path: keyless(&parts.uri),
+        headers: kept(&parts.headers),
+        body,
+        status: None,
+    })
 }
 
 fn kept(headers: &HeaderMap) -> Map<String, Value> {

@@ -57,12 +57,7 @@ impl Reads {
 }
 
 /// What operators did to these calls in a window, by call; false where time was up before all was read.
-pub(super) async fn find(
-    app: &App,
-    calls: &BTreeSet<String>,
-    (from, to): (Timestamp, Timestamp),
-    until: Instant,
-) -> Result<(BTreeMap<String, Reads>, bool)> {
+pub(super) async fn find(app: &App, calls: &BTreeSet<String>, (from, to): (Timestamp, Timestamp), until: Instant) -> Result<(BTreeMap<String, Reads>, bool)> {
     let mut found: BTreeMap<String, Reads> = BTreeMap::new();
     if calls.is_empty() || !app.audit.is_on() {
         return Ok((found, true));
