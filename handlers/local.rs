@@ -9,13 +9,20 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rtvoice::config;
 use rtvoice::dev::demo::Demo;
 use rtvoice::dev::host::{LocalHost, Options};
+use rtvoice::dev::tap::Tap;
+use rtvoice::dev::watch::{self, Watching};
 use rtvoice::error::{Error, Kind, Result};
 use rtvoice::host::server;
 use tokio_util::sync::CancellationToken;
 
 /// Run the local host: the functions, the timers and the embedded queue, without a cloud.
 #[derive(Args)]
-#[command(after_help = "Exit codes: 0 ended, 1 failed, 2 wrong usage or setting.")]
+#[command(
+    after_help = "A recording holds what callers say and who they are, in clear, and no key: its file is readable for its owner alone. It is refused in\n\
+                  prod, in staging and in Azure. Delete it when it is not needed any more.\n\
+                  With --watch a build that fails leaves the handler that runs. The local host itself stays as it was built.\n\
+                  Exit codes: 0 ended, 1 failed, 2 wrong usage or setting."
+)]
 pub(crate) struct DevArguments {
     /// Port of http://localhost; 0 takes a free one
     #[arg(long, default_value_t = 7071)]
@@ -23,6 +30,12 @@ pub(crate) struct DevArguments {
     /// Ask for function keys, as the host in Azure does; they are printed at start
     #[arg(long)]
     auth: bool,
+    /// Build with cargo when a source changes, start the handler again, and send the last event once more
+    #[arg(long)]
+    watch: bool,
+    /// Write every request that comes in to this file, for `rtvoice replay`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 /// Play a whole phone call through the local host on embedded backends, and verify what came of it.
@@ -48,12 +61,21 @@ pub(crate) fn dev(arguments: &DevArguments) -> ExitCode {
 async fn run_dev(arguments: &DevArguments) -> Result<bool> {
     let stop = CancellationToken::new();
     server::stop_on_signals(stop.clone(), false)?;
-    let options = Options { port: arguments.port, auth: arguments.auth, ..Options::new(config::app_root()) };
+    let mut options = Options { port: arguments.port, auth: arguments.auth, ..Options::new(config::app_root()) };
+    options.tap = (arguments.watch || arguments.record.is_some()).then(|| Tap::new(arguments.record.clone()));
+    // Looked up once: what replaces it does so under the same name.
+    let executable = std::env::current_exe().map_err(Error::internal)?;
+    let watching = if arguments.watch { Some(Watching::cargo(&options.app_root, &executable)?) } else { None };
+    options.executable = Some(executable);
     let host = tokio::select! {
-        host = LocalHost::start(options) => host?,
+        host = LocalHost::start(options.clone()) => host?,
         () = stop.cancelled() => return Ok(true),
     };
     super::out::warn(&host.table().to_string());
+    if let Some(watching) = watching {
+        watch::run(host, options, &watching, &stop).await;
+        return Ok(true);
+    }
     let failed = tokio::select! {
         () = stop.cancelled() => None,
         error = host.failed() => Some(error),

@@ -22,15 +22,15 @@ use crate::harness::fake_handler::{self, Invocations};
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// An app of this repository's files in a folder of its own, with a fake handler.
-struct App {
-    root: TempDir,
-    options: Options,
-    lines: Arc<Mutex<Vec<(Origin, String)>>>,
-    invocations: Invocations,
+pub struct App {
+    pub root: TempDir,
+    pub options: Options,
+    pub lines: Arc<Mutex<Vec<(Origin, String)>>>,
+    pub invocations: Invocations,
 }
 
 impl App {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let root = tempfile::tempdir().expect("a folder");
         let source = Path::new(env!("CARGO_MANIFEST_DIR"));
         for entry in std::fs::read_dir(source).expect("the repository") {
@@ -64,7 +64,7 @@ impl App {
         std::fs::write(path, text.replacen(from, to, 1)).expect("written");
     }
 
-    async fn start(&self) -> LocalHost {
+    pub async fn start(&self) -> LocalHost {
         self.try_start().await.unwrap_or_else(|e| panic!("{}\n{:?}", e.chain(), self.lines.lock().expect("lines")))
     }
 

@@ -3,6 +3,7 @@
 
 mod contract;
 mod dev_host;
+mod dev_loop;
 mod envelope;
 mod functions;
 mod harness;

@@ -28,7 +28,7 @@ use crate::host::manifest::{AuthLevel, Function, Manifest};
 use crate::ports::clock::Clock;
 
 /// The host's own limit of a request's body.
-const MAX_BODY: usize = 104_857_600;
+pub(super) const MAX_BODY: usize = 104_857_600;
 
 /// Headers that concern one connection alone.
 const HOP_BY_HOP: [&str; 9] =

@@ -19,6 +19,7 @@ use super::keys::Keys;
 use super::log::LogSink;
 use super::settings::Settings;
 use super::table;
+use super::tap::{self, Tap};
 use super::timers::Timer;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -59,6 +60,8 @@ pub struct Options {
     pub log: LogSink,
     /// Time and ids.
     pub clock: Arc<dyn Clock>,
+    /// What notes the requests that come in; none for nothing.
+    pub tap: Option<Tap>,
 }
 
 impl std::fmt::Debug for Options {
@@ -81,6 +84,7 @@ impl Options {
             run_timers: true,
             log: LogSink::stderr(),
             clock: Arc::new(SystemClock),
+            tap: None,
         }
     }
 }
@@ -89,6 +93,7 @@ impl Options {
 #[derive(Debug)]
 pub struct LocalHost {
     front: Arc<Front>,
+    port: u16,
     stop: CancellationToken,
     deliveries: TaskTracker,
     closing: CancellationToken,
@@ -110,6 +115,9 @@ impl LocalHost {
         let settings = Settings::read(&options.app_root, options.environment.iter().cloned())?;
         let lookup = |name: &str| settings.lookup(name);
         let config = Config::from_lookup(lookup, options.app_root.clone()).map_err(|e| Error::new(Kind::Setting, e.to_string()))?;
+        if let Some(tap) = &options.tap {
+            tap.open(config.guarded, &options.log)?;
+        }
         let listener = listen(options.port).await?;
         let port = listener.local_addr().map_err(Error::internal)?.port();
         let client = http::loopback_client()?;
@@ -127,6 +135,7 @@ impl LocalHost {
         };
         let host = Self {
             front: Arc::new(front),
+            port,
             stop: CancellationToken::new(),
             deliveries: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -143,7 +152,10 @@ impl LocalHost {
 
     async fn begin(&self, options: &Options, config: &Config, listener: TcpListener) -> Result<()> {
         self.front.invoker.handler.ready().await?;
-        let (service, closing) = (router(Arc::clone(&self.front)), self.closing.clone());
+        let (mut service, closing) = (router(Arc::clone(&self.front)), self.closing.clone());
+        if let Some(tap) = &options.tap {
+            service = service.layer(axum::middleware::from_fn_with_state(tap.clone(), tap::pass));
+        }
         let log = self.front.log.clone();
         self.server.spawn(async move {
             if let Err(e) = axum::serve(listener, service).with_graceful_shutdown(closing.cancelled_owned()).await {
@@ -209,6 +221,11 @@ impl LocalHost {
         &self.front.url
     }
 
+    /// The port of that.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The keys, where they are asked for.
     pub fn keys(&self) -> Option<&Keys> {
         self.front.keys.as_ref()
@@ -234,6 +251,23 @@ impl LocalHost {
         let ready = self.handler().await?;
         self.front.invoker.handler.restart(ready.start);
         Ok(())
+    }
+
+    /// The same, and waits until the one after it answers. `Unavailable` where none does.
+    pub async fn restart_handler(&self) -> Result<Ready> {
+        let before = self.handler().await?;
+        let mut state = self.front.invoker.handler.state();
+        self.front.invoker.handler.restart(before.start);
+        let is_settled = |state: &State| match state {
+            State::Ready(after) => after.start > before.start,
+            State::Ended | State::Failed(_) => true,
+            State::Starting => false,
+        };
+        match state.wait_for(is_settled).await.map(|s| s.clone()) {
+            Ok(State::Ready(after)) => Ok(after),
+            Ok(State::Failed(reason)) => Err(Error::new(Kind::Unavailable, reason)),
+            _ => Err(Error::new(Kind::Unavailable, "the handler is not running")),
+        }
     }
 
     /// Waits until the handler has failed for good; with the reason.

@@ -7,6 +7,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub mod audit;
+mod reads;
+
 use super::open_calls::{self, Open, Place};
 use super::told::{Told, span_ms, table};
 use crate::app::App;
@@ -38,6 +41,14 @@ pub enum CallsCommand {
     #[command(after_help = "Nothing that was said is shown without --turns, which the audit log notes first.\n\
                             Exit codes: 0 shown, 1 nothing is known of this call or it failed, 2 wrong usage or setting.")]
     Show(ShowArgs),
+    /// Look at every open call: how old it is, how long its keys live, what seals it, and which operator touched it last
+    #[command(
+        after_help = "For the first hour of a security incident. It changes nothing, and shows nothing that was said. A finding is a key without an end,\n\
+                            a value in clear, a key that is gone or refused, an entry that is refused, state that is lost, or a call that should have ended.\n\
+                            Exit codes: 0 all were looked at and nothing was found, 1 there is a finding, not all was looked at, or it failed,\n\
+                            2 wrong usage or setting."
+    )]
+    Audit(audit::AuditArgs),
 }
 
 /// How calls are listed.
@@ -116,6 +127,7 @@ pub async fn run(app: &App, args: &CallsArgs) -> Result<Told> {
     match &args.command {
         CallsCommand::List(args) => list(app, args).await,
         CallsCommand::Show(args) => show(app, args).await,
+        CallsCommand::Audit(args) => audit::run(app, args).await,
     }
 }
 

@@ -83,6 +83,30 @@ pub struct Usage {
     pub audio: AudioFacts,
     /// Whether every key was counted.
     pub complete: bool,
+    /// What asks for more capacity.
+    pub scale: Vec<String>,
+}
+
+/// Above these a server is to be made larger, or another added: memory and connections in hundredths, operations in a second.
+const MEMORY: f64 = 70.0;
+const CONNECTIONS: f64 = 80.0;
+const OPERATIONS: u64 = 10_000;
+
+/// Which of its limits a server comes near to.
+pub fn near_limits(server: &ServerFacts) -> Vec<String> {
+    let mut near = Vec::new();
+    let memory = server.share() * 100.0;
+    if memory >= MEMORY {
+        near.push(format!("{}: memory is at {memory:.0} %, and {MEMORY} % is the mark", server.node));
+    }
+    let connections = server.max_connections.filter(|most| *most > 0).map_or(0.0, |most| server.connections as f64 / most as f64 * 100.0);
+    if connections >= CONNECTIONS {
+        near.push(format!("{}: connections are at {connections:.0} %, and {CONNECTIONS} % is the mark", server.node));
+    }
+    if let Some(operations) = server.ops_per_second.filter(|operations| *operations >= OPERATIONS) {
+        near.push(format!("{}: {operations} operations a second, and {OPERATIONS} is the mark for a shard", server.node));
+    }
+    near
 }
 
 #[derive(Default)]
@@ -125,7 +149,9 @@ pub async fn usage(app: &App, samples: usize, limit: Duration) -> Result<Usage> 
     }
     let mut kinds: Vec<Kind> = sums.into_iter().map(|(place, sum)| kind(app, place.as_ref(), &sum)).collect();
     kinds.sort_by_key(|kind| std::cmp::Reverse((kind.bytes, kind.keys)));
-    Ok(Usage { servers: app.state.servers().await?, kinds, audio: app.state.audio_facts(app.clock.now()).await?, complete })
+    let servers = app.state.servers().await?;
+    let scale = servers.iter().flat_map(near_limits).collect();
+    Ok(Usage { servers, kinds, audio: app.state.audio_facts(app.clock.now()).await?, complete, scale })
 }
 
 fn kind(app: &App, place: Option<&KeyPlace>, sum: &Sum) -> Kind {
@@ -145,7 +171,10 @@ fn text(usage: &Usage) -> String {
     let servers = usage.servers.iter().map(|server| {
         let most = if server.max_bytes == 0 { "no limit".to_owned() } else { format!("{} ({:.0} %)", size(server.max_bytes), server.share() * 100.0) };
         let policy = server.policy.clone().unwrap_or_else(|| "unknown".to_owned());
-        [server.node.clone(), server.version.clone(), size(server.used_bytes), most, policy, server.keys.to_string(), server.evicted.to_string()]
+        let connections = server.max_connections.map_or_else(|| server.connections.to_string(), |most| format!("{} of {most}", server.connections));
+        let operations = server.ops_per_second.map_or_else(|| "unknown".to_owned(), |operations| operations.to_string());
+        let (keys, evicted) = (server.keys.to_string(), server.evicted.to_string());
+        [server.node.clone(), server.version.clone(), size(server.used_bytes), most, policy, keys, evicted, connections, operations]
     });
     let kinds = usage.kinds.iter().map(|kind| {
         [kind.prefix.clone(), kind.keys.to_string(), size(kind.bytes), size(kind.bytes / kind.keys.max(1)), size(kind.largest), kind.sampled.to_string()]
@@ -153,12 +182,15 @@ fn text(usage: &Usage) -> String {
     let audio = &usage.audio;
     let mut text = format!(
         "{}\n{}\ncached audio: {} phrases, {} of {}",
-        table(&["server", "version", "used", "most", "policy", "keys", "evicted"], servers),
+        table(&["server", "version", "used", "most", "policy", "keys", "evicted", "connections", "operations/s"], servers),
         table(&["keys", "n", "bytes (estimate)", "mean", "largest seen", "sampled"], kinds),
         audio.phrases,
         size(audio.bytes),
         size(audio.max_bytes)
     );
+    for line in &usage.scale {
+        text.push_str(&format!("\nmore capacity: {line}"));
+    }
     if !usage.complete {
         text.push_str("\nnot every key was counted: time was up (--limit)");
     }

@@ -21,7 +21,7 @@ use crate::ports::clock::{Clock as _, SystemClock};
 /// Longest that one request may take.
 const REQUEST: Duration = Duration::from_secs(60);
 /// Bytes of a file, at most.
-const FILE: u64 = 256 << 20;
+pub const FILE: u64 = 256 << 20;
 /// Longest pause between two requests.
 const PAUSE: Duration = Duration::from_secs(3600);
 /// Results that are told one by one, at most.

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use rtvoice::ops::scan::{self, ScanArgs};
 use rtvoice::ports::documents::{Condition, Container, Documents as _};
+use rtvoice::ports::embedded::Embedded;
+use rtvoice::ports::state::embedded::EmbeddedState;
 use rtvoice::steps::exposure::{self, Scope};
 use serde_json::{Value, json};
 
 use crate::harness::app::{Rtvoice, START};
 use crate::harness::faults::Fault;
+use crate::harness::redis::RedisServer;
 
 /// The last scan, as the compliance report shows it.
 async fn scanned(app: &Rtvoice) -> Value {
@@ -189,5 +192,22 @@ async fn a_call_with_all_that_it_leaves_holds_nothing_in_clear() {
     let scan = scanned(&app).await;
     assert_eq!((&scan["found"], &scan["complete"]), (&json!(0), &json!(true)), "{scan}");
     assert!(scan["looked"]["documents"].as_u64() > Some(3) && scan["looked"]["keys"].as_u64() > Some(3), "{scan}");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_the_stages_of_a_turn_took_is_no_number_of_a_telephone() {
+    let server = RedisServer::single();
+    let app = Rtvoice::with(&server.settings().iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>());
+    let mut wire = server.wire();
+    let key = "rtvoice:dev:conversation:call-1:turns";
+    for (turn, times) in [(":t1", "415 555 0142 - -"), (":t2", "1.415 555.0142 3.2 4.1 1")] {
+        wire.command(&["HSET", key, turn, times]);
+    }
+    let scan = scanned(&app).await;
+    assert_eq!(scan["found"], 0, "{scan}");
+    wire.command(&["HSET", key, ":t3", "call me at 415 555 0142"]);
+    assert_eq!(scanned(&app).await["found"], 1, "what is none is looked at");
+    drop(EmbeddedState::open(Embedded::open(&app.app.config.embedded_path).unwrap(), &app.app.config, std::sync::Arc::clone(&app.clock) as _).unwrap());
     app.finish().await;
 }

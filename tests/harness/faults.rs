@@ -19,7 +19,7 @@ use rtvoice::ports::replies::{Prompt, Replies, Reply};
 use rtvoice::ports::speech::Speech;
 use rtvoice::ports::state::inspect::{Held, Inspection, Unexpiring, Values};
 use rtvoice::ports::state::legacy::{Imported, Legacy, ScanCursor, Scanned};
-use rtvoice::ports::state::upkeep::{AudioFacts, KeyPage, Look, ServerFacts, Upkeep};
+use rtvoice::ports::state::upkeep::{AtRest, AudioFacts, KeyPage, Look, ServerFacts, Upkeep};
 use rtvoice::ports::state::{
     Archiving, Attempt, AuthStates, Caches, Calls, Closing, Known, Lease, OutboxEntry, Persons, Slice, Spoken, StageTimes, State, StateHealth, Survey, Workers,
 };
@@ -216,6 +216,7 @@ switchable! { Upkeep for dyn State {
     fn key_page(cursor: ScanCursor, look: Look) -> KeyPage;
     fn servers() -> Vec<ServerFacts>;
     fn waiting(call: &CallId) -> Vec<(String, Timestamp)>;
+    fn at_rest(call: &CallId) -> AtRest;
     fn audio_facts(now: Timestamp) -> AudioFacts;
     fn purge_audio(cursor: ScanCursor) -> (u64, Option<ScanCursor>);
 } }

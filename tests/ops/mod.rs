@@ -21,6 +21,7 @@ mod line;
 mod outbox;
 mod redis;
 mod replay;
+mod runbooks;
 mod ttl;
 mod tts;
 

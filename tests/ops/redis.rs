@@ -1,6 +1,7 @@
 //! `rtvoice redis usage`: every key counted, sizes by kind, what each server says of itself.
 
 use rtvoice::ops::redis::{self, RedisArgs};
+use rtvoice::ports::state::upkeep::ServerFacts;
 use serde_json::Value;
 
 use super::{app_on, args, json};
@@ -69,4 +70,14 @@ async fn the_embedded_file_is_told_too() {
     assert!(kind(&usage, "rtvoice:dev:conversation:*:history")["bytes"].as_u64().unwrap() > 50);
     assert!(kind(&usage, "rtvoice:dev:cache:tts:*")["bytes"].as_u64().unwrap() > 600, "the audio counts");
     app.finish().await;
+}
+
+#[test]
+fn what_asks_for_more_capacity_is_said() {
+    let calm = ServerFacts { node: "a".to_owned(), used_bytes: 69, max_bytes: 100, connections: 79, max_connections: Some(100), ..ServerFacts::default() };
+    assert_eq!(redis::near_limits(&calm), Vec::<String>::new());
+    let full = ServerFacts { used_bytes: 70, connections: 80, ops_per_second: Some(10_000), ..calm };
+    let near = redis::near_limits(&full);
+    assert_eq!(near.len(), 3, "{near:?}");
+    assert!(near[0].contains("memory is at 70 %") && near[1].contains("80 %") && near[2].contains("10000 operations"), "{near:?}");
 }

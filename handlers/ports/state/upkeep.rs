@@ -4,14 +4,22 @@
 //! Walks are pages by cursor, each bounded; a key that stands all the while comes up at least once. No value is read that
 //! holds anything of a caller: names of kinds, lives, sizes and times come back. Nothing is changed but what a call names.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use serde::Serialize;
 
+use super::Slice;
 use super::inspect::KeyPlace;
 use super::legacy::ScanCursor;
 use crate::error::Result;
+use crate::model::conversation::Words;
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
+use crate::privacy::envelope;
+
+/// Entries of a history that are looked at in one step.
+pub(super) const ENTRIES: u64 = 200;
 
 /// What a walk over keys asks of each page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,6 +87,8 @@ pub struct ServerFacts {
     pub connections: u64,
     /// Most connections that it takes; none where it does not say.
     pub max_connections: Option<u64>,
+    /// Operations in the last second; none where it does not say.
+    pub ops_per_second: Option<u64>,
     /// Whether it logs every write.
     pub append_only: bool,
     /// Whether its last write to that log, and its last snapshot, went well.
@@ -106,6 +116,40 @@ pub struct AudioFacts {
     pub max_bytes: u64,
 }
 
+/// How what belongs to one call rests.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AtRest {
+    /// The keys that it has, by kind, with how long they have to live.
+    pub lives: Vec<(KeyPlace, Left)>,
+    /// Values of its history and its context that are sealed.
+    pub sealed: u64,
+    /// Those that rest in clear.
+    pub clear: u64,
+}
+
+impl AtRest {
+    /// Counts the entries of a slice of the history.
+    pub(super) fn count_entries(&mut self, slice: &Slice) {
+        for (_, entry) in &slice.entries {
+            match &entry.sealed {
+                // The first byte of an envelope is its version; 0 stands before what passed through in clear.
+                Some(bytes) => self.count(bytes.first().is_some_and(|version| *version != 0)),
+                None if entry.words == Words::default() => {}
+                None => self.count(false),
+            }
+        }
+    }
+
+    /// Counts the entries of the context that are not our own.
+    pub(super) fn count_context(&mut self, fields: &BTreeMap<String, String>) {
+        fields.iter().filter(|(name, _)| !name.starts_with('_')).for_each(|(_, value)| self.count(value.starts_with(envelope::PREFIX)));
+    }
+
+    const fn count(&mut self, sealed: bool) {
+        if sealed { self.sealed += 1 } else { self.clear += 1 }
+    }
+}
+
 /// Looks after the store.
 #[async_trait]
 pub trait Upkeep: Send + Sync + 'static {
@@ -118,6 +162,9 @@ pub trait Upkeep: Send + Sync + 'static {
     /// The messages that wait in a call's outbox, in their order, the first of at most [`super::MESSAGES`], with the time
     /// since when.
     async fn waiting(&self, call: &CallId) -> Result<Vec<(String, Timestamp)>>;
+
+    /// How what belongs to a call rests: its keys, and whether its values are sealed. No value comes back.
+    async fn at_rest(&self, call: &CallId) -> Result<AtRest>;
 
     /// What cached audio takes.
     async fn audio_facts(&self, now: Timestamp) -> Result<AudioFacts>;

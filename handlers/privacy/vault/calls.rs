@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
 
 use super::kept::is_away;
 use super::{Keys, Vault};
@@ -19,6 +20,36 @@ use crate::privacy::envelope::associated_key;
 /// What the wraps under a subject's key begin with.
 pub(super) fn user_scope(subject: &UserToken) -> String {
     format!("u:{subject}:")
+}
+
+/// Whose key wraps the key of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WrappedBy {
+    /// A person's.
+    User {
+        /// Whose.
+        token: UserToken,
+        /// Which version: the minute since 1970 in which it was made.
+        version: u32,
+    },
+    /// That of an epoch: nobody knows yet whose call it is.
+    Epoch(String),
+    /// Nobody's: this is no wrap that is known.
+    Unknown,
+}
+
+/// Whose key wraps like this. Nothing is unwrapped.
+pub fn wrapped_by(wrap: &str) -> WrappedBy {
+    let scope = wrap.rsplit_once(':').map_or("", |(scope, _)| scope);
+    match scope.split(':').collect::<Vec<_>>()[..] {
+        ["c", epoch] if super::epochs::end(epoch).is_some() => WrappedBy::Epoch(epoch.to_owned()),
+        ["u", token, version] => match (UserToken::parse(token), version.parse()) {
+            (Ok(token), Ok(version)) => WrappedBy::User { token, version },
+            _ => WrappedBy::Unknown,
+        },
+        _ => WrappedBy::Unknown,
+    }
 }
 
 impl Vault {
@@ -74,17 +105,13 @@ impl Vault {
         let refuse = || self.refused.refuse("wrap", "key", call.as_str());
         let (scope, wrapped) = wrap.rsplit_once(':').ok_or_else(refuse)?;
         let wrapped = URL_SAFE_NO_PAD.decode(wrapped).map_err(|_| refuse())?;
-        let (under, subject) = match scope.split(':').collect::<Vec<_>>()[..] {
-            ["c", epoch] if super::epochs::end(epoch).is_some() => {
-                (keys.epochs.get(epoch).await.map_err(|e| self.noted(e, call.as_str()))?.calls.clone(), None)
-            }
-            ["u", token, version] => {
-                let subject = UserToken::parse(token).map_err(|_| refuse())?;
-                let version = version.parse().map_err(|_| refuse())?;
+        let (under, subject) = match wrapped_by(wrap) {
+            WrappedBy::Epoch(epoch) => (keys.epochs.get(&epoch).await.map_err(|e| self.noted(e, call.as_str()))?.calls.clone(), None),
+            WrappedBy::User { token: subject, version } => {
                 let key = keys.users.version(&subject, version).await.map_err(|e| if e.kind == Kind::Tampered { refuse() } else { e })?;
                 (key, Some(subject))
             }
-            _ => return Err(refuse()),
+            WrappedBy::Unknown => return Err(refuse()),
         };
         let associated = associated_key(&keys.environment, "call", &[call.as_str(), scope]);
         let key = under.derive(&[], &associated)?.unwrap(&associated, &wrapped).and_then(|key| Key::from_slice(&key)).ok_or_else(refuse)?;

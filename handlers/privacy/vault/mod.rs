@@ -35,6 +35,7 @@ mod status;
 mod stored;
 mod users;
 
+pub use calls::{WrappedBy, wrapped_by};
 pub use reseal::Resealed;
 pub use rotate::{EpochRotation, RootRotation};
 pub use status::{EpochStatus, KeyProbe, KeyStatus, RootedStatus};

@@ -157,7 +157,8 @@ impl Walk<'_> {
                 if IDS_ALONE.contains(&held.place.component) {
                     continue;
                 }
-                for (field, text) in &held.texts {
+                let is_times = |field: &str, text: &str| held.place.component == "turns" && field.starts_with(':') && texts::is_times(text);
+                for (field, text) in held.texts.iter().filter(|(field, text)| !is_times(field, text)) {
                     for (path, text) in texts::of_value(field, text) {
                         self.text("state", format!("{}{path}", held.place), &text, canary::Owner::Nobody).await?;
                     }

@@ -30,6 +30,14 @@ pub(super) fn of_value(field: &str, text: &str) -> Vec<(String, String)> {
     found
 }
 
+/// True for what the stages of a turn took: four numbers of milliseconds or dashes, and how its phrase came about. Side by side
+/// they look like the number of a telephone now and then; the turn id that they belong to is looked at elsewhere.
+pub(super) fn is_times(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(' ').collect();
+    let is_time = |part: &&str| *part == "-" || (part.bytes().all(|b| b.is_ascii_digit() || b == b'.') && part.parse::<f64>().is_ok_and(|ms| ms < 1e6));
+    matches!(&parts[..], [times @ .., hit] if times.len() == 4 && times.iter().all(is_time) && matches!(*hit, "-" | "0" | "1"))
+}
+
 fn walk(path: &str, name: &str, value: &Value, depth: u32, found: &mut Vec<(String, String)>) {
     match value {
         Value::String(text) => leaf(path, name, text, depth, found),

@@ -53,8 +53,14 @@ pub(super) fn memory(app: &App) -> Check {
     };
     let bytes = |of| app.metrics.value(REDIS_MEMORY, of).map(|bytes| bytes as u64);
     let value = json!({ "share": share, "usedBytes": bytes(OfLimit::Used), "mostBytes": bytes(OfLimit::Most) });
-    Check::new("memory_usage", status, value, json!({ "share": MEMORY.1, "warnsAt": MEMORY.0 }), "Runbook redis-memory: scale out before writes are refused.")
-        .on(state_backend(app))
+    Check::new(
+        "memory_usage",
+        status,
+        value,
+        json!({ "share": MEMORY.1, "warnsAt": MEMORY.0 }),
+        "Runbook redis-memory-high: scale out before writes are refused.",
+    )
+    .on(state_backend(app))
 }
 
 /// Whether every key has a life.
@@ -73,8 +79,14 @@ pub(super) fn expiration(app: &App) -> Check {
 /// Whether a probe can be sealed and opened with this week's keys, and with nothing else.
 pub(super) async fn encryption(app: &App) -> Check {
     let check = |status, value| {
-        Check::new("encryption_validation", status, value, json!({ "epoch": "of this week" }), "Runbook keys: is Key Vault there, and the record of keys?")
-            .weighing(Status::Unhealthy)
+        Check::new(
+            "encryption_validation",
+            status,
+            value,
+            json!({ "epoch": "of this week" }),
+            "Runbook key-rotation: is Key Vault there, and the record of keys?",
+        )
+        .weighing(Status::Unhealthy)
     };
     if app.vault.is_off() {
         return check(Status::Degraded, json!({ "privacy": "off" })).weighing(Status::Healthy);

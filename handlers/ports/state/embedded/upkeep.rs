@@ -8,8 +8,9 @@ use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
 use crate::ports::embedded::failure;
 use crate::ports::state::MESSAGES;
+use crate::ports::state::keys::CallKey;
 use crate::ports::state::legacy::ScanCursor;
-use crate::ports::state::upkeep::{AudioFacts, KeyFacts, KeyPage, Left, Look, ServerFacts, Upkeep};
+use crate::ports::state::upkeep::{AtRest, AudioFacts, ENTRIES, KeyFacts, KeyPage, Left, Look, ServerFacts, Upkeep};
 
 use super::table::Life;
 
@@ -77,6 +78,29 @@ impl Upkeep for EmbeddedState {
             let mut names = step.outbox_names(&call)?;
             names.truncate(MESSAGES);
             Ok(step.messages(&call, names)?.into_iter().map(|entry| (entry.field, entry.since)).collect())
+        })
+        .await
+    }
+
+    async fn at_rest(&self, call: &CallId) -> Result<AtRest> {
+        let call = call.clone();
+        self.read(move |step| {
+            let mut rest = AtRest::default();
+            rest.count_context(&step.table.fields(&step.key(&call, CallKey::Context))?);
+            for name in CallKey::ALL.map(|part| step.key(&call, part)) {
+                let Some(seconds) = step.table.seconds_left(&name)? else { continue };
+                let left = if seconds > step.rules.keys.longest_life() { Left::Forever } else { Left::Millis(seconds.saturating_mul(1000)) };
+                rest.lives.extend(step.rules.keys.place(&name).map(|place| (place, left)));
+            }
+            let mut from = 0;
+            loop {
+                let slice = step.history(&call, from, ENTRIES)?;
+                rest.count_entries(&slice);
+                from += ENTRIES;
+                if from >= slice.total {
+                    return Ok(rest);
+                }
+            }
         })
         .await
     }

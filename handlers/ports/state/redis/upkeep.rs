@@ -9,14 +9,15 @@ use redis::{Cmd, InfoDict, cmd, pipe};
 use tokio::time::Instant;
 
 use super::calls::exact;
-use super::{AsyncAzureRedisManager, read};
+use super::{AsyncAzureRedisManager, fields, read};
 use crate::error::{Error, Result};
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
-use crate::ports::state::MESSAGES;
 use crate::ports::state::inspect::KeyPlace;
+use crate::ports::state::keys::CallKey;
 use crate::ports::state::legacy::ScanCursor;
-use crate::ports::state::upkeep::{AudioFacts, KeyFacts, KeyPage, Left, Look, ServerFacts, Upkeep};
+use crate::ports::state::upkeep::{AtRest, AudioFacts, ENTRIES, KeyFacts, KeyPage, Left, Look, ServerFacts, Upkeep};
+use crate::ports::state::{Archiving as _, MESSAGES};
 
 /// Keys that one page looks at, about.
 const PAGE: u64 = 500;
@@ -65,6 +66,7 @@ fn facts(info: &InfoDict) -> ServerFacts {
         evicted: count("evicted_keys"),
         connections: count("connected_clients"),
         max_connections: info.get("maxclients"),
+        ops_per_second: info.get("instantaneous_ops_per_sec"),
         append_only: count("aof_enabled") == 1,
         persisting: is("aof_last_write_status", "ok") && is("rdb_last_bgsave_status", "ok"),
         clock: None,
@@ -113,6 +115,36 @@ impl Upkeep for AsyncAzureRedisManager {
         let mut names = self.outbox_names(call).await?;
         names.truncate(MESSAGES);
         Ok(self.outbox_messages(call, &names).await?.into_iter().map(|entry| (entry.field, entry.since)).collect())
+    }
+
+    async fn at_rest(&self, call: &CallId) -> Result<AtRest> {
+        let names = CallKey::ALL.map(|part| self.key(call, part));
+        let mut look = pipe();
+        for name in &names {
+            look.cmd("PTTL").arg(name);
+        }
+        look.hgetall(self.key(call, CallKey::Context));
+        let mut answers = self.pipeline(&look).await?;
+        let context = answers.pop().ok_or_else(|| Error::internal("a pipeline without its answers"))?;
+        let mut rest = AtRest::default();
+        rest.count_context(&fields(context)?);
+        for (name, life) in names.iter().zip(answers) {
+            // -1: no life; -2: it is not there.
+            let left = match read::<i64>(life)? {
+                -2 => continue,
+                millis => u64::try_from(millis).map_or(Left::Forever, Left::Millis),
+            };
+            rest.lives.extend(self.keys.place(name).map(|place| (place, left)));
+        }
+        let mut from = 0;
+        loop {
+            let slice = self.history(call, from, ENTRIES).await?;
+            rest.count_entries(&slice);
+            from += ENTRIES;
+            if from >= slice.total {
+                return Ok(rest);
+            }
+        }
     }
 
     async fn audio_facts(&self, now: Timestamp) -> Result<AudioFacts> {

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
 use crate::ports::state::legacy::ScanCursor;
-use crate::ports::state::upkeep::{AudioFacts, KeyPage, Look, ServerFacts, Upkeep};
+use crate::ports::state::upkeep::{AtRest, AudioFacts, KeyPage, Look, ServerFacts, Upkeep};
 
 #[async_trait]
 impl Upkeep for SealedState {
@@ -21,6 +21,10 @@ impl Upkeep for SealedState {
 
     async fn waiting(&self, call: &CallId) -> Result<Vec<(String, Timestamp)>> {
         self.inner.waiting(call).await
+    }
+
+    async fn at_rest(&self, call: &CallId) -> Result<AtRest> {
+        self.inner.at_rest(call).await
     }
 
     async fn audio_facts(&self, now: Timestamp) -> Result<AudioFacts> {
