@@ -4,7 +4,8 @@
 //! to the mailbox if a dot, a dash or the like joins it, if it spells or counts, or if nothing speaks against it. Never
 //! fails; looks at a bounded number of tokens for each "at".
 
-use super::aside;
+mod between;
+
 use super::asked::Asked;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
@@ -42,8 +43,9 @@ fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Fou
     let first = taken_back(text, mailbox.first, floor).unwrap_or(mailbox.first);
     let alone = first == 0 || text.one_of(first - 1, &["is", "its"]);
     let accepted = match (domain.dots, domain.end) {
-        // "28 shares at 140.53"
+        // "28 shares at 140.53", "i got two at target dot com"
         _ if domain.numbers => false,
+        _ if !announced && !domain.provider && !written && counts_only(text, first, at) && !leads(text, first, floor) => false,
         (0, _) => domain.provider && (sure || alone),
         (_, End::Known) => true,
         (_, End::Word) => sure || domain.provider,
@@ -51,6 +53,12 @@ fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Fou
     };
     let score = 0.6 + if announced { 0.15 } else { 0.0 } + if written { 0.15 } else { 0.0 } + if domain.end == End::Known { 0.09 } else { 0.0 };
     accepted.then_some(Found { first, last: domain.last, label: Label::EmailAddress, score })
+}
+
+/// True for a mailbox of one number in words, or two.
+fn counts_only(text: &Text<'_>, first: usize, at: usize) -> bool {
+    let said = (first..at).filter(|n| !text.has(*n, words::FILLER | words::CORRECT) && !text.one_of(*n, &["that", "make"]));
+    at - first < 8 && said.clone().count() <= 3 && said.into_iter().all(|n| text.get(n).is_some_and(|t| matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Hundred)))
 }
 
 /// Where a mailbox began that was taken back right before this place: "jane dot doe at no sorry jane dot smith at ...".
@@ -385,12 +393,12 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
             return Piece::Part(begin, true);
         }
     }
-    let aside = said_aside(text, at);
-    if aside < at || text.one_of(at, &["lowercase", "uppercase", "capital", "caps", "together"]) {
-        return Piece::Between(aside.max(floor));
+    if let Some(begin) = between::begin(text, at, right, none_yet) {
+        return Piece::Between(begin.max(floor));
     }
     let alone = !joined && (none_yet || !spells(text, right));
     match token.info.num {
+        Num::Unit if between::is_pronoun(text, at) => return Piece::Outside,
         Num::Unit | Num::Teen | Num::Tens | Num::Hundred | Num::Thousand => return Piece::Part(at, true),
         Num::Repeat if spells(text, right) => return Piece::Part(at, true),
         _ => {}
@@ -407,10 +415,17 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
     if joined || behind_sign {
         return Piece::Part(at, behind_sign);
     }
-    if text.has(at, words::WEAK) && at > floor && spells(text, at - 1) && spells(text, right) && !none_yet {
+    // "my personal one is", "i got two"
+    let verb = text.one_of(at, &["is", "are"]) || text.one_of(at, &["got", "think", "guess", "hold"]) && at > 0 && text.word(at - 1, "i");
+    if text.has(at, words::WEAK) && !verb && at > floor && spells(text, at - 1) && spells(text, right) && !none_yet {
         return Piece::Between(at);
     }
-    let stops = words::STOP | if none_yet { words::PLACE } else { 0 };
+    if (none_yet || spells(text, right)) && between::is_office(text, at) && (leads(text, at, floor) || text.has(at - 1, words::CORRECT)) {
+        return Piece::Part(at, false);
+    }
+    // "i bought two at", "they sell one at"
+    let counted = text.get(right).is_some_and(|t| matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens));
+    let stops = words::STOP | if none_yet || counted { words::PLACE } else { 0 };
     if token.info.flags & stops != 0 || token.info.num == Num::Slip { Piece::Outside } else { Piece::Part(at, false) }
 }
 
@@ -418,18 +433,4 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
 fn behind_letter(text: &Text<'_>, at: usize, floor: usize) -> bool {
     let before = at.saturating_sub(1 + usize::from(at > floor + 1 && text.sign(at - 1, b',')));
     at > floor && before >= floor && spells(text, before)
-}
-
-/// "all one word", "no spaces", "lower case": the first of these tokens, else the token itself.
-fn said_aside(text: &Text<'_>, at: usize) -> usize {
-    let before = |n: usize| at.checked_sub(n);
-    let is = |n: usize, word: &str| before(n).is_some_and(|n| text.word(n, word));
-    let begin = match () {
-        () if text.one_of(at, &["word", "spaces", "space"]) && (is(1, "one") || is(1, "no")) => before(1),
-        () if aside::begin(text, at) < at => return aside::begin(text, at),
-        () if text.word(at, "case") && (is(1, "lower") || is(1, "upper")) => before(1),
-        () => return at,
-    };
-    let begin = begin.unwrap_or(at);
-    if begin > 0 && text.one_of(begin - 1, &["all", "as", "in"]) { begin - 1 } else { begin }
 }
