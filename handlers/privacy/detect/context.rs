@@ -37,6 +37,8 @@ pub(super) struct Context {
     pub unit: bool,
     /// "last four" stands between cue and number.
     pub last_digits: bool,
+    /// "the number on the account": whose number that is, is not said.
+    pub on_account: bool,
     /// A thing's number is named as such: "order number", "tracking id".
     pub named: bool,
     /// What stands right before it leads to a number that somebody says: "it's", "at", "try", a name; or nothing does.
@@ -49,10 +51,11 @@ impl Context {
     /// Reads around the tokens `first..=last`.
     pub fn read(&mut self, text: &Text<'_>, first: usize, last: usize, asked: Asked) {
         self.cues.clear();
-        (self.last_digits, self.named) = (false, false);
+        (self.last_digits, self.named, self.on_account) = (false, false, false);
+        let begin = things::coded(text, first).unwrap_or(first);
         self.bare = bare(text, first, last);
         self.unit = text.has(last + 1, words::UNIT) || (text.sign(last + 1, b'%') || text.sign(last + 1, b'$'));
-        self.before(text, first);
+        self.before(text, begin);
         (self.led_to, self.whose) = (true, Whose::Unsaid);
         if self.cues.iter().all(|near| near.cue == Cue::Number) {
             self.after(text, last);
@@ -67,7 +70,13 @@ impl Context {
     /// Reads whose the number is by the clause before it.
     pub fn read_whose(&mut self, text: &Text<'_>, first: usize) {
         self.led_to = led_to(text, first);
-        self.whose = things::whose(text, first);
+        let coded = things::coded(text, first);
+        self.whose = things::whose(text, coded.unwrap_or(first));
+        // "y dash nine seven": a code, unless it is announced as somebody's.
+        let announced = self.cues.iter().any(|near| near.direct && !matches!(near.cue, Cue::Number | Cue::Thing));
+        if coded.is_some() && !announced {
+            self.whose = Whose::Thing;
+        }
     }
 
     fn before(&mut self, text: &Text<'_>, first: usize) {
@@ -88,7 +97,14 @@ impl Context {
             let code = token.kind == Kind::Digits && token.glued && text.before(at).is_some_and(|b| b.kind == Kind::Word);
             crossed |= token.kind == Kind::Digits && !code || matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens);
             self.last_digits |= text.one_of(at, &["last", "final", "ends", "ending", "end"]);
-            let found = cue(text, at);
+            let mut found = cue(text, at);
+            if found == Cue::Account {
+                match on_account(text, at) {
+                    // "the card on the account": the card's.
+                    Cue::Card => found = Cue::None,
+                    kind => self.on_account |= kind == Cue::Number,
+                }
+            }
             // What announces one number does not announce the next, except for telephone numbers.
             let reaches = !crossed || matches!(found, Cue::Phone | Cue::Number) || (coded && found == Cue::Thing);
             // "about my order, my number is": the number is not the order's.
@@ -164,6 +180,25 @@ impl Context {
     }
 }
 
+/// What the account at this place is said to hold: "the number on the account", "my card on the account".
+fn on_account(text: &Text<'_>, at: usize) -> Cue {
+    if text.one_of(at + 1, &["number", "numbers", "id", "is", "ending"]) && !text.word(at + 1, "is") {
+        return Cue::None;
+    }
+    let mut before = at;
+    while before > 0
+        && at - before < 3
+        && (text.has(before - 1, words::FILLER) || text.one_of(before - 1, &["the", "my", "our", "your", "this", "that", "his", "her"]))
+    {
+        before -= 1;
+    }
+    if before == 0 || !text.one_of(before - 1, &["on", "for", "under", "with", "in", "against", "to"]) {
+        return Cue::None;
+    }
+    let held = (before.saturating_sub(5)..before - 1).rev().map(|n| cue(text, n));
+    held.into_iter().find(|found| matches!(found, Cue::Number | Cue::Card | Cue::Account)).unwrap_or(Cue::None)
+}
+
 /// True where nothing stands right before this place, or what leads to a number that somebody says.
 fn led_to(text: &Text<'_>, first: usize) -> bool {
     const LEADS: [&str; 23] = [
@@ -184,7 +219,7 @@ fn passes(text: &Text<'_>, at: usize) -> bool {
                 || text.has(at, words::NEUTRAL | words::FILLER | words::CORRECT)
                 || text.get(at).is_some_and(|t| t.info.sign != 0)
                 // "the reference i was given is", "your confirmation is going to be"
-                || text.one_of(at, &["going", "to", "be", "given", "gave", "got"])
+                || text.one_of(at, &["going", "to", "be", "given", "gave", "got", "typed", "entered", "keyed", "punched", "tried", "dialed", "dialled"])
         }
         Some(Kind::Sign(sign)) => matches!(sign, b':' | b'#' | b'-' | b'=' | b',' | b'.' | b'?' | b'"' | b'\'' | b'(' | b')' | b'+' | 0),
         _ => false,
@@ -229,6 +264,12 @@ fn abbreviation(text: &Text<'_>, at: usize) -> Option<Cue> {
         letters if letters.len() < 2 => None,
         letters => Some(words::look_up(letters).cue).map(|cue| if cue == Cue::None { Cue::Thing } else { cue }),
     }
+}
+
+/// True where paying was spoken of right before this place: "paid uh with".
+fn paid(text: &Text<'_>, at: usize) -> bool {
+    let said = (at.saturating_sub(3)..at).rev().find(|n| !text.has(*n, words::FILLER));
+    said.is_some_and(|n| text.one_of(n, &["pay", "paying", "paid"]))
 }
 
 /// Whose births nobody asks for.
@@ -283,6 +324,8 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
             };
             if thing { Cue::Thing } else { Cue::None }
         }
+        // "my social security card says"
+        Cue::Card if text.word(at, "card") && before(&["security"]) && (at.saturating_sub(5)..at).any(|n| text.word(n, "social")) => Cue::Social,
         Cue::Social if text.word(at, "social") && text.one_of(at + 1, &["media", "network", "networks", "event"]) => Cue::None,
         // "call 4 of 5", "text", "order" as verbs keep what they are; "express" belongs to American Express.
         Cue::Birth
@@ -300,7 +343,7 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
         }
         Cue::Birth if text.word(at, "born") && (at.saturating_sub(3)..at).any(|n| text.one_of(n, &ANIMALS)) => Cue::None,
         Cue::None if text.word(at, "b") && at > 3 && text.sign(at - 1, b'.') && text.word(at - 2, "o") && text.word(at - 4, "d") => Cue::Birth,
-        Cue::None if text.one_of(at, &["with", "using"]) && before(&["pay", "paying", "paid"]) => Cue::Card,
+        Cue::None if text.one_of(at, &["with", "using"]) && paid(text, at) => Cue::Card,
         Cue::None if text.word(at, "charge") => Cue::Card,
         // "the three digits on the back", "back of the card"
         Cue::None if text.word(at, "back") && (before(&["the"]) || text.word(at + 1, "of")) => {

@@ -58,7 +58,9 @@ fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Fou
 /// True for a mailbox of one number in words, or two.
 fn counts_only(text: &Text<'_>, first: usize, at: usize) -> bool {
     let said = (first..at).filter(|n| !text.has(*n, words::FILLER | words::CORRECT) && !text.one_of(*n, &["that", "make"]));
-    at - first < 8 && said.clone().count() <= 3 && said.into_iter().all(|n| text.get(n).is_some_and(|t| matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Hundred)))
+    at - first < 8
+        && said.clone().count() <= 3
+        && said.into_iter().all(|n| text.get(n).is_some_and(|t| matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Hundred)))
 }
 
 /// Where a mailbox began that was taken back right before this place: "jane dot doe at no sorry jane dot smith at ...".
@@ -232,7 +234,7 @@ fn label(text: &Text<'_>, at: usize, after_dot: bool) -> Option<usize> {
 }
 
 /// "c as in charlie", "c for charlie": where it ends.
-fn letter_of_word(text: &Text<'_>, at: usize) -> Option<usize> {
+pub(super) fn letter_of_word(text: &Text<'_>, at: usize) -> Option<usize> {
     text.letter(at)?;
     if text.word(at + 1, "as") && text.word(at + 2, "in") && text.get(at + 3).is_some_and(|t| t.kind == Kind::Word) {
         return Some(at + 4);

@@ -36,7 +36,7 @@ pub(super) fn find(text: &Text<'_>, _: Asked, found: &mut Vec<Found>) {
             None => at += 1,
         }
     }
-    if found.is_empty() && text.hints.numbers >= 4 && text.hints.dots {
+    if text.hints.numbers >= 4 && text.hints.dots {
         version_4(text, found);
     }
 }
@@ -250,7 +250,8 @@ fn version_4(text: &Text<'_>, found: &mut Vec<Found>) {
     let mut at = 0;
     while let Some(next) = run.next(text, at) {
         at = next;
-        if run.parts.len() < 4 || run.digits.len() > 24 || run.plus {
+        let taken = found.iter().any(|value| value.first <= run.last && run.first <= value.last);
+        if run.parts.len() < 4 || run.digits.len() > 24 || run.plus || taken {
             continue;
         }
         let mut octets: Vec<(usize, usize)> = Vec::with_capacity(4);

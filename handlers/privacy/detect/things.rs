@@ -5,6 +5,7 @@
 //! number of tokens.
 
 use super::context::cue;
+use super::email::letter_of_word;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 
@@ -77,6 +78,39 @@ pub(super) fn abbreviated(text: &Text<'_>, first: usize) -> bool {
     // "i a" are words, "u s" and "u k" are where a telephone is.
     let none = ["us", "uk", "id", "ok", "tv", "eu", "am", "pm", "ai", "ia", "cc", "ph", "ac", "ip", "dl", "nz", "sa", "in"];
     (2..=5).contains(&letters.len()) && !named && !none.contains(&letters.as_str()) && matches!(words::look_up(&letters).cue, Cue::None | Cue::Thing)
+}
+
+/// Most tokens of the letters before a code's digits.
+const CODE: usize = 40;
+
+/// Where the letters begin that stand right before digits as a code's: "b as in bravo a for alpha dash", "lima alpha dash",
+/// "y dash"; nothing where there are none, or they spell a name.
+pub(super) fn coded(text: &Text<'_>, first: usize) -> Option<usize> {
+    let dash = |n: usize| {
+        text.one_of(n, &["dash", "hyphen", "slash", "stroke"]) || (text.sign(n, b'-') || text.sign(n, b'/')) && !text.get(n).is_some_and(|t| t.glued)
+    };
+    let small = |n: usize| text.has(n, words::FILLER) && text.letter(n).is_none() || text.sign(n, b',') || text.one_of(n, &["then", "space"]);
+    let (mut at, mut begin) = (first, first);
+    let (mut dashed, mut spelled) = (false, false);
+    while at > 0 && first - at < CODE {
+        let ended = [4, 3].into_iter().filter_map(|n| at.checked_sub(n)).find(|n| letter_of_word(text, *n) == Some(at));
+        match ended {
+            Some(letter) => (at, begin, spelled) = (letter, letter, true),
+            None if text.spoken_letter(at - 1).is_some() && text.get(at - 1).is_none_or(|t| t.info.num == Num::None) => {
+                spelled |= text.letter(at - 1).is_none();
+                (at, begin) = (at - 1, at - 1);
+            }
+            None if dash(at - 1) => {
+                dashed = true;
+                at -= 1;
+            }
+            None if small(at - 1) => at -= 1,
+            None => break,
+        }
+    }
+    let named =
+        || (begin.saturating_sub(6)..first).any(|n| text.has(n, words::NAME | words::SPELL | words::GIVEN | words::FAMILY) && text.spoken_letter(n).is_none());
+    (begin < first && (dashed || spelled) && !named()).then_some(begin)
 }
 
 /// What the words before a number say of whose it is.

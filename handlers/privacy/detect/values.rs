@@ -9,7 +9,7 @@ use super::numbers::{Run, Sep, Shape};
 use super::things::Whose;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
-use super::{Found, Label, card, phone, written};
+use super::{Found, Label, card, corrected, phone, written};
 
 /// How many digits there may be.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
         let from = found.len();
         let is_written = run.parts.iter().all(|p| p.shape == Shape::Written) && run.parts.iter().any(|p| p.len > 2);
         if is_written {
+            run.join_single();
             written::judge(&run, &context, found);
         } else if let Some((label, score)) = spoken(&mut run, &context) {
             found.push(Found { first: run.first, last: run.last, label, score });
@@ -147,6 +148,10 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
     if counting(run) && !context.cues.iter().any(|near| near.direct && !matches!(near.cue, Cue::Number | Cue::Thing)) {
         return None;
     }
+    let count = corrected::resumed(run).map_or(count, |said| Count { low: said, said, high: said + run.slack });
+    if card_by_itself(run, context) {
+        return Some((Label::CreditCard, 0.9));
+    }
     if let Some(found) = announced(&run.digits, count, context) {
         return Some(found);
     }
@@ -168,8 +173,17 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
     {
         return None;
     }
+    if run.decimals() {
+        return None;
+    }
     let number = if context.has(Cue::Number) { some_number(&run.digits, count, abroad) } else { None };
     number.or_else(|| unannounced(run, count, context))
+}
+
+/// True for an issued card's number with the right check digit, where nothing says that it is something else's.
+fn card_by_itself(run: &Run, context: &Context) -> bool {
+    let other = context.cues.iter().find(|near| near.cue != Cue::Number).is_some_and(|near| near.direct && !matches!(near.cue, Cue::Card | Cue::Number));
+    !other && !context.has(Cue::Phone) && !context.unit && !run.decimals() && corrected::is_card(run)
 }
 
 /// The count of what was said anew from its beginning: "two one two five no wait two one two six ...".
@@ -206,6 +220,8 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
             Cue::Card if near.direct && count.said >= 8 && !context.has(Cue::Phone) && !context.last_digits => Some((Label::CreditCard, 0.6)),
             // "the phone number on my account"
             Cue::Account if context.has(Cue::Phone) && count.within(7, 15) => None,
+            // "the number on the account"
+            Cue::Account if context.on_account && (count.within(10, 12) || digits[0] == b'0' && count.within(9, 12)) => Some((Label::PhoneNumber, 0.65)),
             Cue::Account if !context.unit && (5..=18).contains(&count.said) && (near.direct || (near.distance <= 8 && count.said > 5)) => {
                 Some((Label::AccountNumber, sure(near.direct)))
             }
@@ -294,7 +310,11 @@ fn years(run: &Run) -> bool {
 /// True for counting: each part one more, or one less, or otherwise as far from the last as that from the one before.
 fn counting(run: &Run) -> bool {
     let value = |at: usize, len: usize| run.digits[at..at + len].iter().take(6).fold(0_i64, |n, d| n * 10 + i64::from(d - b'0'));
-    let values: Vec<i64> = run.parts.iter().take(24).map(|p| value(p.at, p.len)).collect();
+    let mut values: Vec<i64> = run.parts.iter().take(24).map(|p| value(p.at, p.len)).collect();
+    // "eight nine ten eleven oh at least"
+    if values.len() > 4 && values.len() == run.parts.len() && values.ends_with(&[0]) && values[values.len() - 2] > 9 {
+        values.pop();
+    }
     if values.len() < 4 {
         return false;
     }

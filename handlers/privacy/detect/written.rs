@@ -96,7 +96,7 @@ fn form(run: &Run, from: usize, to: usize, context: &Context) -> Option<(Label, 
 /// True where an account is announced last, and nothing else of the kind.
 fn of_an_account(context: &Context) -> bool {
     let nearest = context.cues.iter().find(|near| near.cue != Cue::Number);
-    nearest.is_some_and(|near| near.cue == Cue::Account && near.direct) && !context.has(Cue::Card) && !context.has(Cue::Phone)
+    nearest.is_some_and(|near| near.cue == Cue::Account && near.direct) && !context.on_account && !context.has(Cue::Card) && !context.has(Cue::Phone)
 }
 
 fn international(digits: &[u8], listed: bool) -> Option<(Label, f32)> {

@@ -3,10 +3,10 @@
 //! In: tokens and a place, read backward from the "at". Out: where such words begin. They join nothing and end nothing:
 //! the mailbox goes on before them if anything there belongs to it. Never fails; looks at a bounded number of tokens.
 
-use super::spells;
 use super::super::aside;
 use super::super::tokens::Text;
 use super::super::words;
+use super::spells;
 
 /// Most words of a correction.
 const CORRECTION: usize = 6;
@@ -94,13 +94,15 @@ fn part_named(text: &Text<'_>, at: usize, right: usize) -> Option<usize> {
 pub(super) fn is_pronoun(text: &Text<'_>, at: usize) -> bool {
     const WHICH: [&str; 34] = [
         "long", "new", "old", "personal", "work", "other", "easy", "simple", "short", "tricky", "funny", "silly", "right", "correct", "wrong", "business",
-        "main", "home", "school", "private", "current", "another", "this", "that", "which", "the", "my", "only", "good", "best", "weird", "odd", "hard", "usual",
+        "main", "home", "school", "private", "current", "another", "this", "that", "which", "the", "my", "only", "good", "best", "weird", "odd", "hard",
+        "usual",
     ];
     if text.word(at, "ones") {
         return true;
     }
     let which = at > 0 && text.one_of(at - 1, &WHICH);
-    text.word(at, "one") && (text.one_of(at + 1, &["is", "was", "would", "should", "will"]) || which && (text.has(at + 1, words::CORRECT) || text.sign(at + 1, b',')))
+    text.word(at, "one")
+        && (text.one_of(at + 1, &["is", "was", "would", "should", "will"]) || which && (text.has(at + 1, words::CORRECT) || text.sign(at + 1, b',')))
 }
 
 /// A mailbox that is no person's, though its word is one that people say elsewhere: "hello at", "contact at".
