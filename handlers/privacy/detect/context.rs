@@ -219,6 +219,7 @@ fn passes(text: &Text<'_>, at: usize) -> bool {
                 || text.has(at, words::NEUTRAL | words::FILLER | words::CORRECT)
                 || text.get(at).is_some_and(|t| t.info.sign != 0)
                 // "the reference i was given is", "your confirmation is going to be"
+                || text.word(at, "know") && at > 0 && text.word(at - 1, "you")
                 || text.one_of(at, &["going", "to", "be", "given", "gave", "got", "typed", "entered", "keyed", "punched", "tried", "dialed", "dialled"])
         }
         Some(Kind::Sign(sign)) => matches!(sign, b':' | b'#' | b'-' | b'=' | b',' | b'.' | b'?' | b'"' | b'\'' | b'(' | b')' | b'+' | 0),
@@ -228,7 +229,25 @@ fn passes(text: &Text<'_>, at: usize) -> bool {
 
 /// True where a text holds nothing but the tokens `first..=last` and small talk.
 fn bare(text: &Text<'_>, first: usize, last: usize) -> bool {
-    let polite = ["thanks", "thank", "please", "hi", "hello", "bye", "great", "perfect", "cool", "alright", "mine", "absolutely", "certainly", "of", "course"];
+    let polite = [
+        "thanks",
+        "thank",
+        "please",
+        "hi",
+        "hello",
+        "bye",
+        "great",
+        "perfect",
+        "cool",
+        "alright",
+        "mine",
+        "absolutely",
+        "certainly",
+        "of",
+        "course",
+        "read",
+        "correct",
+    ];
     let small = |at: usize| passes(text, at) || text.has(at, words::WEAK) || text.one_of(at, &polite) || text.sign(at, b'!');
     let (before, after) = (first, text.tokens.len().saturating_sub(last + 1));
     before <= 12 && after <= 12 && (0..first).all(small) && (last + 1..text.tokens.len()).all(small)
@@ -271,6 +290,26 @@ fn paid(text: &Text<'_>, at: usize) -> bool {
     let said = (at.saturating_sub(3)..at).rev().find(|n| !text.has(*n, words::FILLER));
     said.is_some_and(|n| text.one_of(n, &["pay", "paying", "paid"]))
 }
+
+/// Whose lines are telephones.
+const LINES: [&str; 16] = [
+    "office",
+    "direct",
+    "home",
+    "work",
+    "main",
+    "land",
+    "private",
+    "business",
+    "phone",
+    "support",
+    "help",
+    "customer",
+    "desk",
+    "reception",
+    "mobile",
+    "second",
+];
 
 /// Whose births nobody asks for.
 const ANIMALS: [&str; 12] = ["puppies", "puppy", "kittens", "kitten", "dog", "dogs", "cat", "cats", "calf", "calves", "litter", "foal"];
@@ -343,6 +382,8 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
         }
         Cue::Birth if text.word(at, "born") && (at.saturating_sub(3)..at).any(|n| text.one_of(n, &ANIMALS)) => Cue::None,
         Cue::None if text.word(at, "b") && at > 3 && text.sign(at - 1, b'.') && text.word(at - 2, "o") && text.word(at - 4, "d") => Cue::Birth,
+        // "the office line is"
+        Cue::None if text.word(at, "line") && before(&LINES) => Cue::Phone,
         Cue::None if text.one_of(at, &["with", "using"]) && paid(text, at) => Cue::Card,
         Cue::None if text.word(at, "charge") => Cue::Card,
         // "the three digits on the back", "back of the card"

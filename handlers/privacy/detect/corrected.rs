@@ -34,11 +34,11 @@ pub(super) fn is_card(run: &Run) -> bool {
 pub(super) fn resumed(run: &Run) -> Option<usize> {
     let at = last_correction(run)?;
     let (before, behind) = run.digits.split_at(at);
-    let begins = behind.get(..2)?;
-    // What is said anew is about as long as what it replaces.
-    let places = (0..at.saturating_sub(1)).rev().filter(|n| before[*n..].starts_with(begins) && at - n <= behind.len() + 1);
-    let lengths = places.map(|n| n + behind.len());
-    lengths.into_iter().find(|length| matches!(length, 10 | 11 | 12 | 15 | 16))
+    // What is said anew is as long as what it replaces, or begins like it for longer.
+    let same = |n: usize| before[n..].iter().zip(behind).take_while(|(a, b)| a == b).count();
+    let places = (0..at).filter(|n| same(*n) >= 2 && (at - n == behind.len() || same(*n) >= 3 && at - n <= behind.len() + 1));
+    let fits = places.filter(|n| matches!(n + behind.len(), 10 | 11 | 12 | 15 | 16));
+    fits.min_by_key(|n| (at - n).abs_diff(behind.len())).map(|n| n + behind.len())
 }
 
 /// The first digit behind the last correction.

@@ -239,6 +239,9 @@ pub(super) fn letter_of_word(text: &Text<'_>, at: usize) -> Option<usize> {
     if text.word(at + 1, "as") && text.word(at + 2, "in") && text.get(at + 3).is_some_and(|t| t.kind == Kind::Word) {
         return Some(at + 4);
     }
+    if text.word(at, "x") && text.word(at + 1, "ray") {
+        return Some(at + 2);
+    }
     let same = |n: usize| text.said(n).as_bytes().first().map(u8::to_ascii_uppercase) == text.letter(at) && text.letter(n).is_none();
     (text.one_of(at + 1, &["for", "like", "as"]) && same(at + 2)).then_some(at + 3)
 }
@@ -390,7 +393,7 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
         return Piece::Joint;
     }
     // "j as in john": from its last word back to its letter.
-    for begin in [at.checked_sub(3), at.checked_sub(2)].into_iter().flatten().filter(|begin| *begin >= floor) {
+    for begin in [at.checked_sub(3), at.checked_sub(2), at.checked_sub(1)].into_iter().flatten().filter(|begin| *begin >= floor) {
         if letter_of_word(text, begin) == Some(at + 1) {
             return Piece::Part(begin, true);
         }

@@ -26,7 +26,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let mut at = 0;
     let mut announced = asked.any_name();
     while at < text.tokens.len() {
-        announced |= text.has(at, words::NAME);
+        announced |= text.has(at, words::NAME) && !names_a_thing(text, at);
         let begin = announcement(text, at).or_else(|| (at == 0 && asked.any_name()).then(|| answer(text, shouted)).flatten());
         let value = begin.and_then(|first| name(text, first, shouted)).filter(|(first, last, _)| somebody(text, *first, *last));
         let value = value.or_else(|| begin.and_then(|first| word_name(text, at, first, asked)));
@@ -188,6 +188,10 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
         )
         || text.one_of(at, &["surname", "lastname", "firstname"]);
     let mut next = skip_fillers(text, at + 1);
+    // "change the name to callum reed"
+    if text.one_of(next, &["to", "as"]) && text.has(next + 1, words::GIVEN) {
+        return Some(next + 1);
+    }
     // "in the name of miller"
     if text.word(next, "of") && at > 1 && text.word(at - 1, "the") && text.word(at - 2, "in") {
         return Some(skip_fillers(text, next + 1)).filter(|first| !text.one_of(*first, &["god", "science", "love", "justice", "christ"]));
@@ -215,6 +219,15 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
         return None;
     }
     Some(skip_fillers(text, next))
+}
+
+/// True for the name of what is no person: "the file name", "the domain's name".
+fn names_a_thing(text: &Text<'_>, at: usize) -> bool {
+    const THINGS: [&str; 24] = [
+        "file", "folder", "domain", "host", "server", "network", "wifi", "product", "brand", "street", "printer", "device", "drive", "document", "column",
+        "table", "field", "project", "model", "screen", "computer", "machine", "wireless", "path",
+    ];
+    at > 0 && (text.one_of(at - 1, &THINGS) || text.said(at - 1).strip_suffix("'s").is_some_and(|owner| THINGS.contains(&owner)))
 }
 
 /// A given name that stands alone in a text, or with one more word: its first and last token.
@@ -421,6 +434,11 @@ fn belongs(text: &Text<'_>, at: usize, cased: bool, begins: bool) -> bool {
     let info = token.info;
     // "family name kim given name minjun"
     if text.one_of(at, &["given", "married", "middle", "maiden", "christian", "family", "nick", "legal"]) && text.has(at + 1, words::NAME) {
+        return false;
+    }
+    // "my name is marcus delgado date of birth", "... badge number"
+    let other = text.one_of(at, &["date", "place", "year"]) && text.word(at + 1, "of") || text.one_of(at + 1, &["number", "numbers", "code"]);
+    if !begins && other {
         return false;
     }
     // "my wife's name is chloe dubois she's the account holder"

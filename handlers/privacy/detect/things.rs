@@ -49,6 +49,12 @@ fn noun(text: &Text<'_>, at: usize) -> bool {
         && !text.has(at, NONE | words::GIVEN | words::FAMILY)
 }
 
+/// True for what is no noun by its form, or stands before telephones that do not answer: "slowly", "if that's busy".
+fn says_how(text: &Text<'_>, at: usize) -> bool {
+    let said = text.said(at);
+    said.ends_with("ly") || said.ends_with("ed") || text.one_of(at, &["busy", "engaged", "occupied", "add"])
+}
+
 fn of_telephones(text: &Text<'_>, at: usize) -> bool {
     let said = text.said(at);
     text.has(at, words::TELEPHONED) || said.ends_with("'s") || ENDS.iter().any(|end| said.ends_with(end))
@@ -93,7 +99,7 @@ pub(super) fn coded(text: &Text<'_>, first: usize) -> Option<usize> {
     let (mut at, mut begin) = (first, first);
     let (mut dashed, mut spelled) = (false, false);
     while at > 0 && first - at < CODE {
-        let ended = [4, 3].into_iter().filter_map(|n| at.checked_sub(n)).find(|n| letter_of_word(text, *n) == Some(at));
+        let ended = [4, 3, 2].into_iter().filter_map(|n| at.checked_sub(n)).find(|n| letter_of_word(text, *n) == Some(at));
         match ended {
             Some(letter) => (at, begin, spelled) = (letter, letter, true),
             None if text.spoken_letter(at - 1).is_some() && text.get(at - 1).is_none_or(|t| t.info.num == Num::None) => {
@@ -151,7 +157,7 @@ pub(super) fn whose(text: &Text<'_>, first: usize) -> Whose {
     }
     let Some(verb) = behind.checked_sub(1).filter(|n| text.one_of(*n, &VERBS)) else {
         // "itinerary seven two nine ..."
-        let beside = first.checked_sub(1).is_some_and(|n| noun(text, n) && !of_telephones(text, n));
+        let beside = first.checked_sub(1).is_some_and(|n| noun(text, n) && !of_telephones(text, n) && !says_how(text, n));
         return if beside { Whose::Unknown } else { Whose::Unsaid };
     };
     let begin = clause(text, verb);

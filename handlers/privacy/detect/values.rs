@@ -41,7 +41,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     while let Some(next) = run.next(text, at) {
         at = next;
         let testing = text.one_of(run.last + 1, &["testing"]);
-        if run.digits.len() < 3 || run.amount || testing {
+        if run.digits.len() < 3 || run.amount || testing || run.digits.len() <= 6 && at_a_rate(text, run.last) {
             continue;
         }
         context.read(text, run.first, extension(text, run.last), asked);
@@ -64,6 +64,12 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
             at = at.max(value.last + 1);
         }
     }
+}
+
+/// True before "a month", "per person": what stands there is paid.
+fn at_a_rate(text: &Text<'_>, last: usize) -> bool {
+    text.one_of(last + 1, &["a", "an", "per", "each", "every"]) && text.has(last + 2, words::UNIT)
+        || text.one_of(last + 1, &["monthly", "weekly", "yearly", "annually", "apiece"])
 }
 
 /// Most words of talk inside a number that was announced and is not whole without what follows.
@@ -148,8 +154,9 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
     if counting(run) && !context.cues.iter().any(|near| near.direct && !matches!(near.cue, Cue::Number | Cue::Thing)) {
         return None;
     }
-    let count = corrected::resumed(run).map_or(count, |said| Count { low: said, said, high: said + run.slack });
-    if card_by_itself(run, context) {
+    let resumed = corrected::resumed(run);
+    let count = resumed.map_or(count, |said| Count { low: said, said, high: said + run.slack });
+    if resumed.is_none_or(|said| said > 12) && card_by_itself(run, context) {
         return Some((Label::CreditCard, 0.9));
     }
     if let Some(found) = announced(&run.digits, count, context) {
@@ -167,10 +174,7 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
         return None;
     }
     // What a number is of of which nothing is known, takes the form of a telephone number.
-    if context.whose == Whose::Unknown
-        && !context.has(Cue::Phone)
-        && !(phone::plan(&run.digits) || run.digits[0] == b'0' && matches!(run.digits.len(), 10 | 11))
-    {
+    if context.whose == Whose::Unknown && !context.has(Cue::Phone) && !(phone::plan(&run.digits) || run.digits[0] == b'0' && count.within(10, 11)) {
         return None;
     }
     if run.decimals() {

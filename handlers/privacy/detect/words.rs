@@ -236,7 +236,7 @@ const STOPS: &str = "a about above account actually address after again all almo
 
 const CUES: &[(Cue, &str)] = &[
     (Cue::Phone, "phone phones telephone tel mobile cell cellphone cellular fax landline whatsapp sms dial callback hotline handset telefon ph"),
-    (Cue::Number, "number numbers call calling text ring reach contact digits voicemail"),
+    (Cue::Number, "number numbers call calling text ring rang phoned dialed dialled texted reach contact digits voicemail"),
     (Cue::Card, "card cards visa mastercard amex discover maestro jcb diners credit debit unionpay cardholder"),
     (Cue::Social, "ssn social socials"),
     (Cue::Account, "account accounts acct acc routing member membership customer bban giro aba"),
