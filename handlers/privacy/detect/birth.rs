@@ -377,6 +377,10 @@ fn digits(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
         return (run.digits[0] >= b'2' && !text.has(run.last + 1, words::UNIT)).then_some((run.last, false));
     }
     let round = run.parts.iter().any(|p| p.shape == Shape::Round);
+    // "six hundred fifteen dollars"
+    if round && !slashes && text.has(run.last + 1, words::UNIT) {
+        return None;
+    }
     let whole = (5..=8).contains(&count) || (round && count <= 9);
     (whole || (slashes && count >= 3) || (count == 4 && run.parts.len() >= 2) || (listed && count <= 14))
         .then_some((run.last, slashes || whole && run.parts.len() == 3))

@@ -39,6 +39,8 @@ pub(super) struct Context {
     pub last_digits: bool,
     /// "the number on the account": whose number that is, is not said.
     pub on_account: bool,
+    /// A letter stands right before it: "m thirty seven".
+    pub coded: bool,
     /// A thing's number is named as such: "order number", "tracking id".
     pub named: bool,
     /// What stands right before it leads to a number that somebody says: "it's", "at", "try", a name; or nothing does.
@@ -52,10 +54,10 @@ impl Context {
     pub fn read(&mut self, text: &Text<'_>, first: usize, last: usize, asked: Asked) {
         self.cues.clear();
         (self.last_digits, self.named, self.on_account) = (false, false, false);
-        let begin = things::coded(text, first).unwrap_or(first);
+        let begin = things::coded(text, first).map_or(first, |(begin, _)| begin);
         self.bare = bare(text, first, last);
         self.unit = text.has(last + 1, words::UNIT) || (text.sign(last + 1, b'%') || text.sign(last + 1, b'$'));
-        self.before(text, begin);
+        self.before(text, begin, begin < first);
         (self.led_to, self.whose) = (true, Whose::Unsaid);
         if self.cues.iter().all(|near| near.cue == Cue::Number) {
             self.after(text, last);
@@ -71,22 +73,23 @@ impl Context {
     pub fn read_whose(&mut self, text: &Text<'_>, first: usize) {
         self.led_to = led_to(text, first);
         let coded = things::coded(text, first);
-        self.whose = things::whose(text, coded.unwrap_or(first));
+        self.whose = things::whose(text, coded.map_or(first, |(begin, _)| begin));
+        self.coded = coded.is_some();
         // "y dash nine seven": a code, unless it is announced as somebody's.
         let announced = self.cues.iter().any(|near| near.direct && !matches!(near.cue, Cue::Number | Cue::Thing));
-        if coded.is_some() && !announced {
+        if coded.is_some_and(|(_, sure)| sure) && !announced {
             self.whose = Whose::Thing;
         }
     }
 
-    fn before(&mut self, text: &Text<'_>, first: usize) {
+    fn before(&mut self, text: &Text<'_>, first: usize, coded: bool) {
         let mut direct = true;
         let mut crossed = false;
         // "about my order at ...": where somebody is reached, not what the order's number is.
         let mut place = false;
         let mut owned = false;
         // "one z two six six": a code that goes on, not another number.
-        let coded = first.checked_sub(1).and_then(|at| text.letter(at)).is_some_and(|letter| !matches!(letter, b'I' | b'A' | b'O'));
+        let coded = coded || first.checked_sub(1).and_then(|at| text.letter(at)).is_some_and(|letter| !matches!(letter, b'I' | b'A' | b'O'));
         for distance in 0..BEFORE {
             let Some(at) = first.checked_sub(distance + 1) else { break };
             let Some(token) = text.get(at) else { break };
@@ -142,9 +145,13 @@ impl Context {
             linked |= distance < 2 && text.one_of(at, &links);
             weakly |= distance < 2 && text.one_of(at, &whose);
             let found = cue(text, at);
+            // "from before 1960. It's my dad's birthday on Thursday."
+            if found == Cue::Birth && text.sign(last + 1, b'.') && text.word(last + 2, "its") {
+                break;
+            }
             if found != Cue::None
                 && found != Cue::Number
-                && (linked || (weakly && found == Cue::Phone) || (owned_birth && distance < 4 + usize::from(dated) && found == Cue::Birth))
+                && (linked || (weakly && distance < 4 && found == Cue::Phone) || (owned_birth && distance < 4 + usize::from(dated) && found == Cue::Birth))
                 && !self.cues.iter().any(|near| near.cue == found)
             {
                 self.cues.push(Near { cue: found, distance: distance + 4, direct: distance < 5 });
@@ -161,6 +168,11 @@ impl Context {
     /// True where a kind of cue is there at all.
     pub fn has(&self, cue: Cue) -> bool {
         self.near(cue).is_some()
+    }
+
+    /// True where something else than a telephone number is announced: a card, or anything of fewer digits right before it.
+    pub fn announces_other(&self) -> bool {
+        self.has(Cue::Card) || self.cues.iter().any(|near| near.direct && !matches!(near.cue, Cue::Phone | Cue::Number | Cue::Mail))
     }
 
     /// True where the number is said to be that of a thing: an order, a flight.
@@ -187,8 +199,10 @@ fn on_account(text: &Text<'_>, at: usize) -> Cue {
     }
     let mut before = at;
     while before > 0
-        && at - before < 3
-        && (text.has(before - 1, words::FILLER) || text.one_of(before - 1, &["the", "my", "our", "your", "this", "that", "his", "her"]))
+        && at - before < 5
+        && (text.one_of(before - 1, &["you", "know"])
+            || text.has(before - 1, words::FILLER)
+            || text.one_of(before - 1, &["the", "my", "our", "your", "this", "that", "his", "her"]))
     {
         before -= 1;
     }
@@ -220,7 +234,8 @@ fn passes(text: &Text<'_>, at: usize) -> bool {
                 || text.get(at).is_some_and(|t| t.info.sign != 0)
                 // "the reference i was given is", "your confirmation is going to be"
                 || text.word(at, "know") && at > 0 && text.word(at - 1, "you")
-                || text.one_of(at, &["going", "to", "be", "given", "gave", "got", "typed", "entered", "keyed", "punched", "tried", "dialed", "dialled"])
+                || text.word(at, "in") && at > 0 && text.one_of(at - 1, &["put", "type", "typed", "key", "keyed", "punch", "punched"])
+                || text.one_of(at, &["going", "to", "be", "given", "gave", "got", "typed", "type", "enter", "put", "sent", "chose", "picked", "use", "entered", "keyed", "punched", "tried", "dialed", "dialled"])
         }
         Some(Kind::Sign(sign)) => matches!(sign, b':' | b'#' | b'-' | b'=' | b',' | b'.' | b'?' | b'"' | b'\'' | b'(' | b')' | b'+' | 0),
         _ => false,
@@ -287,7 +302,7 @@ fn abbreviation(text: &Text<'_>, at: usize) -> Option<Cue> {
 
 /// True where paying was spoken of right before this place: "paid uh with".
 fn paid(text: &Text<'_>, at: usize) -> bool {
-    let said = (at.saturating_sub(3)..at).rev().find(|n| !text.has(*n, words::FILLER));
+    let said = (at.saturating_sub(4)..at).rev().find(|n| !text.has(*n, words::FILLER) && !text.one_of(*n, &["you", "know"]));
     said.is_some_and(|n| text.one_of(n, &["pay", "paying", "paid"]))
 }
 

@@ -160,8 +160,10 @@ fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
             let counts = |n: usize| text.get(n).is_some_and(|t| t.kind != Kind::Word || t.info.num != Num::None || t.info.sign == b'.');
             let numbers = (first..next).all(counts) || next == at + 1 && text.letter(at).is_some();
             domain = Some(Domain { last: next - 1, dots, end, provider, numbers });
+            // "mail dot cloud travel dot com"
+            let long = text.get(at).is_some_and(|t| t.end - t.start > 4) && text.has(after + 2, words::TLD) && !text.has(after + 2, words::TLD_WORD);
             let two_words =
-                end != End::Known && !dot && !is_dash(text, after) && is_dot(text, after + 1) && label(text, after, true).is_some_and(|n| n > after);
+                (end != End::Known || long) && !dot && !is_dash(text, after) && is_dot(text, after + 1) && label(text, after, true).is_some_and(|n| n > after);
             if !dot && !is_dash(text, after) && !two_words {
                 break;
             }
@@ -358,7 +360,10 @@ fn leads(text: &Text<'_>, at: usize, floor: usize) -> bool {
 
 fn spells(text: &Text<'_>, at: usize) -> bool {
     text.get(at).is_some_and(|t| {
-        t.kind == Kind::Digits || t.info.sign != 0 || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Repeat) || text.spoken_letter(at).is_some()
+        t.kind == Kind::Digits
+            || t.info.sign != 0
+            || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Repeat | Num::Hundred | Num::Thousand)
+            || text.spoken_letter(at).is_some()
     })
 }
 
@@ -425,7 +430,7 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
     if text.has(at, words::WEAK) && !verb && at > floor && spells(text, at - 1) && spells(text, right) && !none_yet {
         return Piece::Between(at);
     }
-    if (none_yet || spells(text, right)) && between::is_office(text, at) && (leads(text, at, floor) || text.has(at - 1, words::CORRECT)) {
+    if (none_yet || spells(text, right)) && between::is_office(text, at) && (leads(text, at, floor) || between::leads_to_office(text, at)) {
         return Piece::Part(at, false);
     }
     // "i bought two at", "they sell one at"

@@ -66,7 +66,8 @@ fn skip_fillers(text: &Text<'_>, mut at: usize) -> usize {
     while text.has(at, words::FILLER) || text.sign(at, b',') || text.sign(at, b'"') {
         at += 1;
     }
-    at
+    // "the name you know is"
+    if text.word(at, "you") && text.word(at + 1, "know") { at + 2 } else { at }
 }
 
 /// A family name that is a word as well, where a family name is announced or asked for and nothing else is said: "last name
@@ -442,7 +443,7 @@ fn belongs(text: &Text<'_>, at: usize, cased: bool, begins: bool) -> bool {
         return false;
     }
     // "my wife's name is chloe dubois she's the account holder"
-    if text.one_of(at, &["shes", "hes", "theyre", "according", "relation"]) {
+    if text.one_of(at, &["shes", "hes", "theyre", "youve", "youre", "weve", "theyve", "according", "relation"]) {
         return false;
     }
     if text.letter(at).is_some() {

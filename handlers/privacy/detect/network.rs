@@ -229,9 +229,9 @@ fn announced_words(text: &Text<'_>, first: usize) -> usize {
         at -= 1;
     }
     let announced = at > 1
-        && text.one_of(at - 1, &["is", "its", "to", "at", "was", "visit", "on"])
-        && (at.saturating_sub(6)..at).any(|n| text.one_of(n, &["site", "website", "url", "link", "page", "browse", "homepage", "domain"]));
-    if announced && plain(first) { at } else { first }
+        && text.one_of(at - 1, &["is", "its", "to", "at", "was", "visit", "on", "url", "link", "website", "type", "open"])
+        && (at.saturating_sub(6)..at).any(|n| text.one_of(n, &["site", "website", "url", "link", "page", "browse", "homepage", "domain", "web", "browser"]));
+    if announced { at } else { first }
 }
 
 /// The first token of the label that ends here.
@@ -291,7 +291,8 @@ fn octets(text: &Text<'_>, run: &Run) -> Option<usize> {
     let dotted = (1..run.parts.len()).any(dot);
     let mut starts = vec![0];
     starts.extend((1..run.parts.len()).filter(|n| if dotted { dot(*n) } else { comma(*n) }));
-    if starts.len() != 4 {
+    let spoken_of = |n: usize| text.one_of(n, &["ip", "address", "router", "server", "gateway", "dns", "host", "subnet"]);
+    if starts.len() != 4 || !dotted && !(run.first.saturating_sub(12)..run.first).any(spoken_of) {
         return None;
     }
     let fits = |from: usize, to: usize| octet(run, from, to).is_some_and(|value| value < 256);

@@ -170,7 +170,15 @@ impl Run {
     /// True for decimals in a row: "thirty point three six twenty one point five", between whose points no telephone number
     /// has its groups.
     pub fn decimals(&self) -> bool {
-        if self.points.len() < 2 || self.plus {
+        if self.plus {
+            return false;
+        }
+        // 27.24, 23.32, 16.3
+        let even = self.parts.len() > 3 && self.parts.len().is_multiple_of(2);
+        if even && self.parts.iter().enumerate().all(|(n, part)| (n % 2 == 1) == (part.sep == Sep::Dot)) {
+            return true;
+        }
+        if self.points.len() < 2 {
             return false;
         }
         let ends = self.points.iter().copied().skip(1).chain([self.digits.len()]);
@@ -226,7 +234,7 @@ impl Run {
                     if text.word(at, "point") {
                         self.points.push(self.digits.len());
                     }
-                    sep = sep_max(sep, Sep::Words);
+                    sep = sep_max(sep, if token.info.sign == b'-' { Sep::Dash } else { Sep::Words });
                 }
                 // "my bad"
                 Kind::Word if text.word(at, "on") && at > 0 && text.word(at - 1, "hold") => {}
@@ -425,7 +433,7 @@ fn counts_nothing(text: &Text<'_>, at: usize) -> bool {
     }
     let after = ["second", "sec", "moment", "minute", "of", "more", "thing", "day", "time", "way", "another", "that", "who", "last", "question"];
     let before = ["this", "that", "which", "any", "each", "every", "no", "the", "another", "only", "other", "which", "just", "new", "old", "good", "american"];
-    text.one_of(at + 1, &after) || (at > 0 && text.one_of(at - 1, &before) && !follows_digit(text, at + 1))
+    text.one_of(at + 1, &after) || at > 0 && text.word(at - 1, "american") || (at > 0 && text.one_of(at - 1, &before) && !follows_digit(text, at + 1))
 }
 
 fn follows_digit(text: &Text<'_>, at: usize) -> bool {

@@ -17,7 +17,7 @@ pub(super) enum Needs {
 /// Judges the groups of a number without a plus. `signs[n]` stands before group `n`.
 pub(super) fn national(digits: &[u8], groups: &[usize], signs: &[Sep], paren: bool) -> Option<(f32, Needs)> {
     let total = digits.len();
-    if dated(digits, groups, signs) || decimal(groups, signs) {
+    if dated(digits, groups, signs) || decimal(groups, signs) || decimals(signs) {
         return None;
     }
     let zero = digits.first() == Some(&b'0');
@@ -118,6 +118,11 @@ fn years(digits: &[u8], groups: &[usize]) -> bool {
 /// 3.14159265, 555.0123.
 fn decimal(groups: &[usize], signs: &[Sep]) -> bool {
     groups.len() == 2 && signs.get(1) == Some(&Sep::Dot)
+}
+
+/// 27.24, 23.32, 16.3.
+pub(super) fn decimals(signs: &[Sep]) -> bool {
+    signs.len() > 3 && signs.len().is_multiple_of(2) && signs.iter().enumerate().all(|(n, sign)| (n % 2 == 1) == (*sign == Sep::Dot))
 }
 
 /// True where a run with digits in words is a date: "2024 01 15" read out by parts stays.

@@ -90,8 +90,8 @@ pub(super) fn abbreviated(text: &Text<'_>, first: usize) -> bool {
 const CODE: usize = 40;
 
 /// Where the letters begin that stand right before digits as a code's: "b as in bravo a for alpha dash", "lima alpha dash",
-/// "y dash"; nothing where there are none, or they spell a name.
-pub(super) fn coded(text: &Text<'_>, first: usize) -> Option<usize> {
+/// "y dash"; and whether that is sure, as a letter alone may be anything. Nothing where there are none, or they spell a name.
+pub(super) fn coded(text: &Text<'_>, first: usize) -> Option<(usize, bool)> {
     let dash = |n: usize| {
         text.one_of(n, &["dash", "hyphen", "slash", "stroke"]) || (text.sign(n, b'-') || text.sign(n, b'/')) && !text.get(n).is_some_and(|t| t.glued)
     };
@@ -114,9 +114,12 @@ pub(super) fn coded(text: &Text<'_>, first: usize) -> Option<usize> {
             None => break,
         }
     }
+    let abbreviation = (begin..first).any(|n| !matches!(cue(text, n), Cue::None | Cue::Thing));
     let named =
         || (begin.saturating_sub(6)..first).any(|n| text.has(n, words::NAME | words::SPELL | words::GIVEN | words::FAMILY) && text.spoken_letter(n).is_none());
-    (begin < first && (dashed || spelled) && !named()).then_some(begin)
+    let article = begin + 1 == first && matches!(text.letter(begin), Some(b'A' | b'I' | b'O' | b'U'));
+    let alone = begin + 1 == first && !article;
+    (begin < first && (dashed || spelled || alone) && !abbreviation && !named()).then_some((begin, dashed || spelled))
 }
 
 /// What the words before a number say of whose it is.
@@ -201,7 +204,11 @@ fn clause(text: &Text<'_>, verb: usize) -> usize {
             || text.one_of(n, &["is", "are", "was", "were", "isnt", "wasnt", "hasnt", "its"])
                 && !text.one_of(n + 1, &["given", "told", "sent", "quoted", "issued", "assigned", "emailed", "handed", "printed", "on"])
     };
-    (verb.saturating_sub(SUBJECT)..verb).rev().find(|n| ends(*n)).map_or(verb.saturating_sub(SUBJECT), |n| n + 1)
+    // "with a rail card the rental agreement is"
+    let anew = |n: usize| {
+        text.one_of(n + 1, &["the", "my", "your", "our", "a", "an"]) && text.get(n).is_some_and(|t| matches!(t.info.cue, Cue::Card | Cue::Phone | Cue::Account))
+    };
+    (verb.saturating_sub(SUBJECT)..verb).rev().find(|n| ends(*n) || anew(*n)).map_or(verb.saturating_sub(SUBJECT), |n| n + 1)
 }
 
 /// True where another subject stands here, which is somebody's: "my number", "call me", not "on my phone".

@@ -5,11 +5,12 @@
 
 use super::asked::Asked;
 use super::context::Context;
+use super::corrected::{self, Form};
 use super::numbers::{Run, Sep, Shape};
 use super::things::Whose;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
-use super::{Found, Label, card, corrected, phone, written};
+use super::{Found, Label, card, phone, written};
 
 /// How many digits there may be.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +79,9 @@ const ASIDES: usize = 6;
 /// Reads on behind talk in the middle of a number ("four five three nine where are my glasses one four eight eight"), where
 /// the digits before it are too few for what was announced and those behind it make it whole; tells where it ends.
 fn with_asides(text: &Text<'_>, run: &mut Run, context: &Context) -> Option<usize> {
-    let direct = context.cues.iter().find(|near| near.direct && !matches!(near.cue, Cue::Mail))?;
+    // "account number": the account's.
+    let mut announced = context.cues.iter().filter(|near| near.direct && near.cue != Cue::Mail);
+    let direct = announced.clone().find(|near| near.cue != Cue::Number).or_else(|| announced.next())?;
     let whole = match direct.cue {
         Cue::Card => 12..=21,
         Cue::Phone => 10..=13,
@@ -87,7 +90,7 @@ fn with_asides(text: &Text<'_>, run: &mut Run, context: &Context) -> Option<usiz
         _ => return None,
     };
     // Twelve digits are a card already, sixteen that check are a better one.
-    let part = run.digits.len() < *whole.start() || (direct.cue == Cue::Card && run.digits.len() < 16);
+    let part = run.digits.len() + run.slack < *whole.start() || (direct.cue == Cue::Card && run.digits.len() < 16);
     let few = part && !context.last_digits && !context.unit && !context.of_a_thing();
     let goes_on =
         || (run.last + 1..run.last + 3 + ASIDES).any(|n| text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip)));
@@ -154,11 +157,14 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
     if counting(run) && !context.cues.iter().any(|near| near.direct && !matches!(near.cue, Cue::Number | Cue::Thing)) {
         return None;
     }
-    let resumed = corrected::resumed(run);
-    let count = resumed.map_or(count, |said| Count { low: said, said, high: said + run.slack });
-    if resumed.is_none_or(|said| said > 12) && card_by_itself(run, context) {
+    let form = corrected::form(run);
+    if form == Some(Form::Card) && card_by_itself(run, context) {
         return Some((Label::CreditCard, 0.9));
     }
+    let count = match form {
+        Some(Form::Phone(said)) if run.taken_back > 0 && !context.announces_other() => Count { low: said, said, high: said },
+        _ => count,
+    };
     if let Some(found) = announced(&run.digits, count, context) {
         return Some(found);
     }
@@ -174,20 +180,21 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
         return None;
     }
     // What a number is of of which nothing is known, takes the form of a telephone number.
-    if context.whose == Whose::Unknown && !context.has(Cue::Phone) && !(phone::plan(&run.digits) || run.digits[0] == b'0' && count.within(10, 11)) {
+    let telephone = matches!(form, Some(Form::Phone(_)));
+    if context.whose == Whose::Unknown && !context.has(Cue::Phone) && !(telephone || phone::plan(&run.digits)) {
         return None;
     }
     if run.decimals() {
         return None;
     }
     let number = if context.has(Cue::Number) { some_number(&run.digits, count, abroad) } else { None };
-    number.or_else(|| unannounced(run, count, context))
+    number.or_else(|| if context.coded { None } else { unannounced(run, count, telephone, context) })
 }
 
 /// True for an issued card's number with the right check digit, where nothing says that it is something else's.
 fn card_by_itself(run: &Run, context: &Context) -> bool {
     let other = context.cues.iter().find(|near| near.cue != Cue::Number).is_some_and(|near| near.direct && !matches!(near.cue, Cue::Card | Cue::Number));
-    !other && !context.has(Cue::Phone) && !context.unit && !run.decimals() && corrected::is_card(run)
+    !other && !context.has(Cue::Phone) && !context.unit && !run.decimals()
 }
 
 /// The count of what was said anew from its beginning: "two one two five no wait two one two six ...".
@@ -221,7 +228,11 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
                 Some((Label::CreditCard, if card::luhn(digits) { 0.99 } else { sure(near.direct) }))
             }
             // The first or the next part of one.
-            Cue::Card if near.direct && count.said >= 8 && !context.has(Cue::Phone) && !context.last_digits => Some((Label::CreditCard, 0.6)),
+            Cue::Card
+                if near.direct && count.said >= 8 && !(count.said == 9 && context.has(Cue::Social)) && !context.has(Cue::Phone) && !context.last_digits =>
+            {
+                Some((Label::CreditCard, 0.6))
+            }
             // "the phone number on my account"
             Cue::Account if context.has(Cue::Phone) && count.within(7, 15) => None,
             // "the number on the account"
@@ -244,7 +255,10 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
 
 /// What a number is that is announced as no more than that.
 pub(super) fn some_number(digits: &[u8], count: Count, abroad: bool) -> Option<(Label, f32)> {
-    if (count.within(7, 12) && (6..=LONGEST_CORRECTED).contains(&count.said)) || (abroad && count.within(8, 17)) || said_twice(digits) {
+    if (count.within(7, 12) && (7 - usize::from(count.low == 6)..=LONGEST_CORRECTED).contains(&count.said))
+        || (abroad && count.within(8, 17))
+        || said_twice(digits)
+    {
         return Some((Label::PhoneNumber, 0.65));
     }
     by_length(digits, count)
@@ -257,7 +271,9 @@ fn by_length(digits: &[u8], count: Count) -> Option<(Label, f32)> {
     if !count.within(13, 24) {
         return None;
     }
-    if (count.said <= 13 && !card::issued(digits)) || said_twice(digits) {
+    // No card begins so; that many digits of which some were taken back are a telephone number.
+    let corrected = count.low <= 12 && count.said > count.low && count.said <= 17 && !card::issued(digits) && matches!(digits[0], b'0' | b'1' | b'7'..=b'9');
+    if (count.said <= 13 && !card::issued(digits)) || said_twice(digits) || corrected {
         return Some((Label::PhoneNumber, 0.5));
     }
     Some((Label::CreditCard, if card::luhn(digits) { 0.9 } else { 0.6 }))
@@ -270,7 +286,7 @@ fn said_twice(digits: &[u8]) -> bool {
 }
 
 /// What nobody announced must speak for itself.
-fn unannounced(run: &Run, count: Count, context: &Context) -> Option<(Label, f32)> {
+fn unannounced(run: &Run, count: Count, telephone: bool, context: &Context) -> Option<(Label, f32)> {
     let single: usize = run.parts.iter().filter(|p| matches!(p.shape, Shape::Unit | Shape::Repeat | Shape::Written)).map(|p| p.len).sum();
     let share = single * 100 / run.digits.len().max(1);
     let distinct = (b'0'..=b'9').filter(|d| run.digits.contains(d)).count();
@@ -284,7 +300,7 @@ fn unannounced(run: &Run, count: Count, context: &Context) -> Option<(Label, f32
     }
     if count.within(10, 12) && count.said >= 8 && count.said <= LONGEST_CORRECTED {
         let paired = (run.weak == 0 || context.bare) && !years(run);
-        return (share >= 60 || (paired && (share >= 20 || context.bare))).then_some((Label::PhoneNumber, 0.6));
+        return (share >= 60 || (paired && (share >= 20 || telephone || context.bare))).then_some((Label::PhoneNumber, 0.6));
     }
     if count.high >= 13 {
         let paired = (run.weak == 0 || context.bare) && !years(run);

@@ -109,3 +109,8 @@ pub(super) fn is_pronoun(text: &Text<'_>, at: usize) -> bool {
 pub(super) fn is_office(text: &Text<'_>, at: usize) -> bool {
     text.one_of(at, &["hello", "contact", "help", "mail", "hi", "office"])
 }
+
+/// True behind what leads to such a mailbox.
+pub(super) fn leads_to_office(text: &Text<'_>, at: usize) -> bool {
+    at > 0 && (text.has(at - 1, words::CORRECT) || text.one_of(at - 1, &["use", "have", "with", "from", "under", "using", "try", "got"]))
+}
