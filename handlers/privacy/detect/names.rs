@@ -228,7 +228,8 @@ fn names_a_thing(text: &Text<'_>, at: usize) -> bool {
         "file", "folder", "domain", "host", "server", "network", "wifi", "product", "brand", "street", "printer", "device", "drive", "document", "column",
         "table", "field", "project", "model", "screen", "computer", "machine", "wireless", "path",
     ];
-    at > 0 && (text.one_of(at - 1, &THINGS) || text.said(at - 1).strip_suffix("'s").is_some_and(|owner| THINGS.contains(&owner)))
+    let of = text.one_of(at + 1, &["of", "for"]) && (at + 2..at + 4).any(|n| text.one_of(n, &THINGS));
+    of || at > 0 && (text.one_of(at - 1, &THINGS) || text.said(at - 1).strip_suffix("'s").is_some_and(|owner| THINGS.contains(&owner)))
 }
 
 /// A given name that stands alone in a text, or with one more word: its first and last token.

@@ -174,8 +174,7 @@ impl Run {
             return false;
         }
         // 27.24, 23.32, 16.3
-        let even = self.parts.len() > 3 && self.parts.len().is_multiple_of(2);
-        if even && self.parts.iter().enumerate().all(|(n, part)| (n % 2 == 1) == (part.sep == Sep::Dot)) {
+        if super::phone::decimals(self.parts.iter().map(|part| part.sep)) {
             return true;
         }
         if self.points.len() < 2 {

@@ -17,7 +17,7 @@ pub(super) enum Needs {
 /// Judges the groups of a number without a plus. `signs[n]` stands before group `n`.
 pub(super) fn national(digits: &[u8], groups: &[usize], signs: &[Sep], paren: bool) -> Option<(f32, Needs)> {
     let total = digits.len();
-    if dated(digits, groups, signs) || decimal(groups, signs) || decimals(signs) {
+    if dated(digits, groups, signs) || decimal(groups, signs) || decimals(signs.iter().copied()) {
         return None;
     }
     let zero = digits.first() == Some(&b'0');
@@ -120,9 +120,10 @@ fn decimal(groups: &[usize], signs: &[Sep]) -> bool {
     groups.len() == 2 && signs.get(1) == Some(&Sep::Dot)
 }
 
-/// 27.24, 23.32, 16.3.
-pub(super) fn decimals(signs: &[Sep]) -> bool {
-    signs.len() > 3 && signs.len().is_multiple_of(2) && signs.iter().enumerate().all(|(n, sign)| (n % 2 == 1) == (*sign == Sep::Dot))
+/// 27.24, 23.32, 16.3: dots between two groups and never three, more than once.
+pub(super) fn decimals(signs: impl Iterator<Item = Sep> + Clone) -> bool {
+    let dots = signs.clone().filter(|sign| *sign == Sep::Dot).count();
+    dots > 1 && signs.clone().zip(signs.skip(1)).all(|pair| pair != (Sep::Dot, Sep::Dot))
 }
 
 /// True where a run with digits in words is a date: "2024 01 15" read out by parts stays.

@@ -173,6 +173,7 @@ pub(super) fn whose(text: &Text<'_>, first: usize) -> Whose {
         // "the safe box key is number"
         let numbered = (verb + 1..first).any(|n| text.word(n, "number"));
         return match () {
+            () if !known && number_on_a_thing(text, begin, verb) => Whose::Unknown,
             () if known || !nouns(numbered) => Whose::Unsaid,
             () if numbered => Whose::Thing,
             () => Whose::Unknown,
@@ -188,6 +189,16 @@ pub(super) fn whose(text: &Text<'_>, first: usize) -> Whose {
         () if own || matches!(cue(text, head), Cue::Phone | Cue::Card) && cue(text, noun) == Cue::Number => Whose::Somebody,
         () => Whose::Unsaid,
     }
+}
+
+/// True for "the number on the box", whatever that is; what somebody is known by holds telephone numbers: "on the account".
+fn number_on_a_thing(text: &Text<'_>, begin: usize, verb: usize) -> bool {
+    const OWN: [&str; 14] =
+        ["account", "file", "record", "records", "profile", "system", "form", "website", "site", "letter", "screen", "contract", "list", "voicemail"];
+    let at = (begin..verb).find(|n| text.one_of(*n, &["number", "numbers", "digits"]) && text.one_of(n + 1, &["on", "in", "under"]));
+    at.is_some_and(|at| {
+        text.one_of(at + 2, &["the", "my", "this", "that", "our", "your", "its"]) && !(at + 3..verb).any(|n| text.one_of(n, &OWN)) && at + 3 < verb
+    })
 }
 
 /// True for a word that a noun follows.

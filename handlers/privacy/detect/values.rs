@@ -6,7 +6,7 @@
 use super::asked::Asked;
 use super::context::Context;
 use super::corrected::{self, Form};
-use super::numbers::{Run, Sep, Shape};
+use super::numbers::{Part, Run, Sep, Shape};
 use super::things::Whose;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
@@ -53,6 +53,10 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
             context.read_whose(text, run.first);
         }
         let from = found.len();
+        let priced = matches!(run.parts[..], [Part { shape: Shape::Round, len: 3, .. }, Part { shape: Shape::Pair, .. }]);
+        if priced && context.cues.first().is_none_or(|near| near.cue == Cue::Account) {
+            continue;
+        }
         let is_written = run.parts.iter().all(|p| p.shape == Shape::Written) && run.parts.iter().any(|p| p.len > 2);
         if is_written {
             run.join_single();
@@ -332,8 +336,10 @@ fn counting(run: &Run) -> bool {
     let value = |at: usize, len: usize| run.digits[at..at + len].iter().take(6).fold(0_i64, |n, d| n * 10 + i64::from(d - b'0'));
     let mut values: Vec<i64> = run.parts.iter().take(24).map(|p| value(p.at, p.len)).collect();
     // "eight nine ten eleven oh at least"
-    if values.len() > 4 && values.len() == run.parts.len() && values.ends_with(&[0]) && values[values.len() - 2] > 9 {
-        values.pop();
+    let none = |n: &usize| run.parts[*n].shape == Shape::Unit && values[*n] == 0;
+    let zero = (0..values.len()).find(none).filter(|at| (at + 1..values.len()).all(|n| !none(&n)));
+    if let Some(at) = zero.filter(|_| values.len() > 4 && values.iter().any(|value| *value > 9)) {
+        values.remove(at);
     }
     if values.len() < 4 {
         return false;

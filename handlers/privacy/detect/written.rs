@@ -199,7 +199,7 @@ fn piece(run: &Run, from: usize, to: usize, context: &Context) -> Option<(Label,
     let digits = &run.digits[first.at..last.at + last.len];
     let groups: Vec<usize> = parts.iter().map(|p| p.len).collect();
     let signs: Vec<Sep> = parts.iter().enumerate().map(|(n, p)| if n == 0 { Sep::Start } else { p.sep }).collect();
-    if phone::dated(digits, &groups, &signs) || phone::decimals(&signs) {
+    if phone::dated(digits, &groups, &signs) || phone::decimals(signs.iter().copied()) {
         return None;
     }
     let count = Count::of(run, digits.len());
