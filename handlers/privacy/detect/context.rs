@@ -56,7 +56,8 @@ impl Context {
         (self.last_digits, self.named, self.on_account) = (false, false, false);
         let begin = things::coded(text, first).map_or(first, |(begin, _)| begin);
         self.bare = bare(text, first, last);
-        self.unit = text.has(last + 1, words::UNIT) || (text.sign(last + 1, b'%') || text.sign(last + 1, b'$'));
+        // "day or night"
+        self.unit = text.has(last + 1, words::UNIT) && !text.word(last + 2, "or") || (text.sign(last + 1, b'%') || text.sign(last + 1, b'$'));
         self.before(text, begin, begin < first);
         (self.led_to, self.whose) = (true, Whose::Unsaid);
         if self.cues.iter().all(|near| near.cue == Cue::Number) {
@@ -140,6 +141,13 @@ impl Context {
             let at = last + 1 + distance;
             let Some(token) = text.get(at) else { break };
             if token.kind == Kind::Mask || token.kind == Kind::Digits || matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens) {
+                break;
+            }
+            // "is that right and is that a mobile"
+            if text.word(at, "is")
+                && text.one_of(at + 1, &["that", "it", "this"])
+                && text.one_of(at + 2, &["right", "correct", "okay", "ok", "good", "true", "it", "fine", "clear"])
+            {
                 break;
             }
             linked |= distance < 2 && text.one_of(at, &links);
@@ -232,6 +240,9 @@ fn passes(text: &Text<'_>, at: usize) -> bool {
             text.letter(at).is_some()
                 || text.has(at, words::NEUTRAL | words::FILLER | words::CORRECT)
                 || text.get(at).is_some_and(|t| t.info.sign != 0)
+                // "let me find it"
+                || text.word(at, "let") && text.word(at + 1, "me")
+                || at > 1 && text.word(at - 1, "me") && text.word(at - 2, "let")
                 // "the reference i was given is", "your confirmation is going to be"
                 || text.word(at, "know") && at > 0 && text.word(at - 1, "you")
                 || text.word(at, "in") && at > 0 && text.one_of(at - 1, &["put", "type", "typed", "key", "keyed", "punch", "punched"])
@@ -395,6 +406,8 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
         {
             Cue::None
         }
+        // "everyone born after two thousand eight"
+        Cue::Birth if text.word(at, "born") && text.one_of(at + 1, &["after", "before", "since", "between", "prior"]) => Cue::None,
         Cue::Birth if text.word(at, "born") && (at.saturating_sub(3)..at).any(|n| text.one_of(n, &ANIMALS)) => Cue::None,
         Cue::None if text.word(at, "b") && at > 3 && text.sign(at - 1, b'.') && text.word(at - 2, "o") && text.word(at - 4, "d") => Cue::Birth,
         // "the office line is"

@@ -49,7 +49,8 @@ pub(super) fn form(run: &Run) -> Option<Form> {
         return None;
     }
     let said_anew = resumed(run);
-    if let Some(length) = said_anew.filter(|length| *length <= 12) {
+    let national = run.digits.first().is_some_and(|d| matches!(d, b'0' | b'1' | b'9'));
+    if let Some(length) = said_anew.filter(|length| *length == 10 || *length <= 12 && national) {
         return Some(Form::Phone(length));
     }
     let readings = readings(run);

@@ -36,6 +36,11 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
 
 fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Found> {
     let domain = corrected(text, at).or_else(|| domain(text, at + 1))?;
+    // "the statement at nadia dot cloud at example dot com": the second one is the sign.
+    let again = (domain.last + 1..domain.last + 4).find(|n| !text.has(*n, words::FILLER)).is_some_and(|n| text.has(n, words::AT) || text.sign(n, b'@'));
+    if again && !domain.provider && !text.sign(at, b'@') {
+        return None;
+    }
     let announced = asked.cue == Cue::Mail || (at.saturating_sub(ANNOUNCED)..at).any(|n| cued(text, n));
     let mailbox = mailbox(text, at, floor, announced)?;
     let written = text.sign(at, b'@');
@@ -241,8 +246,10 @@ pub(super) fn letter_of_word(text: &Text<'_>, at: usize) -> Option<usize> {
     if text.word(at + 1, "as") && text.word(at + 2, "in") && text.get(at + 3).is_some_and(|t| t.kind == Kind::Word) {
         return Some(at + 4);
     }
-    if text.word(at, "x") && text.word(at + 1, "ray") {
-        return Some(at + 2);
+    // "x ray", "x-ray"
+    let ray = at + 1 + usize::from(text.sign(at + 1, b'-'));
+    if text.word(at, "x") && text.word(ray, "ray") {
+        return Some(ray + 1);
     }
     let same = |n: usize| text.said(n).as_bytes().first().map(u8::to_ascii_uppercase) == text.letter(at) && text.letter(n).is_none();
     (text.one_of(at + 1, &["for", "like", "as"]) && same(at + 2)).then_some(at + 3)
@@ -415,7 +422,10 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
     }
     if text.spoken_letter(at).is_some() {
         // "i" and "a" are words as well.
-        let word = matches!(text.letter(at), Some(b'I' | b'A')) && alone && !behind_letter(text, at, floor);
+        let word = matches!(text.letter(at), Some(b'I' | b'A'))
+            && alone
+            && !behind_letter(text, at, floor)
+            && !(at > floor && text.has(at - 1, words::GIVEN | words::FAMILY));
         return if word && !text.get(at + 1).is_some_and(|t| t.glued) { Piece::Outside } else { Piece::Part(at, true) };
     }
     if hesitates(text, at) || (text.has(at, words::CORRECT) && !none_yet) {

@@ -221,6 +221,8 @@ impl Run {
             }
             match token.kind {
                 Kind::Sign(b'-' | b'_') => sep = sep_max(sep, Sep::Dash),
+                // "...": a pause.
+                Kind::Sign(b'.') if text.sign(at + 1, b'.') || text.sign(at - 1, b'.') => {}
                 Kind::Sign(b'.') if token.glued && text.glued_after(at) => sep = sep_max(sep, Sep::Dot),
                 Kind::Sign(b'/') => sep = sep_max(sep, Sep::Slash),
                 Kind::Sign(b'(' | b')') => {
@@ -279,6 +281,8 @@ impl Run {
                     self.digits.push(b'0' + token.info.value);
                     self.scaled(text, at + 1, Shape::Unit)
                 }
+                // "from four two five ... to two one two ..."
+                Num::Slip if self.digits.len() >= 9 && text.word(at, "to") && self.is_from(text) && said_from(text, at + 1) >= 7 => return None,
                 Num::Slip => {
                     self.slips += 1;
                     self.digits.push(b'0' + token.info.value);
@@ -295,6 +299,12 @@ impl Run {
         };
         self.parts.push(Part { first: at, last: end - 1, at: from, len: self.digits.len() - from, shape, sep });
         Some(end)
+    }
+
+    /// True where "from" stands before the first part.
+    fn is_from(&self, text: &Text<'_>) -> bool {
+        let first = self.parts.first().map_or(0, |part| part.first);
+        (first.saturating_sub(3)..first).any(|n| text.word(n, "from"))
     }
 
     /// "8 hundred".
@@ -409,7 +419,9 @@ fn announces(text: &Text<'_>, at: usize) -> bool {
     let which = |n: usize| text.one_of(n, &["last", "first", "next", "final", "other", "remaining", "middle"]);
     let tells = |n: usize| text.one_of(n, &["digits", "digit", "are", "is", "numbers", "were", "of"]);
     let announced = |n: usize| n > 0 && counts(n) && which(n - 1) && (tells(n + 1) || text.one_of(n - 1, &["last", "final"]));
-    (which(at) && announced(at + 1)) || announced(at) || (counts(at) && text.one_of(at + 1, &["digits", "digit"]))
+    // "and then the three on the back"
+    let behind = counts(at) && text.word(at + 1, "on") && text.word(at + 2, "the") && text.one_of(at + 3, &["back", "front", "reverse"]);
+    behind || (which(at) && announced(at + 1)) || announced(at) || (counts(at) && text.one_of(at + 1, &["digits", "digit"]))
 }
 
 /// True where a word that counts counts nothing: "one moment", "this one".
@@ -432,7 +444,10 @@ fn counts_nothing(text: &Text<'_>, at: usize) -> bool {
     }
     let after = ["second", "sec", "moment", "minute", "of", "more", "thing", "day", "time", "way", "another", "that", "who", "last", "question"];
     let before = ["this", "that", "which", "any", "each", "every", "no", "the", "another", "only", "other", "which", "just", "new", "old", "good", "american"];
-    text.one_of(at + 1, &after) || at > 0 && text.word(at - 1, "american") || (at > 0 && text.one_of(at - 1, &before) && !follows_digit(text, at + 1))
+    // "the three on the back", "no no one": the digit is one.
+    let corrected = at > 1 && text.one_of(at - 1, &["no", "that", "another"]) && text.has(at - 2, words::CORRECT | words::FILLER);
+    let named = at > 0 && text.one_of(at - 1, &["american", "other", "new", "old"]);
+    text.one_of(at + 1, &after) || named || !corrected && (at > 0 && text.one_of(at - 1, &before) && !follows_digit(text, at + 1))
 }
 
 fn follows_digit(text: &Text<'_>, at: usize) -> bool {
@@ -453,6 +468,17 @@ fn starts(text: &Text<'_>, at: usize, inside: bool) -> bool {
         },
         Kind::Sign(_) | Kind::Mask => false,
     }
+}
+
+/// How many digits are said from a token on, about.
+fn said_from(text: &Text<'_>, at: usize) -> usize {
+    let digits = |token: &super::tokens::Token| match (token.kind, token.info.num) {
+        (Kind::Digits, _) => Some((token.end - token.start) as usize),
+        (_, Num::Unit) => Some(1),
+        (_, Num::Teen | Num::Tens | Num::Repeat) => Some(2),
+        _ => (token.info.flags & (words::FILLER | words::CORRECT | words::WEAK) != 0 || matches!(token.kind, Kind::Sign(_))).then_some(0),
+    };
+    text.tokens.iter().skip(at).take(24).map_while(digits).sum()
 }
 
 /// True where "for" or "to" stands between digits that were said one by one.

@@ -40,7 +40,7 @@ pub(super) fn national(digits: &[u8], groups: &[usize], signs: &[Sep], paren: bo
         return (zero && area && (7..=13).contains(&total)).then_some((0.6, Needs::Nothing));
     }
     if zero && (8..=12).contains(&total) && groups.iter().all(|g| (1..=9).contains(g)) && groups[0] >= 2 {
-        let clear = total >= 9 && (groups[0] <= 6);
+        let clear = total >= 9 && (groups[0] <= 8);
         return Some(if clear { (0.6, Needs::Nothing) } else { (0.5, Needs::Announced) });
     }
     grouped(digits, groups, signs)

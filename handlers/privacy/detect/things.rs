@@ -102,7 +102,7 @@ pub(super) fn coded(text: &Text<'_>, first: usize) -> Option<(usize, bool)> {
         let ended = [4, 3, 2].into_iter().filter_map(|n| at.checked_sub(n)).find(|n| letter_of_word(text, *n) == Some(at));
         match ended {
             Some(letter) => (at, begin, spelled) = (letter, letter, true),
-            None if text.spoken_letter(at - 1).is_some() && text.get(at - 1).is_none_or(|t| t.info.num == Num::None) => {
+            None if text.spoken_letter(at - 1).is_some() && text.get(at - 1).is_none_or(|t| matches!(t.info.num, Num::None | Num::Month)) => {
                 spelled |= text.letter(at - 1).is_none();
                 (at, begin) = (at - 1, at - 1);
             }

@@ -42,7 +42,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     while let Some(next) = run.next(text, at) {
         at = next;
         let testing = text.one_of(run.last + 1, &["testing"]);
-        if run.digits.len() < 3 || run.amount || testing || run.digits.len() <= 6 && at_a_rate(text, run.last) {
+        if run.digits.len() < 3 || run.amount || testing || run.digits.len() <= 8 && at_a_rate(text, run.last) {
             continue;
         }
         context.read(text, run.first, extension(text, run.last), asked);
@@ -154,6 +154,10 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
     if context.of_a_thing() || phone::dated_parts(run) {
         return None;
     }
+    // "between 12.15 and 2.20"
+    if phone::decimals(run.parts.iter().map(|part| part.sep)) {
+        return None;
+    }
     // "two to three for four": prepositions, unless a telephone number is announced.
     if run.slips * 3 > run.parts.len() && !context.has(Cue::Phone) {
         return None;
@@ -185,7 +189,8 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
     }
     // What a number is of of which nothing is known, takes the form of a telephone number.
     let telephone = matches!(form, Some(Form::Phone(_)));
-    if context.whose == Whose::Unknown && !context.has(Cue::Phone) && !(telephone || phone::plan(&run.digits)) {
+    let clear = run.taken_back == 0 && (telephone || phone::plan(&run.digits)) || telephone && run.digits[0] == b'0';
+    if context.whose == Whose::Unknown && !context.has(Cue::Phone) && !clear {
         return None;
     }
     if run.decimals() {
