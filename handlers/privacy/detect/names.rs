@@ -223,12 +223,15 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
 }
 
 /// True for the name of what is no person: "the file name", "the domain's name".
-fn names_a_thing(text: &Text<'_>, at: usize) -> bool {
-    const THINGS: [&str; 24] = [
-        "file", "folder", "domain", "host", "server", "network", "wifi", "product", "brand", "street", "printer", "device", "drive", "document", "column",
-        "table", "field", "project", "model", "screen", "computer", "machine", "wireless", "path",
+pub(super) fn names_a_thing(text: &Text<'_>, at: usize) -> bool {
+    const THINGS: [&str; 34] = [
+        "app", "company", "shop", "store", "hotel", "town", "city", "game", "song", "movie", "file", "folder", "domain", "host", "server", "network", "wifi",
+        "product", "brand", "street", "printer", "device", "drive", "document", "column", "table", "field", "project", "model", "screen", "computer",
+        "machine", "wireless", "path",
     ];
     let of = text.one_of(at + 1, &["of", "for"]) && (at + 2..at + 4).any(|n| text.one_of(n, &THINGS));
+    // "name the folder"
+    let of = of || text.one_of(at + 1, &["the", "this", "that"]) && text.one_of(at + 2, &THINGS);
     of || at > 0 && (text.one_of(at - 1, &THINGS) || text.said(at - 1).strip_suffix("'s").is_some_and(|owner| THINGS.contains(&owner)))
 }
 
@@ -427,7 +430,9 @@ fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f
     let alone = last == first && text.get(first).is_some_and(|t| t.end - t.start < 2);
     let street = ["street", "boulevard", "avenue", "drive", "road", "lane", "way", "highway", "blvd", "hospital", "school", "park", "square", "station"];
     let place = text.one_of(last, &street) || text.one_of(last + 1, &street);
-    (!alone && !place).then_some((first, last, 0.75))
+    // "kevin park"
+    let family = last == first + 1 && text.has(first, words::GIVEN) && text.one_of(last, &["park", "lane", "street"]);
+    (!alone && (!place || family)).then_some((first, last, 0.75))
 }
 
 /// True where a word belongs to a name.

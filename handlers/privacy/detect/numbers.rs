@@ -282,7 +282,7 @@ impl Run {
                     self.scaled(text, at + 1, Shape::Unit)
                 }
                 // "from four two five ... to two one two ..."
-                Num::Slip if self.digits.len() >= 9 && text.word(at, "to") && self.is_from(text) && said_from(text, at + 1) >= 7 => return None,
+                Num::Slip if text.one_of(at, &["to", "for"]) && self.is_from(text, at) => return None,
                 Num::Slip => {
                     self.slips += 1;
                     self.digits.push(b'0' + token.info.value);
@@ -301,10 +301,11 @@ impl Run {
         Some(end)
     }
 
-    /// True where "from" stands before the first part.
-    fn is_from(&self, text: &Text<'_>) -> bool {
+    /// True where "from" stands before the first part, so that "to" at this place begins another number.
+    fn is_from(&self, text: &Text<'_>, at: usize) -> bool {
         let first = self.parts.first().map_or(0, |part| part.first);
-        (first.saturating_sub(3)..first).any(|n| text.word(n, "from"))
+        let leads: &[&str] = if text.word(at, "to") { &["from"] } else { &["swap", "swapped", "exchange", "replace", "switch"] };
+        (first.saturating_sub(3)..first).any(|n| text.one_of(n, leads)) && (self.digits.len() < 5 || said_from(text, at + 1) >= 7)
     }
 
     /// "8 hundred".
