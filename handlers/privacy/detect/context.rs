@@ -39,8 +39,8 @@ pub(super) struct Context {
     pub last_digits: bool,
     /// "the number on the account": whose number that is, is not said.
     pub on_account: bool,
-    /// A letter stands right before it: "m thirty seven".
-    pub coded: bool,
+    /// Where the letters of a code begin right before it ("m thirty seven"), and whether it surely is one.
+    pub code: Option<(usize, bool)>,
     /// A thing's number is named as such: "order number", "tracking id".
     pub named: bool,
     /// What stands right before it leads to a number that somebody says: "it's", "at", "try", a name; or nothing does.
@@ -54,7 +54,8 @@ impl Context {
     pub fn read(&mut self, text: &Text<'_>, first: usize, last: usize, asked: Asked) {
         self.cues.clear();
         (self.last_digits, self.named, self.on_account) = (false, false, false);
-        let begin = things::coded(text, first).map_or(first, |(begin, _)| begin);
+        self.code = things::coded(text, first);
+        let begin = self.code.map_or(first, |(begin, _)| begin);
         self.bare = bare(text, first, last);
         // "day or night"
         self.unit = text.has(last + 1, words::UNIT) && !text.word(last + 2, "or") || (text.sign(last + 1, b'%') || text.sign(last + 1, b'$'));
@@ -73,12 +74,10 @@ impl Context {
     /// Reads whose the number is by the clause before it.
     pub fn read_whose(&mut self, text: &Text<'_>, first: usize) {
         self.led_to = led_to(text, first);
-        let coded = things::coded(text, first);
-        self.whose = things::whose(text, coded.map_or(first, |(begin, _)| begin));
-        self.coded = coded.is_some();
+        self.whose = things::whose(text, self.code.map_or(first, |(begin, _)| begin));
         // "y dash nine seven": a code, unless it is announced as somebody's.
         let announced = self.cues.iter().any(|near| near.direct && !matches!(near.cue, Cue::Number | Cue::Thing));
-        if coded.is_some_and(|(_, sure)| sure) && !announced {
+        if self.code.is_some_and(|(_, sure)| sure) && !announced {
             self.whose = Whose::Thing;
         }
     }
@@ -154,7 +153,7 @@ impl Context {
             weakly |= distance < 2 && text.one_of(at, &whose);
             let found = cue(text, at);
             // "from before 1960. It's my dad's birthday on Thursday."
-            if found == Cue::Birth && text.sign(last + 1, b'.') && text.word(last + 2, "its") {
+            if found == Cue::Birth && (text.sign(last + 1, b'.') || text.sign(last + 1, b'?')) && text.word(last + 2, "its") {
                 break;
             }
             if found != Cue::None
@@ -379,6 +378,8 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
     }
     match token.info.cue {
         Cue::Number if things::numbered(text, at) => Cue::Thing,
+        // "they valued the ring at"
+        Cue::Number if text.word(at, "ring") && before(&["the", "a", "my", "her", "his", "engagement", "wedding", "diamond", "gold"]) => Cue::None,
         // "site id", "my last reading was", "p o box", "the credit note": by themselves these announce nothing.
         Cue::Thing if text.one_of(at, &["id", "ids", "reading", "box", "note"]) => {
             let thing = match () {
@@ -425,7 +426,12 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
         Cue::None if text.word(at, "c") && before(&["v"]) && at > 1 && text.word(at - 2, "c") => Cue::Pin,
         Cue::None if text.word(at, "n") && before(&["s"]) && at > 1 && text.word(at - 2, "s") => Cue::Social,
         // A number that is somebody's is named after what it is of.
-        Cue::Thing if text.one_of(at, &["order", "case"]) && before(&["in", "to"]) => Cue::None,
+        Cue::Thing
+            if text.one_of(at, &["order", "case"])
+                && (before(&["in", "to"]) || text.word(at, "case") && (at.saturating_sub(3)..at).any(|n| text.word(n, "just"))) =>
+        {
+            Cue::None
+        }
         // The card's number may be a case of its own: "gift card order".
         cue => cue,
     }

@@ -4,7 +4,7 @@
 //! "no sorry" takes back is not said: what is said anew is compared with what stands before it, and else each part is tried.
 //! Never fails; a run has few parts, and few readings are tried.
 
-use super::numbers::{Run, Sep};
+use super::numbers::{Run, Sep, Shape};
 use super::{card, phone};
 
 /// Most readings of one run.
@@ -38,7 +38,10 @@ pub(super) enum Form {
 /// What a reading of the run has the form of, if one has any.
 pub(super) fn form(run: &Run) -> Option<Form> {
     if run.parts.iter().all(|p| p.sep != Sep::Correction) {
-        let card = (13..=19).contains(&run.digits.len()) && checked(&run.digits) && !card::timestamp(&run.digits);
+        if run.digits.len() < 10 {
+            return None;
+        }
+        let card = (13..=19).contains(&run.digits.len()) && checked(&run.digits) && !card::timestamp(&run.digits) || apart(run);
         let alone = || {
             let parts = run.parts.iter().map(|p| p.len).collect();
             telephone(&Reading { digits: run.digits.clone(), parts })
@@ -58,6 +61,19 @@ pub(super) fn form(run: &Run) -> Option<Form> {
         return Some(Form::Card);
     }
     readings.iter().filter(|r| run.digits.len() - r.digits.len() <= TAKEN_DIGITS).find_map(telephone)
+}
+
+/// True where one pair said apart makes a card's number: "twenty one" for 20 and 1.
+fn apart(run: &Run) -> bool {
+    if !matches!(run.digits.len(), 14 | 15) {
+        return false;
+    }
+    let pairs = run.parts.iter().filter(|p| p.shape == Shape::Pair && p.len == 2 && run.digits[p.at] > b'1' && run.digits[p.at + 1] != b'0');
+    pairs.into_iter().any(|pair| {
+        let mut digits = run.digits.clone();
+        digits.insert(pair.at + 1, b'0');
+        checked(&digits)
+    })
 }
 
 fn checked(digits: &[u8]) -> bool {

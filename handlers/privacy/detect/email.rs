@@ -355,8 +355,10 @@ fn mailbox(text: &Text<'_>, at: usize, floor: usize, announced: bool) -> Option<
 
 /// True where an address is announced right before this place, or nothing was said before it.
 fn leads(text: &Text<'_>, at: usize, floor: usize) -> bool {
-    let links =
-        ["is", "its", "thats", "email", "address", "to", "at", "reach", "mail", "contact", "emails", "be", "me", "was", "as", "yes", "yeah", "okay", "sure"];
+    let links = [
+        "is", "its", "thats", "email", "address", "to", "at", "reach", "mail", "contact", "emails", "be", "me", "was", "as", "yes", "yeah", "okay", "sure",
+        "from", "under", "with",
+    ];
     let small = |n: usize| hesitates(text, n) || text.sign(n, b',') || text.sign(n, b':');
     let mut before = at;
     while before > floor && small(before - 1) {

@@ -225,13 +225,16 @@ fn announced_words(text: &Text<'_>, first: usize) -> usize {
             && text.get(n).is_some_and(|t| t.kind == Kind::Word && t.info.sign == 0 && t.info.num == Num::None && t.info.flags & stops == 0)
     };
     let mut at = first;
-    while at > 0 && first - at < 2 && plain(at - 1) {
+    let leads = ["url", "link", "website", "type", "open", "tried", "try", "page", "visit", "visited", "browsed"];
+    while at > 0 && first - at < 2 && plain(at - 1) && !text.one_of(at - 1, &leads) {
         at -= 1;
     }
-    let announced = at > 1
-        && text.one_of(at - 1, &["is", "its", "to", "at", "was", "visit", "on", "url", "link", "website", "type", "open"])
+    let goes = at > 1 && text.word(at - 1, "to") && text.one_of(at - 2, &["go", "going", "went", "goes"]);
+    let goes = goes || at > 0 && text.one_of(at - 1, &["tried", "visit", "visited", "browsed", "url"]);
+    let announced = at > 0
+        && text.one_of(at - 1, &["is", "its", "to", "at", "was", "visit", "on", "url", "link", "website", "type", "open", "tried", "try", "page"])
         && (at.saturating_sub(6)..at).any(|n| text.one_of(n, &["site", "website", "url", "link", "page", "browse", "homepage", "domain", "web", "browser"]));
-    if announced { at } else { first }
+    if announced || goes { at } else { first }
 }
 
 /// The first token of the label that ends here.

@@ -5,11 +5,13 @@
 //! of money, a time or an ordinal is no part of a run. Never fails; each token is looked at a bounded number of times.
 
 mod glue;
+mod nothing;
 
 use super::aside;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use glue::free;
+use nothing::{announces, counts_nothing};
 
 /// How a part was said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,7 +245,11 @@ impl Run {
                 Kind::Word if bracket(text, at) => sep = sep_max(sep, Sep::Words),
                 Kind::Word if text.has(at, words::FILLER) => sep = sep_max(sep, Sep::Words),
                 // "the galaxy s twenty is": whose number it is.
-                Kind::Word if text.one_of(at, &["is", "was"]) && self.digits.len() <= 2 => return None,
+                Kind::Word if text.one_of(at, &["is", "was", "are", "were"]) && self.digits.len() <= 2 => return None,
+                // "i got sixty three"
+                Kind::Word if text.word(at, "got") && text.word(at - 1, "i") => return None,
+                // Two numbers.
+                Kind::Word if text.word(at, "and") && self.digits.len() >= 10 && said_from(text, at + 1) >= 9 => return None,
                 Kind::Word if text.has(at, words::WEAK) && weak < SMALL_TALK => {
                     weak += 1;
                     sep = sep_max(sep, Sep::Words);
@@ -414,47 +420,6 @@ fn repeated_digit(text: &Text<'_>, at: usize) -> Option<u8> {
     }
 }
 
-/// True where "four" in "the last four digits" tells how many digits come.
-fn announces(text: &Text<'_>, at: usize) -> bool {
-    let counts = |n: usize| text.get(n).is_some_and(|t| matches!(t.info.num, Num::Unit | Num::Teen) || t.kind == Kind::Digits && t.end - t.start <= 2);
-    let which = |n: usize| text.one_of(n, &["last", "first", "next", "final", "other", "remaining", "middle"]);
-    let tells = |n: usize| text.one_of(n, &["digits", "digit", "are", "is", "numbers", "were", "of"]);
-    let announced = |n: usize| n > 0 && counts(n) && which(n - 1) && (tells(n + 1) || text.one_of(n - 1, &["last", "final"]));
-    // "and then the three on the back"
-    let behind = counts(at) && text.word(at + 1, "on") && text.word(at + 2, "the") && text.one_of(at + 3, &["back", "front", "reverse"]);
-    behind || (which(at) && announced(at + 1)) || announced(at) || (counts(at) && text.one_of(at + 1, &["digits", "digit"]))
-}
-
-/// True where a word that counts counts nothing: "one moment", "this one".
-fn counts_nothing(text: &Text<'_>, at: usize) -> bool {
-    if announces(text, at) {
-        return true;
-    }
-    // "oh sorry", "oh no": no zero.
-    if text.one_of(at, &["oh", "o"]) && text.has(at + 1, words::CORRECT) {
-        return true;
-    }
-    // "p o number": a letter.
-    if text.letter(at).is_some() && at > 0 && (text.letter(at - 1).is_some() || text.sign(at - 1, b'.') && text.get(at - 1).is_some_and(|t| t.glued)) {
-        return text.one_of(at + 1, &["number", "numbers", "no", "box", "num", "is", "was"]) || text.sign(at + 1, b'#') || text.sign(at + 1, b'.');
-    }
-    if !text.word(at, "one") {
-        // "that one's"
-        let which = ["this", "that", "which", "the", "home", "new", "old", "other", "work", "second", "first", "next", "last"];
-        return text.word(at, "ones") && (text.said(at).len() > 4 || at > 0 && text.one_of(at - 1, &which));
-    }
-    let after = ["second", "sec", "moment", "minute", "of", "more", "thing", "day", "time", "way", "another", "that", "who", "last", "question"];
-    let before = ["this", "that", "which", "any", "each", "every", "no", "the", "another", "only", "other", "which", "just", "new", "old", "good", "american"];
-    // "the three on the back", "no no one": the digit is one.
-    let corrected = at > 1 && text.one_of(at - 1, &["no", "that", "another"]) && text.has(at - 2, words::CORRECT | words::FILLER);
-    let named = at > 0 && text.one_of(at - 1, &["american", "other", "new", "old"]);
-    text.one_of(at + 1, &after) || named || !corrected && (at > 0 && text.one_of(at - 1, &before) && !follows_digit(text, at + 1))
-}
-
-fn follows_digit(text: &Text<'_>, at: usize) -> bool {
-    text.get(at).is_some_and(|t| t.kind == Kind::Digits || matches!(t.info.num, Num::Unit | Num::Repeat))
-}
-
 /// True where a part begins at this token.
 fn starts(text: &Text<'_>, at: usize, inside: bool) -> bool {
     let Some(token) = text.get(at) else { return false };
@@ -472,14 +437,21 @@ fn starts(text: &Text<'_>, at: usize, inside: bool) -> bool {
 }
 
 /// How many digits are said from a token on, about.
-fn said_from(text: &Text<'_>, at: usize) -> usize {
-    let digits = |token: &super::tokens::Token| match (token.kind, token.info.num) {
-        (Kind::Digits, _) => Some((token.end - token.start) as usize),
-        (_, Num::Unit) => Some(1),
-        (_, Num::Teen | Num::Tens | Num::Repeat) => Some(2),
-        _ => (token.info.flags & (words::FILLER | words::CORRECT | words::WEAK) != 0 || matches!(token.kind, Kind::Sign(_))).then_some(0),
-    };
-    text.tokens.iter().skip(at).take(24).map_while(digits).sum()
+fn said_from(text: &Text<'_>, from: usize) -> usize {
+    let (mut at, mut count) = (from, 0);
+    while let Some(token) = text.get(at).filter(|_| at < from + 30) {
+        let aside = if token.kind == Kind::Word { aside::end(text, at) } else { at };
+        at = aside.max(at + 1);
+        count += match (token.kind, token.info.num) {
+            (Kind::Digits, _) => (token.end - token.start) as usize,
+            (_, Num::Unit) => 1,
+            (_, Num::Teen | Num::Tens | Num::Repeat | Num::Hundred) => 2,
+            (Kind::Sign(_), _) => 0,
+            _ if aside == at || token.info.flags & (words::FILLER | words::CORRECT | words::WEAK) != 0 || token.info.sign == b'-' => 0,
+            _ => break,
+        };
+    }
+    count
 }
 
 /// True where "for" or "to" stands between digits that were said one by one.

@@ -52,7 +52,15 @@ fn noun(text: &Text<'_>, at: usize) -> bool {
 /// True for what is no noun by its form, or stands before telephones that do not answer: "slowly", "if that's busy".
 fn says_how(text: &Text<'_>, at: usize) -> bool {
     let said = text.said(at);
-    said.ends_with("ly") || said.ends_with("ed") || text.one_of(at, &["busy", "engaged", "occupied", "add"])
+    said.ends_with("ly")
+        || said.ends_with("ed")
+        || text.one_of(
+            at,
+            &[
+                "busy", "engaged", "occupied", "add", "show", "prefer", "gave", "accept", "note", "case", "owns", "off", "read", "prints", "save", "freeze",
+                "run",
+            ],
+        )
 }
 
 fn of_telephones(text: &Text<'_>, at: usize) -> bool {

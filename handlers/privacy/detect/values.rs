@@ -197,7 +197,7 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
         return None;
     }
     let number = if context.has(Cue::Number) { some_number(&run.digits, count, abroad) } else { None };
-    number.or_else(|| if context.coded { None } else { unannounced(run, count, telephone, context) })
+    number.or_else(|| if context.code.is_some() { None } else { unannounced(run, count, telephone, context) })
 }
 
 /// True for an issued card's number with the right check digit, where nothing says that it is something else's.
@@ -231,7 +231,7 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
     let sure = |direct: bool| if direct { 0.85 } else { 0.7 };
     for near in &context.cues {
         let found = match near.cue {
-            Cue::Social if count.within(9, 9) => Some((Label::UsSsn, sure(near.direct))),
+            Cue::Social if count.within(9, 9) && (near.direct || context.whose != Whose::Unknown) => Some((Label::UsSsn, sure(near.direct))),
             Cue::Social if count.said == 4 && context.last_digits && (near.direct || near.distance <= 6) => Some((Label::UsSsn, 0.6)),
             Cue::Card if count.within(12, 19) || (12..=24).contains(&count.said) => {
                 Some((Label::CreditCard, if card::luhn(digits) { 0.99 } else { sure(near.direct) }))
@@ -264,10 +264,7 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
 
 /// What a number is that is announced as no more than that.
 pub(super) fn some_number(digits: &[u8], count: Count, abroad: bool) -> Option<(Label, f32)> {
-    if (count.within(7, 12) && (7 - usize::from(count.low == 6)..=LONGEST_CORRECTED).contains(&count.said))
-        || (abroad && count.within(8, 17))
-        || said_twice(digits)
-    {
+    if (count.within(7, 12) && (7..=LONGEST_CORRECTED).contains(&count.said)) || (abroad && count.within(8, 17)) || said_twice(digits) {
         return Some((Label::PhoneNumber, 0.65));
     }
     by_length(digits, count)
@@ -309,7 +306,10 @@ fn unannounced(run: &Run, count: Count, telephone: bool, context: &Context) -> O
     }
     if count.within(10, 12) && count.said >= 8 && count.said <= LONGEST_CORRECTED {
         let paired = (run.weak == 0 || context.bare) && !years(run);
-        return (share >= 60 || (paired && (share >= 20 || telephone || context.bare))).then_some((Label::PhoneNumber, 0.6));
+        // Of few digits some of which were taken back no more is known than that they are few.
+        let enough = count.said >= 10 || run.taken_back == 0;
+        return (share >= 60 || (paired && (share >= 20 && enough || telephone || context.bare && (run.taken_back == 0 || count.said >= 9))))
+            .then_some((Label::PhoneNumber, 0.6));
     }
     if count.high >= 13 {
         let paired = (run.weak == 0 || context.bare) && !years(run);

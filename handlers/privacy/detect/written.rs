@@ -148,7 +148,9 @@ fn card_form(digits: &[u8], groups: &[usize], signs: &[Sep], context: &Context) 
 
 fn telephone(run: &Run, digits: &[u8], groups: &[usize], signs: &[Sep], context: &Context, listed: bool) -> Option<f32> {
     let american = matches!(groups, [3, 3, 4] | [1, 3, 3, 4]);
-    if listed && (!american || signs.contains(&Sep::Correction)) {
+    // "020, 7223, 8449"
+    let paused = digits[0] == b'0' && matches!(digits.len(), 10 | 11) && matches!(groups.len(), 3 | 4) && signs.iter().skip(1).all(|sign| *sign == Sep::Comma);
+    if listed && !paused && (!american || signs.contains(&Sep::Correction)) {
         return None;
     }
     // What is announced as something else, and has no form but its length, is that.
