@@ -239,6 +239,8 @@ fn passes(text: &Text<'_>, at: usize) -> bool {
             text.letter(at).is_some()
                 || text.has(at, words::NEUTRAL | words::FILLER | words::CORRECT)
                 || text.get(at).is_some_and(|t| t.info.sign != 0)
+                // "the number you have is wrong it's"
+                || text.one_of(at, &["wrong", "incorrect", "have"])
                 // "let me find it"
                 || text.word(at, "let") && text.word(at + 1, "me")
                 || at > 1 && text.word(at - 1, "me") && text.word(at - 2, "let")
