@@ -92,8 +92,8 @@ fn extension(text: &Text<'_>, at: usize) -> bool {
         "json", "bat", "iso", "rar", "ini", "dll",
     ];
     let end = (at..at + 6).find(|n| text.letter(*n).is_none()).unwrap_or(at + 6);
-    let said = |kind: &&str| kind.len() == end - at && kind.bytes().zip(at..end).all(|(letter, n)| text.letter(n) == Some(letter.to_ascii_uppercase()));
-    KINDS.iter().any(|kind| said(&kind))
+    let said = |kind: &str| kind.len() == end - at && kind.bytes().zip(at..end).all(|(letter, n)| text.letter(n) == Some(letter.to_ascii_uppercase()));
+    KINDS.iter().any(|kind| said(kind))
 }
 
 /// The last token of at least so many letters in a row, with signs and "as in" between.
