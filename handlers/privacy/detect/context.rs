@@ -410,7 +410,12 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
             Cue::None
         }
         // "everyone born after two thousand eight"
-        Cue::Birth if text.word(at, "born") && text.one_of(at + 1, &["after", "before", "since", "between", "prior"]) => Cue::None,
+        Cue::Birth
+            if text.word(at, "born")
+                && text.one_of(at + 1 + usize::from(text.has(at + 1, words::FILLER)), &["after", "before", "since", "between", "prior"]) =>
+        {
+            Cue::None
+        }
         Cue::Birth if text.word(at, "born") && (at.saturating_sub(3)..at).any(|n| text.one_of(n, &ANIMALS)) => Cue::None,
         Cue::None if text.word(at, "b") && at > 3 && text.sign(at - 1, b'.') && text.word(at - 2, "o") && text.word(at - 4, "d") => Cue::Birth,
         // "the office line is"

@@ -442,7 +442,8 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
     if text.has(at, words::WEAK) && !verb && at > floor && spells(text, at - 1) && spells(text, right) && !none_yet {
         return Piece::Between(at);
     }
-    if (none_yet || spells(text, right)) && between::is_office(text, at) && (leads(text, at, floor) || between::leads_to_office(text, at)) {
+    let numbered = text.get(right).is_some_and(|t| t.kind == Kind::Digits || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens));
+    if (none_yet || numbered) && between::is_office(text, at) && (leads(text, at, floor) || between::leads_to_office(text, at)) {
         return Piece::Part(at, false);
     }
     // "i bought two at", "they sell one at"

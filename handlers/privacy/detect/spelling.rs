@@ -73,6 +73,10 @@ pub(super) fn spelled(text: &Text<'_>, at: usize, announced: bool) -> Option<(us
     if !(announced && begins && fresh) || text.has(at, words::NATO) && text.letter(at).is_none() && !text.has(at + 1, words::NATO) {
         return None;
     }
+    // "spelled with a c or a k"
+    if text.word(at, "a") && at > 0 && text.one_of(at - 1, &["with", "or", "and"]) && text.letter(at + 2).is_none() {
+        return None;
+    }
     // "the name of the app spelled k a y a k"
     if (at.saturating_sub(12)..at).rev().find(|n| text.has(*n, words::NAME)).is_some_and(|n| super::names::names_a_thing(text, n)) {
         return None;

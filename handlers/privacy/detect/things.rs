@@ -23,7 +23,8 @@ const IDENTIFIED: [&str; 4] = ["site", "box", "key", "file"];
 
 /// True where "number" stands here behind a noun that is a thing's for all that is known: "application number".
 pub(super) fn numbered(text: &Text<'_>, at: usize) -> bool {
-    let Some(before) = at.checked_sub(1) else { return false };
+    // "complaint er number"
+    let Some(before) = (at.saturating_sub(3)..at).rev().find(|n| !text.has(*n, words::FILLER)) else { return false };
     let named = text.one_of(at, &["number", "numbers", "num"]);
     // "the coupon's number"
     if named && text.said(before).strip_suffix("'s").is_some_and(|owner| words::look_up(owner).cue == Cue::Thing) {
@@ -227,6 +228,8 @@ fn clause(text: &Text<'_>, verb: usize) -> usize {
     let anew = |n: usize| {
         text.one_of(n + 1, &["the", "my", "your", "our", "a", "an"]) && text.get(n).is_some_and(|t| matches!(t.info.cue, Cue::Card | Cue::Phone | Cue::Account))
     };
+    // "no internet your ticket number is"
+    let anew = |n: usize| anew(n) || text.one_of(n + 1, &["the", "my", "your", "our"]) && cue(text, n + 2) == Cue::Thing && noun(text, n);
     (verb.saturating_sub(SUBJECT)..verb).rev().find(|n| ends(*n) || anew(*n)).map_or(verb.saturating_sub(SUBJECT), |n| n + 1)
 }
 

@@ -7,6 +7,7 @@
 use super::context::Context;
 use super::numbers::{Part, Run, Sep};
 use super::phone::{self, Needs};
+use super::things::Whose;
 use super::values::{self, Count};
 use super::words::Cue;
 use super::{Found, Label, card};
@@ -170,7 +171,7 @@ fn telephone(run: &Run, digits: &[u8], groups: &[usize], signs: &[Sep], context:
         || context.cues.iter().any(|near| near.cue == Cue::Number && (near.direct || groups.len() > 1) && near.distance <= 8);
     match needs {
         Needs::Nothing => Some(score + raised),
-        Needs::Announced => (announced && !other).then_some(score + raised),
+        Needs::Announced => (announced && !other && (context.whose != Whose::Unknown || context.has(Cue::Phone))).then_some(score + raised),
     }
 }
 

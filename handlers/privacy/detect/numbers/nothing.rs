@@ -12,7 +12,12 @@ pub(super) fn announces(text: &Text<'_>, at: usize) -> bool {
     let tells = |n: usize| text.one_of(n, &["digits", "digit", "are", "is", "numbers", "were", "of"]);
     let announced = |n: usize| n > 0 && counts(n) && which(n - 1) && (tells(n + 1) || text.one_of(n - 1, &["last", "final"]));
     // "and then the three on the back"
-    let behind = counts(at) && text.word(at + 1, "on") && text.word(at + 2, "the") && text.one_of(at + 3, &["back", "front", "reverse"]);
+    let behind = counts(at)
+        && at > 0
+        && text.word(at - 1, "the")
+        && text.word(at + 1, "on")
+        && text.word(at + 2, "the")
+        && text.one_of(at + 3, &["back", "front", "reverse"]);
     behind || (which(at) && announced(at + 1)) || announced(at) || (counts(at) && text.one_of(at + 1, &["digits", "digit"]))
 }
 
