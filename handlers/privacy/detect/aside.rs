@@ -6,7 +6,7 @@
 use super::tokens::Text;
 
 /// The phrases; of two that begin alike the longer comes first.
-const PHRASES: [&[&str]; 22] = [
+const PHRASES: [&[&str]; 23] = [
     &["let", "me", "see", "here"],
     &["let", "me", "see"],
     &["let", "me", "check"],
@@ -29,12 +29,13 @@ const PHRASES: [&[&str]; 22] = [
     &["just", "a", "second"],
     &["just", "a", "sec"],
     &["just", "a", "moment"],
+    &["you", "know"],
 ];
 
 /// The place behind the phrase that begins here, or this place.
 pub(super) fn end(text: &Text<'_>, at: usize) -> usize {
     let initial = text.said(at).as_bytes().first().map(u8::to_ascii_lowercase);
-    if !matches!(initial, Some(b'l' | b'h' | b'b' | b'g' | b'o' | b'j')) {
+    if !matches!(initial, Some(b'l' | b'h' | b'b' | b'g' | b'o' | b'j' | b'y')) {
         return at;
     }
     let said = |phrase: &&&[&str]| phrase.iter().enumerate().all(|(n, word)| text.word(at + n, word));
@@ -43,7 +44,7 @@ pub(super) fn end(text: &Text<'_>, at: usize) -> usize {
 
 /// The first token of the phrase that ends with this one, or this one.
 pub(super) fn begin(text: &Text<'_>, at: usize) -> usize {
-    let ends = ["see", "here", "check", "look", "think", "on", "me", "second", "sec", "moment"];
+    let ends = ["see", "here", "check", "look", "think", "on", "me", "second", "sec", "moment", "know"];
     if !text.one_of(at, &ends) {
         return at;
     }

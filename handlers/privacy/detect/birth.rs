@@ -31,12 +31,13 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
         let named = named(text, at) && (text.hints.birth || asked.birth());
         let instead = whole && before.is_some_and(|end| put_right(text, end, at));
         let accepted = answers
-            || named
-            || instead
-            || birth.is_some_and(|near| {
-                let near_enough = near.direct || near.distance <= 3;
-                near.cue == Cue::Birth && (near_enough || whole && (near.distance < IN_QUESTION || !of_something(text, at, last)))
-            });
+            || !of_an_event(text, at)
+                && (named
+                    || instead
+                    || birth.is_some_and(|near| {
+                        let near_enough = near.direct || near.distance <= 3;
+                        near.cue == Cue::Birth && (near_enough || whole && (near.distance < IN_QUESTION || !of_something(text, at, last)))
+                    }));
         if accepted {
             let last = goes_on(text, last, &mut run);
             let floor = found.last().map_or(0, |f| f.last + 1);
@@ -47,6 +48,30 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
             at += 1;
         }
     }
+}
+
+/// True for the date of what is booked or due: "your date of birth the engineer's booked for october the eighth".
+fn of_an_event(text: &Text<'_>, at: usize) -> bool {
+    const EVENTS: [&str; 16] = [
+        "booked",
+        "scheduled",
+        "exam",
+        "due",
+        "expires",
+        "expiring",
+        "departs",
+        "departing",
+        "delivery",
+        "appointment",
+        "meeting",
+        "installation",
+        "surgery",
+        "arrives",
+        "arriving",
+        "rescheduled",
+    ];
+    let before = (at.saturating_sub(5)..at).rev().find(|n| text.one_of(*n, &EVENTS) || text.get(*n).is_some_and(|t| t.info.cue == Cue::Birth));
+    before.is_some_and(|n| text.one_of(n, &EVENTS)) && text.one_of(at.saturating_sub(1), &["for", "on", "by", "the", "is", "until"])
 }
 
 /// True where a text speaks of something else before its date: "my payment went through on ...", said instead of the birth that
@@ -377,6 +402,10 @@ fn digits(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
         return (run.digits[0] >= b'2' && !text.has(run.last + 1, words::UNIT)).then_some((run.last, false));
     }
     let round = run.parts.iter().any(|p| p.shape == Shape::Round);
+    // "six hundred fifteen dollars"
+    if round && !slashes && text.has(run.last + 1, words::UNIT) {
+        return None;
+    }
     let whole = (5..=8).contains(&count) || (round && count <= 9);
     (whole || (slashes && count >= 3) || (count == 4 && run.parts.len() >= 2) || (listed && count <= 14))
         .then_some((run.last, slashes || whole && run.parts.len() == 3))

@@ -37,6 +37,10 @@ pub(super) struct Context {
     pub unit: bool,
     /// "last four" stands between cue and number.
     pub last_digits: bool,
+    /// "the number on the account": whose number that is, is not said.
+    pub on_account: bool,
+    /// Where the letters of a code begin right before it ("m thirty seven"), and whether it surely is one.
+    pub code: Option<(usize, bool)>,
     /// A thing's number is named as such: "order number", "tracking id".
     pub named: bool,
     /// What stands right before it leads to a number that somebody says: "it's", "at", "try", a name; or nothing does.
@@ -49,10 +53,13 @@ impl Context {
     /// Reads around the tokens `first..=last`.
     pub fn read(&mut self, text: &Text<'_>, first: usize, last: usize, asked: Asked) {
         self.cues.clear();
-        (self.last_digits, self.named) = (false, false);
+        (self.last_digits, self.named, self.on_account) = (false, false, false);
+        self.code = things::coded(text, first);
+        let begin = self.code.map_or(first, |(begin, _)| begin);
         self.bare = bare(text, first, last);
-        self.unit = text.has(last + 1, words::UNIT) || (text.sign(last + 1, b'%') || text.sign(last + 1, b'$'));
-        self.before(text, first);
+        // "day or night"
+        self.unit = text.has(last + 1, words::UNIT) && !text.word(last + 2, "or") || (text.sign(last + 1, b'%') || text.sign(last + 1, b'$'));
+        self.before(text, begin, begin < first);
         (self.led_to, self.whose) = (true, Whose::Unsaid);
         if self.cues.iter().all(|near| near.cue == Cue::Number) {
             self.after(text, last);
@@ -67,17 +74,22 @@ impl Context {
     /// Reads whose the number is by the clause before it.
     pub fn read_whose(&mut self, text: &Text<'_>, first: usize) {
         self.led_to = led_to(text, first);
-        self.whose = things::whose(text, first);
+        self.whose = things::whose(text, self.code.map_or(first, |(begin, _)| begin));
+        // "y dash nine seven": a code, unless it is announced as somebody's.
+        let announced = self.cues.iter().any(|near| near.direct && !matches!(near.cue, Cue::Number | Cue::Thing));
+        if self.code.is_some_and(|(_, sure)| sure) && !announced {
+            self.whose = Whose::Thing;
+        }
     }
 
-    fn before(&mut self, text: &Text<'_>, first: usize) {
+    fn before(&mut self, text: &Text<'_>, first: usize, coded: bool) {
         let mut direct = true;
         let mut crossed = false;
         // "about my order at ...": where somebody is reached, not what the order's number is.
         let mut place = false;
         let mut owned = false;
         // "one z two six six": a code that goes on, not another number.
-        let coded = first.checked_sub(1).and_then(|at| text.letter(at)).is_some_and(|letter| !matches!(letter, b'I' | b'A' | b'O'));
+        let coded = coded || first.checked_sub(1).and_then(|at| text.letter(at)).is_some_and(|letter| !matches!(letter, b'I' | b'A' | b'O'));
         for distance in 0..BEFORE {
             let Some(at) = first.checked_sub(distance + 1) else { break };
             let Some(token) = text.get(at) else { break };
@@ -88,7 +100,14 @@ impl Context {
             let code = token.kind == Kind::Digits && token.glued && text.before(at).is_some_and(|b| b.kind == Kind::Word);
             crossed |= token.kind == Kind::Digits && !code || matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens);
             self.last_digits |= text.one_of(at, &["last", "final", "ends", "ending", "end"]);
-            let found = cue(text, at);
+            let mut found = cue(text, at);
+            if found == Cue::Account {
+                match on_account(text, at) {
+                    // "the card on the account": the card's.
+                    Cue::Card => found = Cue::None,
+                    kind => self.on_account |= kind == Cue::Number,
+                }
+            }
             // What announces one number does not announce the next, except for telephone numbers.
             let reaches = !crossed || matches!(found, Cue::Phone | Cue::Number) || (coded && found == Cue::Thing);
             // "about my order, my number is": the number is not the order's.
@@ -123,12 +142,23 @@ impl Context {
             if token.kind == Kind::Mask || token.kind == Kind::Digits || matches!(token.info.num, Num::Unit | Num::Teen | Num::Tens) {
                 break;
             }
+            // "is that right and is that a mobile"
+            if text.word(at, "is")
+                && text.one_of(at + 1, &["that", "it", "this"])
+                && text.one_of(at + 2, &["right", "correct", "okay", "ok", "good", "true", "it", "fine", "clear"])
+            {
+                break;
+            }
             linked |= distance < 2 && text.one_of(at, &links);
             weakly |= distance < 2 && text.one_of(at, &whose);
             let found = cue(text, at);
+            // "from before 1960. It's my dad's birthday on Thursday."
+            if found == Cue::Birth && (text.sign(last + 1, b'.') || text.sign(last + 1, b'?')) && text.word(last + 2, "its") {
+                break;
+            }
             if found != Cue::None
                 && found != Cue::Number
-                && (linked || (weakly && found == Cue::Phone) || (owned_birth && distance < 4 + usize::from(dated) && found == Cue::Birth))
+                && (linked || (weakly && distance < 4 && found == Cue::Phone) || (owned_birth && distance < 4 + usize::from(dated) && found == Cue::Birth))
                 && !self.cues.iter().any(|near| near.cue == found)
             {
                 self.cues.push(Near { cue: found, distance: distance + 4, direct: distance < 5 });
@@ -147,6 +177,11 @@ impl Context {
         self.near(cue).is_some()
     }
 
+    /// True where something else than a telephone number is announced: a card, or anything of fewer digits right before it.
+    pub fn announces_other(&self) -> bool {
+        self.has(Cue::Card) || self.cues.iter().any(|near| near.direct && !matches!(near.cue, Cue::Phone | Cue::Number | Cue::Mail))
+    }
+
     /// True where the number is said to be that of a thing: an order, a flight.
     pub fn of_a_thing(&self) -> bool {
         self.whose == Whose::Thing || self.whose != Whose::Somebody && self.nearest_of_a_thing()
@@ -162,6 +197,27 @@ impl Context {
     pub fn plainly_of_a_thing(&self) -> bool {
         self.of_a_thing() && self.named && !self.has(Cue::Card)
     }
+}
+
+/// What the account at this place is said to hold: "the number on the account", "my card on the account".
+fn on_account(text: &Text<'_>, at: usize) -> Cue {
+    if text.one_of(at + 1, &["number", "numbers", "id", "is", "ending"]) && !text.word(at + 1, "is") {
+        return Cue::None;
+    }
+    let mut before = at;
+    while before > 0
+        && at - before < 5
+        && (text.one_of(before - 1, &["you", "know"])
+            || text.has(before - 1, words::FILLER)
+            || text.one_of(before - 1, &["the", "my", "our", "your", "this", "that", "his", "her"]))
+    {
+        before -= 1;
+    }
+    if before == 0 || !text.one_of(before - 1, &["on", "for", "under", "with", "in", "against", "to"]) {
+        return Cue::None;
+    }
+    let held = (before.saturating_sub(5)..before - 1).rev().map(|n| cue(text, n));
+    held.into_iter().find(|found| matches!(found, Cue::Number | Cue::Card | Cue::Account)).unwrap_or(Cue::None)
 }
 
 /// True where nothing stands right before this place, or what leads to a number that somebody says.
@@ -183,8 +239,15 @@ fn passes(text: &Text<'_>, at: usize) -> bool {
             text.letter(at).is_some()
                 || text.has(at, words::NEUTRAL | words::FILLER | words::CORRECT)
                 || text.get(at).is_some_and(|t| t.info.sign != 0)
+                // "the number you have is wrong it's"
+                || text.one_of(at, &["wrong", "incorrect", "have"])
+                // "let me find it"
+                || text.word(at, "let") && text.word(at + 1, "me")
+                || at > 1 && text.word(at - 1, "me") && text.word(at - 2, "let")
                 // "the reference i was given is", "your confirmation is going to be"
-                || text.one_of(at, &["going", "to", "be", "given", "gave", "got"])
+                || text.word(at, "know") && at > 0 && text.word(at - 1, "you")
+                || text.word(at, "in") && at > 0 && text.one_of(at - 1, &["put", "type", "typed", "key", "keyed", "punch", "punched"])
+                || text.one_of(at, &["going", "to", "be", "given", "gave", "got", "typed", "type", "enter", "put", "sent", "chose", "picked", "use", "entered", "keyed", "punched", "tried", "dialed", "dialled"])
         }
         Some(Kind::Sign(sign)) => matches!(sign, b':' | b'#' | b'-' | b'=' | b',' | b'.' | b'?' | b'"' | b'\'' | b'(' | b')' | b'+' | 0),
         _ => false,
@@ -193,7 +256,25 @@ fn passes(text: &Text<'_>, at: usize) -> bool {
 
 /// True where a text holds nothing but the tokens `first..=last` and small talk.
 fn bare(text: &Text<'_>, first: usize, last: usize) -> bool {
-    let polite = ["thanks", "thank", "please", "hi", "hello", "bye", "great", "perfect", "cool", "alright", "mine", "absolutely", "certainly", "of", "course"];
+    let polite = [
+        "thanks",
+        "thank",
+        "please",
+        "hi",
+        "hello",
+        "bye",
+        "great",
+        "perfect",
+        "cool",
+        "alright",
+        "mine",
+        "absolutely",
+        "certainly",
+        "of",
+        "course",
+        "read",
+        "correct",
+    ];
     let small = |at: usize| passes(text, at) || text.has(at, words::WEAK) || text.one_of(at, &polite) || text.sign(at, b'!');
     let (before, after) = (first, text.tokens.len().saturating_sub(last + 1));
     before <= 12 && after <= 12 && (0..first).all(small) && (last + 1..text.tokens.len()).all(small)
@@ -230,6 +311,32 @@ fn abbreviation(text: &Text<'_>, at: usize) -> Option<Cue> {
         letters => Some(words::look_up(letters).cue).map(|cue| if cue == Cue::None { Cue::Thing } else { cue }),
     }
 }
+
+/// True where paying was spoken of right before this place: "paid uh with".
+fn paid(text: &Text<'_>, at: usize) -> bool {
+    let said = (at.saturating_sub(4)..at).rev().find(|n| !text.has(*n, words::FILLER) && !text.one_of(*n, &["you", "know"]));
+    said.is_some_and(|n| text.one_of(n, &["pay", "paying", "paid"]))
+}
+
+/// Whose lines are telephones.
+const LINES: [&str; 16] = [
+    "office",
+    "direct",
+    "home",
+    "work",
+    "main",
+    "land",
+    "private",
+    "business",
+    "phone",
+    "support",
+    "help",
+    "customer",
+    "desk",
+    "reception",
+    "mobile",
+    "second",
+];
 
 /// Whose births nobody asks for.
 const ANIMALS: [&str; 12] = ["puppies", "puppy", "kittens", "kitten", "dog", "dogs", "cat", "cats", "calf", "calves", "litter", "foal"];
@@ -273,6 +380,8 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
     }
     match token.info.cue {
         Cue::Number if things::numbered(text, at) => Cue::Thing,
+        // "they valued the ring at"
+        Cue::Number if text.word(at, "ring") && before(&["the", "a", "my", "her", "his", "engagement", "wedding", "diamond", "gold"]) => Cue::None,
         // "site id", "my last reading was", "p o box", "the credit note": by themselves these announce nothing.
         Cue::Thing if text.one_of(at, &["id", "ids", "reading", "box", "note"]) => {
             let thing = match () {
@@ -283,6 +392,8 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
             };
             if thing { Cue::Thing } else { Cue::None }
         }
+        // "my social security card says"
+        Cue::Card if text.word(at, "card") && before(&["security"]) && (at.saturating_sub(5)..at).any(|n| text.word(n, "social")) => Cue::Social,
         Cue::Social if text.word(at, "social") && text.one_of(at + 1, &["media", "network", "networks", "event"]) => Cue::None,
         // "call 4 of 5", "text", "order" as verbs keep what they are; "express" belongs to American Express.
         Cue::Birth
@@ -298,9 +409,18 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
         {
             Cue::None
         }
+        // "everyone born after two thousand eight"
+        Cue::Birth
+            if text.word(at, "born")
+                && text.one_of(at + 1 + usize::from(text.has(at + 1, words::FILLER)), &["after", "before", "since", "between", "prior"]) =>
+        {
+            Cue::None
+        }
         Cue::Birth if text.word(at, "born") && (at.saturating_sub(3)..at).any(|n| text.one_of(n, &ANIMALS)) => Cue::None,
         Cue::None if text.word(at, "b") && at > 3 && text.sign(at - 1, b'.') && text.word(at - 2, "o") && text.word(at - 4, "d") => Cue::Birth,
-        Cue::None if text.one_of(at, &["with", "using"]) && before(&["pay", "paying", "paid"]) => Cue::Card,
+        // "the office line is"
+        Cue::None if text.word(at, "line") && before(&LINES) => Cue::Phone,
+        Cue::None if text.one_of(at, &["with", "using"]) && paid(text, at) => Cue::Card,
         Cue::None if text.word(at, "charge") => Cue::Card,
         // "the three digits on the back", "back of the card"
         Cue::None if text.word(at, "back") && (before(&["the"]) || text.word(at + 1, "of")) => {
@@ -313,7 +433,12 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
         Cue::None if text.word(at, "c") && before(&["v"]) && at > 1 && text.word(at - 2, "c") => Cue::Pin,
         Cue::None if text.word(at, "n") && before(&["s"]) && at > 1 && text.word(at - 2, "s") => Cue::Social,
         // A number that is somebody's is named after what it is of.
-        Cue::Thing if text.one_of(at, &["order", "case"]) && before(&["in", "to"]) => Cue::None,
+        Cue::Thing
+            if text.one_of(at, &["order", "case"])
+                && (before(&["in", "to"]) || text.word(at, "case") && (at.saturating_sub(3)..at).any(|n| text.word(n, "just"))) =>
+        {
+            Cue::None
+        }
         // The card's number may be a case of its own: "gift card order".
         cue => cue,
     }

@@ -4,7 +4,8 @@
 //! to the mailbox if a dot, a dash or the like joins it, if it spells or counts, or if nothing speaks against it. Never
 //! fails; looks at a bounded number of tokens for each "at".
 
-use super::aside;
+mod between;
+
 use super::asked::Asked;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
@@ -35,6 +36,11 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
 
 fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Found> {
     let domain = corrected(text, at).or_else(|| domain(text, at + 1))?;
+    // "the statement at nadia dot cloud at example dot com": the second one is the sign.
+    let again = (domain.last + 1..domain.last + 4).find(|n| !text.has(*n, words::FILLER)).is_some_and(|n| text.has(n, words::AT) || text.sign(n, b'@'));
+    if again && !domain.provider && !text.sign(at, b'@') {
+        return None;
+    }
     let announced = asked.cue == Cue::Mail || (at.saturating_sub(ANNOUNCED)..at).any(|n| cued(text, n));
     let mailbox = mailbox(text, at, floor, announced)?;
     let written = text.sign(at, b'@');
@@ -42,8 +48,9 @@ fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Fou
     let first = taken_back(text, mailbox.first, floor).unwrap_or(mailbox.first);
     let alone = first == 0 || text.one_of(first - 1, &["is", "its"]);
     let accepted = match (domain.dots, domain.end) {
-        // "28 shares at 140.53"
+        // "28 shares at 140.53", "i got two at target dot com"
         _ if domain.numbers => false,
+        _ if !announced && !domain.provider && !written && counts_only(text, first, at) && !leads(text, first, floor) => false,
         (0, _) => domain.provider && (sure || alone),
         (_, End::Known) => true,
         (_, End::Word) => sure || domain.provider,
@@ -51,6 +58,14 @@ fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Fou
     };
     let score = 0.6 + if announced { 0.15 } else { 0.0 } + if written { 0.15 } else { 0.0 } + if domain.end == End::Known { 0.09 } else { 0.0 };
     accepted.then_some(Found { first, last: domain.last, label: Label::EmailAddress, score })
+}
+
+/// True for a mailbox of one number in words, or two.
+fn counts_only(text: &Text<'_>, first: usize, at: usize) -> bool {
+    let said = (first..at).filter(|n| !text.has(*n, words::FILLER | words::CORRECT) && !text.one_of(*n, &["that", "make"]));
+    at - first < 8
+        && said.clone().count() <= 3
+        && said.into_iter().all(|n| text.get(n).is_some_and(|t| matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Hundred)))
 }
 
 /// Where a mailbox began that was taken back right before this place: "jane dot doe at no sorry jane dot smith at ...".
@@ -150,8 +165,10 @@ fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
             let counts = |n: usize| text.get(n).is_some_and(|t| t.kind != Kind::Word || t.info.num != Num::None || t.info.sign == b'.');
             let numbers = (first..next).all(counts) || next == at + 1 && text.letter(at).is_some();
             domain = Some(Domain { last: next - 1, dots, end, provider, numbers });
+            // "mail dot cloud travel dot com"
+            let long = text.get(at).is_some_and(|t| t.end - t.start > 4) && text.has(after + 2, words::TLD) && !text.has(after + 2, words::TLD_WORD);
             let two_words =
-                end != End::Known && !dot && !is_dash(text, after) && is_dot(text, after + 1) && label(text, after, true).is_some_and(|n| n > after);
+                (end != End::Known || long) && !dot && !is_dash(text, after) && is_dot(text, after + 1) && label(text, after, true).is_some_and(|n| n > after);
             if !dot && !is_dash(text, after) && !two_words {
                 break;
             }
@@ -224,10 +241,15 @@ fn label(text: &Text<'_>, at: usize, after_dot: bool) -> Option<usize> {
 }
 
 /// "c as in charlie", "c for charlie": where it ends.
-fn letter_of_word(text: &Text<'_>, at: usize) -> Option<usize> {
+pub(super) fn letter_of_word(text: &Text<'_>, at: usize) -> Option<usize> {
     text.letter(at)?;
     if text.word(at + 1, "as") && text.word(at + 2, "in") && text.get(at + 3).is_some_and(|t| t.kind == Kind::Word) {
         return Some(at + 4);
+    }
+    // "x ray", "x-ray"
+    let ray = at + 1 + usize::from(text.sign(at + 1, b'-'));
+    if text.word(at, "x") && text.word(ray, "ray") {
+        return Some(ray + 1);
     }
     let same = |n: usize| text.said(n).as_bytes().first().map(u8::to_ascii_uppercase) == text.letter(at) && text.letter(n).is_none();
     (text.one_of(at + 1, &["for", "like", "as"]) && same(at + 2)).then_some(at + 3)
@@ -333,8 +355,10 @@ fn mailbox(text: &Text<'_>, at: usize, floor: usize, announced: bool) -> Option<
 
 /// True where an address is announced right before this place, or nothing was said before it.
 fn leads(text: &Text<'_>, at: usize, floor: usize) -> bool {
-    let links =
-        ["is", "its", "thats", "email", "address", "to", "at", "reach", "mail", "contact", "emails", "be", "me", "was", "as", "yes", "yeah", "okay", "sure"];
+    let links = [
+        "is", "its", "thats", "email", "address", "to", "at", "reach", "mail", "contact", "emails", "be", "me", "was", "as", "yes", "yeah", "okay", "sure",
+        "from", "under", "with",
+    ];
     let small = |n: usize| hesitates(text, n) || text.sign(n, b',') || text.sign(n, b':');
     let mut before = at;
     while before > floor && small(before - 1) {
@@ -345,7 +369,10 @@ fn leads(text: &Text<'_>, at: usize, floor: usize) -> bool {
 
 fn spells(text: &Text<'_>, at: usize) -> bool {
     text.get(at).is_some_and(|t| {
-        t.kind == Kind::Digits || t.info.sign != 0 || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Repeat) || text.spoken_letter(at).is_some()
+        t.kind == Kind::Digits
+            || t.info.sign != 0
+            || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Repeat | Num::Hundred | Num::Thousand)
+            || text.spoken_letter(at).is_some()
     })
 }
 
@@ -380,24 +407,27 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
         return Piece::Joint;
     }
     // "j as in john": from its last word back to its letter.
-    for begin in [at.checked_sub(3), at.checked_sub(2)].into_iter().flatten().filter(|begin| *begin >= floor) {
+    for begin in [at.checked_sub(3), at.checked_sub(2), at.checked_sub(1)].into_iter().flatten().filter(|begin| *begin >= floor) {
         if letter_of_word(text, begin) == Some(at + 1) {
             return Piece::Part(begin, true);
         }
     }
-    let aside = said_aside(text, at);
-    if aside < at || text.one_of(at, &["lowercase", "uppercase", "capital", "caps", "together"]) {
-        return Piece::Between(aside.max(floor));
+    if let Some(begin) = between::begin(text, at, right, none_yet) {
+        return Piece::Between(begin.max(floor));
     }
     let alone = !joined && (none_yet || !spells(text, right));
     match token.info.num {
+        Num::Unit if between::is_pronoun(text, at) => return Piece::Outside,
         Num::Unit | Num::Teen | Num::Tens | Num::Hundred | Num::Thousand => return Piece::Part(at, true),
         Num::Repeat if spells(text, right) => return Piece::Part(at, true),
         _ => {}
     }
     if text.spoken_letter(at).is_some() {
         // "i" and "a" are words as well.
-        let word = matches!(text.letter(at), Some(b'I' | b'A')) && alone && !behind_letter(text, at, floor);
+        let word = matches!(text.letter(at), Some(b'I' | b'A'))
+            && alone
+            && !behind_letter(text, at, floor)
+            && !(at > floor && text.has(at - 1, words::GIVEN | words::FAMILY));
         return if word && !text.get(at + 1).is_some_and(|t| t.glued) { Piece::Outside } else { Piece::Part(at, true) };
     }
     if hesitates(text, at) || (text.has(at, words::CORRECT) && !none_yet) {
@@ -407,10 +437,18 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
     if joined || behind_sign {
         return Piece::Part(at, behind_sign);
     }
-    if text.has(at, words::WEAK) && at > floor && spells(text, at - 1) && spells(text, right) && !none_yet {
+    // "my personal one is", "i got two"
+    let verb = text.one_of(at, &["is", "are"]) || text.one_of(at, &["got", "think", "guess", "hold"]) && at > 0 && text.word(at - 1, "i");
+    if text.has(at, words::WEAK) && !verb && at > floor && spells(text, at - 1) && spells(text, right) && !none_yet {
         return Piece::Between(at);
     }
-    let stops = words::STOP | if none_yet { words::PLACE } else { 0 };
+    let numbered = text.get(right).is_some_and(|t| t.kind == Kind::Digits || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens));
+    if (none_yet || numbered) && between::is_office(text, at) && (leads(text, at, floor) || between::leads_to_office(text, at)) {
+        return Piece::Part(at, false);
+    }
+    // "i bought two at", "they sell one at"
+    let counted = text.get(right).is_some_and(|t| matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens));
+    let stops = words::STOP | if none_yet || counted { words::PLACE } else { 0 };
     if token.info.flags & stops != 0 || token.info.num == Num::Slip { Piece::Outside } else { Piece::Part(at, false) }
 }
 
@@ -418,18 +456,4 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
 fn behind_letter(text: &Text<'_>, at: usize, floor: usize) -> bool {
     let before = at.saturating_sub(1 + usize::from(at > floor + 1 && text.sign(at - 1, b',')));
     at > floor && before >= floor && spells(text, before)
-}
-
-/// "all one word", "no spaces", "lower case": the first of these tokens, else the token itself.
-fn said_aside(text: &Text<'_>, at: usize) -> usize {
-    let before = |n: usize| at.checked_sub(n);
-    let is = |n: usize, word: &str| before(n).is_some_and(|n| text.word(n, word));
-    let begin = match () {
-        () if text.one_of(at, &["word", "spaces", "space"]) && (is(1, "one") || is(1, "no")) => before(1),
-        () if aside::begin(text, at) < at => return aside::begin(text, at),
-        () if text.word(at, "case") && (is(1, "lower") || is(1, "upper")) => before(1),
-        () => return at,
-    };
-    let begin = begin.unwrap_or(at);
-    if begin > 0 && text.one_of(begin - 1, &["all", "as", "in"]) { begin - 1 } else { begin }
 }

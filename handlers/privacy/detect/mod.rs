@@ -11,6 +11,7 @@ mod asked;
 mod birth;
 mod card;
 mod context;
+mod corrected;
 mod email;
 mod facts;
 mod iban;

@@ -26,7 +26,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     let mut at = 0;
     let mut announced = asked.any_name();
     while at < text.tokens.len() {
-        announced |= text.has(at, words::NAME);
+        announced |= text.has(at, words::NAME) && !names_a_thing(text, at);
         let begin = announcement(text, at).or_else(|| (at == 0 && asked.any_name()).then(|| answer(text, shouted)).flatten());
         let value = begin.and_then(|first| name(text, first, shouted)).filter(|(first, last, _)| somebody(text, *first, *last));
         let value = value.or_else(|| begin.and_then(|first| word_name(text, at, first, asked)));
@@ -66,7 +66,8 @@ fn skip_fillers(text: &Text<'_>, mut at: usize) -> usize {
     while text.has(at, words::FILLER) || text.sign(at, b',') || text.sign(at, b'"') {
         at += 1;
     }
-    at
+    // "the name you know is"
+    if text.word(at, "you") && text.word(at + 1, "know") { at + 2 } else { at }
 }
 
 /// A family name that is a word as well, where a family name is announced or asked for and nothing else is said: "last name
@@ -188,6 +189,10 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
         )
         || text.one_of(at, &["surname", "lastname", "firstname"]);
     let mut next = skip_fillers(text, at + 1);
+    // "change the name to callum reed"
+    if text.one_of(next, &["to", "as"]) && text.has(next + 1, words::GIVEN) {
+        return Some(next + 1);
+    }
     // "in the name of miller"
     if text.word(next, "of") && at > 1 && text.word(at - 1, "the") && text.word(at - 2, "in") {
         return Some(skip_fillers(text, next + 1)).filter(|first| !text.one_of(*first, &["god", "science", "love", "justice", "christ"]));
@@ -215,6 +220,19 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
         return None;
     }
     Some(skip_fillers(text, next))
+}
+
+/// True for the name of what is no person: "the file name", "the domain's name".
+pub(super) fn names_a_thing(text: &Text<'_>, at: usize) -> bool {
+    const THINGS: [&str; 34] = [
+        "app", "company", "shop", "store", "hotel", "town", "city", "game", "song", "movie", "file", "folder", "domain", "host", "server", "network", "wifi",
+        "product", "brand", "street", "printer", "device", "drive", "document", "column", "table", "field", "project", "model", "screen", "computer",
+        "machine", "wireless", "path",
+    ];
+    let of = text.one_of(at + 1, &["of", "for"]) && (at + 2..at + 4).any(|n| text.one_of(n, &THINGS));
+    // "name the folder"
+    let of = of || text.one_of(at + 1, &["the", "this", "that"]) && text.one_of(at + 2, &THINGS);
+    of || at > 0 && (text.one_of(at - 1, &THINGS) || text.said(at - 1).strip_suffix("'s").is_some_and(|owner| THINGS.contains(&owner)))
 }
 
 /// A given name that stands alone in a text, or with one more word: its first and last token.
@@ -412,7 +430,9 @@ fn name(text: &Text<'_>, first: usize, shouted: bool) -> Option<(usize, usize, f
     let alone = last == first && text.get(first).is_some_and(|t| t.end - t.start < 2);
     let street = ["street", "boulevard", "avenue", "drive", "road", "lane", "way", "highway", "blvd", "hospital", "school", "park", "square", "station"];
     let place = text.one_of(last, &street) || text.one_of(last + 1, &street);
-    (!alone && !place).then_some((first, last, 0.75))
+    // "kevin park"
+    let family = last == first + 1 && text.has(first, words::GIVEN) && text.one_of(last, &["park", "lane", "street"]);
+    (!alone && (!place || family)).then_some((first, last, 0.75))
 }
 
 /// True where a word belongs to a name.
@@ -423,8 +443,13 @@ fn belongs(text: &Text<'_>, at: usize, cased: bool, begins: bool) -> bool {
     if text.one_of(at, &["given", "married", "middle", "maiden", "christian", "family", "nick", "legal"]) && text.has(at + 1, words::NAME) {
         return false;
     }
+    // "my name is marcus delgado date of birth", "... badge number"
+    let other = text.one_of(at, &["date", "place", "year"]) && text.word(at + 1, "of") || text.one_of(at + 1, &["number", "numbers", "code"]);
+    if !begins && other {
+        return false;
+    }
     // "my wife's name is chloe dubois she's the account holder"
-    if text.one_of(at, &["shes", "hes", "theyre", "according", "relation"]) {
+    if text.one_of(at, &["shes", "hes", "theyre", "youve", "youre", "weve", "theyve", "according", "relation"]) {
         return false;
     }
     if text.letter(at).is_some() {

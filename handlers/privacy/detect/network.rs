@@ -36,7 +36,7 @@ pub(super) fn find(text: &Text<'_>, _: Asked, found: &mut Vec<Found>) {
             None => at += 1,
         }
     }
-    if found.is_empty() && text.hints.numbers >= 4 && text.hints.dots {
+    if text.hints.numbers >= 4 && text.hints.dots {
         version_4(text, found);
     }
 }
@@ -182,7 +182,7 @@ fn name(text: &Text<'_>, at: usize) -> Option<Found> {
         return None;
     }
     let written = text.sign(dot, b'.');
-    let first = begin(text, at, written);
+    let first = if written { begin(text, at, true) } else { announced_words(text, begin(text, at, false)) };
     let mut end = dot;
     let mut last = None;
     let mut by_word = false;
@@ -214,6 +214,27 @@ fn name(text: &Text<'_>, at: usize) -> Option<Found> {
         return None;
     }
     url(first, behind, if written { 0.7 } else { 0.6 })
+}
+
+/// The first of the words that make one label with the one that begins here, where a site is announced right before them:
+/// "the site is falcon books dot gov".
+fn announced_words(text: &Text<'_>, first: usize) -> usize {
+    let plain = |n: usize| {
+        let stops = words::STOP | words::NEUTRAL | words::WEAK | words::FILLER | words::CORRECT | words::PLACE;
+        text.letter(n).is_none()
+            && text.get(n).is_some_and(|t| t.kind == Kind::Word && t.info.sign == 0 && t.info.num == Num::None && t.info.flags & stops == 0)
+    };
+    let mut at = first;
+    let leads = ["url", "link", "website", "type", "open", "tried", "try", "page", "visit", "visited", "browsed"];
+    while at > 0 && first - at < 2 && plain(at - 1) && !text.one_of(at - 1, &leads) {
+        at -= 1;
+    }
+    let goes = at > 1 && text.word(at - 1, "to") && text.one_of(at - 2, &["go", "going", "went", "goes"]);
+    let goes = goes || at > 0 && text.one_of(at - 1, &["tried", "visit", "visited", "browsed", "url"]);
+    let announced = at > 0
+        && text.one_of(at - 1, &["is", "its", "to", "at", "was", "visit", "on", "url", "link", "website", "type", "open", "tried", "try", "page"])
+        && (at.saturating_sub(6)..at).any(|n| text.one_of(n, &["site", "website", "url", "link", "page", "browse", "homepage", "domain", "web", "browser"]));
+    if announced || goes { at } else { first }
 }
 
 /// The first token of the label that ends here.
@@ -250,36 +271,50 @@ fn version_4(text: &Text<'_>, found: &mut Vec<Found>) {
     let mut at = 0;
     while let Some(next) = run.next(text, at) {
         at = next;
-        if run.parts.len() < 4 || run.digits.len() > 24 || run.plus {
+        let taken = found.iter().any(|value| value.first <= run.last && run.first <= value.last);
+        if run.parts.len() < 4 || run.digits.len() > 24 || run.plus || taken {
             continue;
         }
-        let mut octets: Vec<(usize, usize)> = Vec::with_capacity(4);
-        for (n, part) in run.parts.iter().enumerate() {
-            let between = n.checked_sub(1).map_or(0..0, |before| run.parts[before].last + 1..part.first);
-            let dot = part.sep == Sep::Dot || between.clone().any(|t| text.get(t).is_some_and(|t| t.info.sign == b'.'));
-            match octets.last_mut() {
-                Some(octet) if !dot && !between.clone().any(|t| text.sign(t, b',')) => octet.1 = n,
-                _ => octets.push((n, n)),
-            }
-        }
-        let value = |octet: &(usize, usize)| {
-            let (first, last) = (run.parts[octet.0], run.parts[octet.1]);
-            let digits = &run.digits[first.at..last.at + last.len];
-            // "two hundred three"
-            if octet.1 == octet.0 + 1 && first.shape == Shape::Round && first.len == 3 && last.len == 1 && digits[1..3] == *b"00" {
-                return Some(u32::from(digits[0] - b'0') * 100 + u32::from(digits[3] - b'0'));
-            }
-            (digits.len() <= 3).then(|| digits.iter().fold(0_u32, |n, d| n * 10 + u32::from(d - b'0')))
-        };
-        if octets.len() != 4 || !octets.iter().all(|octet| value(octet).is_some_and(|v| v < 256)) {
-            continue;
-        }
+        let Some(last) = octets(text, &run) else { continue };
+        (run.last, at) = (last, last + 1);
         context.read(text, run.first, run.last, Asked::default());
         let numbered = text.one_of(run.last + 1, &["release", "version", "build", "update", "firmware"]);
         if !context.nearest_of_a_thing() && !numbered {
             found.push(Found { first: run.first, last: run.last, label: Label::IpAddress, score: 0.9 });
         }
     }
+}
+
+/// The last token of four octets that a run holds: with dots between, or commas alone. What follows the last of them without
+/// fitting into it is no part of it: "seventy three two days ago".
+fn octets(text: &Text<'_>, run: &Run) -> Option<usize> {
+    let between = |n: usize| run.parts[n - 1].last + 1..run.parts[n].first;
+    let dot = |n: usize| run.parts[n].sep == Sep::Dot || between(n).any(|t| text.get(t).is_some_and(|t| t.info.sign == b'.'));
+    let comma = |n: usize| between(n).len() == 1 && text.sign(between(n).start, b',');
+    let dotted = (1..run.parts.len()).any(dot);
+    let mut starts = vec![0];
+    starts.extend((1..run.parts.len()).filter(|n| if dotted { dot(*n) } else { comma(*n) }));
+    let spoken_of = |n: usize| text.one_of(n, &["ip", "address", "router", "server", "gateway", "dns", "host", "subnet"]);
+    if starts.len() != 4 || !dotted && !(run.first.saturating_sub(12)..run.first).any(spoken_of) {
+        return None;
+    }
+    let fits = |from: usize, to: usize| octet(run, from, to).is_some_and(|value| value < 256);
+    if !starts.windows(2).all(|pair| fits(pair[0], pair[1])) {
+        return None;
+    }
+    let end = (starts[3] + 1..=run.parts.len()).rev().find(|end| fits(starts[3], *end))?;
+    Some(run.parts[end - 1].last)
+}
+
+/// The number that the parts `from..to` make.
+fn octet(run: &Run, from: usize, to: usize) -> Option<u32> {
+    let (first, last) = (run.parts.get(from)?, run.parts.get(to - 1)?);
+    let digits = &run.digits[first.at..last.at + last.len];
+    // "two hundred three"
+    if to == from + 2 && first.shape == Shape::Round && first.len == 3 && last.len == 1 && digits[1..3] == *b"00" {
+        return Some(u32::from(digits[0] - b'0') * 100 + u32::from(digits[3] - b'0'));
+    }
+    (digits.len() <= 3).then(|| digits.iter().fold(0_u32, |n, d| n * 10 + u32::from(d - b'0')))
 }
 
 /// Groups of hexadecimal digits with colons between.

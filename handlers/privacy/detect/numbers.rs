@@ -4,9 +4,14 @@
 //! In: tokens. Out: one run after the other, each with its digits and its parts. What is glued to letters, an amount
 //! of money, a time or an ordinal is no part of a run. Never fails; each token is looked at a bounded number of times.
 
+mod glue;
+mod nothing;
+
 use super::aside;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
+use glue::free;
+use nothing::{announces, counts_nothing};
 
 /// How a part was said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,8 +86,8 @@ pub(super) struct Run {
     pub taken_back: usize,
     /// Words of small talk inside.
     pub weak: usize,
-    /// How often "point" was said: once makes a decimal.
-    points: usize,
+    /// How many digits stand before each "point"; one makes a decimal.
+    points: Vec<usize>,
     /// Most words of any talk between two parts; none unless something is announced that is not whole without it.
     pub asides: usize,
     /// How often "thousand" was said.
@@ -110,7 +115,8 @@ impl Run {
         self.parts.clear();
         self.digits.clear();
         (self.plus, self.paren, self.amount, self.taken_back, self.weak, self.slack) = (false, false, false, 0, 0, 0);
-        (self.slips, self.thousands, self.points) = (0, 0, 0);
+        (self.slips, self.thousands) = (0, 0);
+        self.points.clear();
         let mut at = from;
         loop {
             text.get(at)?;
@@ -145,14 +151,15 @@ impl Run {
         while let Some((next, sep, weak)) = self.separator(text, at) {
             let before = self.digits.len();
             let Some(end) = self.part(text, next, sep) else { break };
-            self.weak += weak;
             if sep == Sep::Correction {
                 self.taken_back += 6.min(before);
+            } else {
+                self.weak += weak;
             }
             at = end;
         }
         self.last = self.parts.last().map_or(self.first, |p| p.last);
-        self.amount |= self.points == 1;
+        self.amount |= self.points.len() == 1;
         self.amount |= text.get(self.last + 1).is_some_and(|t| t.info.num == Num::Scale);
         if self.paren && !(self.first..=self.last).any(|n| text.sign(n, b')')) {
             // "(425 555 0123)": the parenthesis is not the number's.
@@ -160,6 +167,43 @@ impl Run {
             self.paren = false;
         }
         at
+    }
+
+    /// True for decimals in a row: "thirty point three six twenty one point five", between whose points no telephone number
+    /// has its groups.
+    pub fn decimals(&self) -> bool {
+        if self.plus {
+            return false;
+        }
+        // 27.24, 23.32, 16.3
+        if super::phone::decimals(self.parts.iter().map(|part| part.sep)) {
+            return true;
+        }
+        if self.points.len() < 2 {
+            return false;
+        }
+        let ends = self.points.iter().copied().skip(1).chain([self.digits.len()]);
+        let mut groups: Vec<usize> = self.points.iter().zip(ends).map(|(from, to)| to.saturating_sub(*from)).collect();
+        groups.insert(0, self.points[0]);
+        let total = self.digits.len();
+        let national = self.digits.first() == Some(&b'0') && (9..=11).contains(&total) && groups.iter().all(|g| *g >= 2);
+        let printed = matches!(groups[..], [3, 3, 4] | [1, 3, 3, 4] | [3, 3, 3] | [3, 3, 2, 2] | [4, 3, 3] | [2, 3, 4] | [2, 4, 4] | [4, 4, 4, 4] | [3, 2, 4]);
+        !(national || printed || groups.iter().all(|g| *g == 2))
+    }
+
+    /// Joins digits that were written one by one to groups: "5355 8394 6397 6 9 7 8".
+    pub fn join_single(&mut self) {
+        let mut joined: Vec<Part> = Vec::with_capacity(self.parts.len());
+        for part in self.parts.drain(..) {
+            let series = |p: &Part| p.shape == Shape::Written && p.len == p.last + 1 - p.first;
+            match joined.last_mut() {
+                Some(group) if part.sep == Sep::Space && part.len == 1 && series(&part) && series(group) => {
+                    (group.last, group.len) = (part.last, group.len + 1);
+                }
+                _ => joined.push(part),
+            }
+        }
+        self.parts = joined;
     }
 
     /// What stands between the parts, where the next one begins, and how much small talk that was.
@@ -179,6 +223,8 @@ impl Run {
             }
             match token.kind {
                 Kind::Sign(b'-' | b'_') => sep = sep_max(sep, Sep::Dash),
+                // "...": a pause.
+                Kind::Sign(b'.') if text.sign(at + 1, b'.') || text.sign(at - 1, b'.') => {}
                 Kind::Sign(b'.') if token.glued && text.glued_after(at) => sep = sep_max(sep, Sep::Dot),
                 Kind::Sign(b'/') => sep = sep_max(sep, Sep::Slash),
                 Kind::Sign(b'(' | b')') => {
@@ -188,14 +234,22 @@ impl Run {
                 Kind::Sign(b'.' | b',') => sep = sep_max(sep, Sep::Comma),
                 Kind::Word if text.has(at, words::CORRECT) => sep = Sep::Correction,
                 Kind::Word if token.info.sign != 0 && token.info.sign != b'+' => {
-                    self.points += usize::from(text.word(at, "point"));
-                    sep = sep_max(sep, Sep::Words);
+                    if text.word(at, "point") {
+                        self.points.push(self.digits.len());
+                    }
+                    sep = sep_max(sep, if token.info.sign == b'-' { Sep::Dash } else { Sep::Words });
                 }
                 // "my bad"
                 Kind::Word if text.word(at, "on") && at > 0 && text.word(at - 1, "hold") => {}
                 Kind::Word if text.word(at, "my") && text.has(at + 1, words::CORRECT) => sep = Sep::Correction,
                 Kind::Word if bracket(text, at) => sep = sep_max(sep, Sep::Words),
                 Kind::Word if text.has(at, words::FILLER) => sep = sep_max(sep, Sep::Words),
+                // "the galaxy s twenty is": whose number it is.
+                Kind::Word if text.one_of(at, &["is", "was", "are", "were"]) && self.digits.len() <= 2 => return None,
+                // "i got sixty three"
+                Kind::Word if text.word(at, "got") && text.word(at - 1, "i") => return None,
+                // Two numbers.
+                Kind::Word if text.word(at, "and") && self.digits.len() >= 10 && said_from(text, at + 1) >= 9 => return None,
                 Kind::Word if text.has(at, words::WEAK) && weak < SMALL_TALK => {
                     weak += 1;
                     sep = sep_max(sep, Sep::Words);
@@ -233,6 +287,8 @@ impl Run {
                     self.digits.push(b'0' + token.info.value);
                     self.scaled(text, at + 1, Shape::Unit)
                 }
+                // "from four two five ... to two one two ..."
+                Num::Slip if text.one_of(at, &["to", "for"]) && self.is_from(text, at) => return None,
                 Num::Slip => {
                     self.slips += 1;
                     self.digits.push(b'0' + token.info.value);
@@ -249,6 +305,13 @@ impl Run {
         };
         self.parts.push(Part { first: at, last: end - 1, at: from, len: self.digits.len() - from, shape, sep });
         Some(end)
+    }
+
+    /// True where "from" stands before the first part, so that "to" at this place begins another number.
+    fn is_from(&self, text: &Text<'_>, at: usize) -> bool {
+        let first = self.parts.first().map_or(0, |part| part.first);
+        let leads: &[&str] = if text.word(at, "to") { &["from"] } else { &["swap", "swapped", "exchange", "replace", "switch"] };
+        (first.saturating_sub(3)..first).any(|n| text.one_of(n, leads)) && (self.digits.len() < 5 || said_from(text, at + 1) >= 7)
     }
 
     /// "8 hundred".
@@ -312,6 +375,8 @@ impl Run {
             Num::Tens => {
                 let unit = if text.sign(first + 1, b'-') { first + 2 } else { first + 1 };
                 let follows = text.get(unit).filter(|t| t.info.num == Num::Unit && t.info.value > 0);
+                // "one hundred and twenty seven hundred": two numbers.
+                let follows = follows.filter(|_| text.get(unit + 1).is_none_or(|t| t.info.num != Num::Hundred));
                 self.digits.extend([b'0' + value / 10, b'0' + follows.map_or(0, |t| t.info.value)]);
                 follows.map_or(first + 1, |_| unit + 1)
             }
@@ -355,40 +420,6 @@ fn repeated_digit(text: &Text<'_>, at: usize) -> Option<u8> {
     }
 }
 
-/// True where "four" in "the last four digits" tells how many digits come.
-fn announces(text: &Text<'_>, at: usize) -> bool {
-    let counts = |n: usize| text.get(n).is_some_and(|t| matches!(t.info.num, Num::Unit | Num::Teen) || t.kind == Kind::Digits && t.end - t.start <= 2);
-    let which = |n: usize| text.one_of(n, &["last", "first", "next", "final", "other", "remaining", "middle"]);
-    let tells = |n: usize| text.one_of(n, &["digits", "digit", "are", "is", "numbers", "were", "of"]);
-    let announced = |n: usize| n > 0 && counts(n) && which(n - 1) && (tells(n + 1) || text.one_of(n - 1, &["last", "final"]));
-    (which(at) && announced(at + 1)) || announced(at) || (counts(at) && text.one_of(at + 1, &["digits", "digit"]))
-}
-
-/// True where a word that counts counts nothing: "one moment", "this one".
-fn counts_nothing(text: &Text<'_>, at: usize) -> bool {
-    if announces(text, at) {
-        return true;
-    }
-    // "oh sorry", "oh no": no zero.
-    if text.one_of(at, &["oh", "o"]) && text.has(at + 1, words::CORRECT) {
-        return true;
-    }
-    // "p o number": a letter.
-    if text.letter(at).is_some() && at > 0 && (text.letter(at - 1).is_some() || text.sign(at - 1, b'.') && text.get(at - 1).is_some_and(|t| t.glued)) {
-        return text.one_of(at + 1, &["number", "numbers", "no", "box", "num", "is", "was"]) || text.sign(at + 1, b'#') || text.sign(at + 1, b'.');
-    }
-    if !text.word(at, "one") {
-        return false;
-    }
-    let after = ["second", "sec", "moment", "minute", "of", "more", "thing", "day", "time", "way", "another", "that", "who", "last", "question"];
-    let before = ["this", "that", "which", "any", "each", "every", "no", "the", "another", "only", "other", "which", "just", "new", "old", "good"];
-    text.one_of(at + 1, &after) || (at > 0 && text.one_of(at - 1, &before) && !follows_digit(text, at + 1))
-}
-
-fn follows_digit(text: &Text<'_>, at: usize) -> bool {
-    text.get(at).is_some_and(|t| t.kind == Kind::Digits || matches!(t.info.num, Num::Unit | Num::Repeat))
-}
-
 /// True where a part begins at this token.
 fn starts(text: &Text<'_>, at: usize, inside: bool) -> bool {
     let Some(token) = text.get(at) else { return false };
@@ -405,92 +436,28 @@ fn starts(text: &Text<'_>, at: usize, inside: bool) -> bool {
     }
 }
 
+/// How many digits are said from a token on, about.
+fn said_from(text: &Text<'_>, from: usize) -> usize {
+    let (mut at, mut count) = (from, 0);
+    while let Some(token) = text.get(at).filter(|_| at < from + 30) {
+        let aside = if token.kind == Kind::Word { aside::end(text, at) } else { at };
+        at = aside.max(at + 1);
+        count += match (token.kind, token.info.num) {
+            (Kind::Digits, _) => (token.end - token.start) as usize,
+            (_, Num::Unit) => 1,
+            (_, Num::Teen | Num::Tens | Num::Repeat | Num::Hundred) => 2,
+            (Kind::Sign(_), _) => 0,
+            _ if aside == at || token.info.flags & (words::FILLER | words::CORRECT | words::WEAK) != 0 || token.info.sign == b'-' => 0,
+            _ => break,
+        };
+    }
+    count
+}
+
 /// True where "for" or "to" stands between digits that were said one by one.
 fn slipped(text: &Text<'_>, at: usize) -> bool {
     let unit = |n: usize| text.get(n).is_some_and(|t| t.info.num == Num::Unit || (t.kind == Kind::Digits && t.end - t.start <= 4));
     let before = |n: usize| at.checked_sub(n).is_some_and(|n| unit(n) || text.get(n).is_some_and(|t| t.info.num == Num::Slip));
     let after = unit(at + 1) || text.get(at + 1).is_some_and(|t| matches!(t.info.num, Num::Slip | Num::Repeat));
     before(1) && before(2) && after
-}
-
-/// True for digits that are not glued to letters, money, times or thousands.
-fn free(text: &Text<'_>, at: usize) -> bool {
-    let money = at > 0 && text.sign(at - 1, b'$');
-    !money && !joined_before(text, at) && !joined_after(text, at)
-}
-
-/// Most tokens that are followed from glue to glue.
-const CHAIN: usize = 10;
-
-fn is(text: &Text<'_>, at: usize, kinds: fn(Kind) -> bool) -> bool {
-    text.get(at).is_some_and(|t| kinds(t.kind))
-}
-
-/// A hyphen of one byte; longer dashes join sentences, not names.
-fn hyphen(text: &Text<'_>, at: usize) -> bool {
-    text.sign(at, b'-') && text.get(at).is_some_and(|t| t.end - t.start == 1)
-}
-
-/// True for a word that counts, and for what stands before numbers with a hyphen.
-fn harmless(text: &Text<'_>, at: usize) -> bool {
-    text.get(at).is_some_and(|t| !matches!(t.info.num, Num::None | Num::Month | Num::Ordinal) || t.info.cue == Cue::Phone)
-}
-
-/// "INV-2024", "a716-4466", "$5", "10:30", "1,234".
-fn joined_before(text: &Text<'_>, start: usize) -> bool {
-    let mut at = start;
-    while at > 0 && start - at < CHAIN && text.get(at).is_some_and(|t| t.glued) {
-        let digits = is(text, at, |kind| kind == Kind::Digits);
-        if digits && is(text, at - 1, |kind| matches!(kind, Kind::Word | Kind::Sign(b'$' | b'\\' | b'&' | b'*'))) {
-            return true;
-        }
-        // "file_2024_01": a name; "425_555_0123": only digits.
-        if text.sign(at, b'_') && is(text, at - 1, |kind| kind == Kind::Word) {
-            return true;
-        }
-        if hyphen(text, at) && is(text, at - 1, |kind| kind == Kind::Word) && !harmless(text, at - 1) {
-            return true;
-        }
-        let thousands = text.sign(at - 1, b',') && text.get(at).is_some_and(|t| t.end - t.start == 3);
-        let inside = at > 1 && text.get(at - 1).is_some_and(|t| t.glued) && is(text, at - 2, |kind| kind == Kind::Digits);
-        let minutes = text.sign(at - 1, b':') && text.get(at).is_some_and(|t| t.end - t.start == 2);
-        if digits && inside && (thousands || minutes) {
-            return true;
-        }
-        if !is(text, at - 1, |kind| matches!(kind, Kind::Digits | Kind::Sign(b'-' | b'_'))) {
-            return false;
-        }
-        at -= 1;
-    }
-    false
-}
-
-/// The same on the other side: "446655-a", "5%", "3rd"; but "0123x45" goes on with an extension.
-fn joined_after(text: &Text<'_>, start: usize) -> bool {
-    let mut at = start;
-    while at - start < CHAIN && text.glued_after(at) {
-        let digits = is(text, at, |kind| kind == Kind::Digits);
-        if digits && is(text, at + 1, |kind| matches!(kind, Kind::Sign(b'%' | b'$' | b'&' | b'*'))) {
-            return true;
-        }
-        if text.sign(at, b'_') && is(text, at + 1, |kind| kind == Kind::Word) {
-            return true;
-        }
-        if is(text, at + 1, |kind| kind == Kind::Word) && (digits || hyphen(text, at)) {
-            let goes_on = text.one_of(at + 1, &["x", "ext", "extn", "extension"]) || (hyphen(text, at) && harmless(text, at + 1));
-            return !goes_on;
-        }
-        let thousands = text.sign(at + 1, b',') && text.get(at + 2).is_some_and(|t| t.end - t.start == 3);
-        let inside = text.glued_after(at + 1) && is(text, at + 2, |kind| kind == Kind::Digits);
-        let address = at > 0 && text.sign(at - 1, b'.') && text.get(at).is_some_and(|t| t.glued);
-        let minutes = !address && text.sign(at + 1, b':') && text.get(at + 2).is_some_and(|t| t.end - t.start == 2);
-        if digits && inside && (thousands || minutes) {
-            return true;
-        }
-        if !is(text, at + 1, |kind| matches!(kind, Kind::Digits | Kind::Sign(b'-' | b'_'))) {
-            return false;
-        }
-        at += 1;
-    }
-    false
 }

@@ -17,7 +17,7 @@ pub(super) enum Needs {
 /// Judges the groups of a number without a plus. `signs[n]` stands before group `n`.
 pub(super) fn national(digits: &[u8], groups: &[usize], signs: &[Sep], paren: bool) -> Option<(f32, Needs)> {
     let total = digits.len();
-    if dated(digits, groups, signs) || decimal(groups, signs) {
+    if dated(digits, groups, signs) || decimal(groups, signs) || decimals(signs.iter().copied()) {
         return None;
     }
     let zero = digits.first() == Some(&b'0');
@@ -40,7 +40,7 @@ pub(super) fn national(digits: &[u8], groups: &[usize], signs: &[Sep], paren: bo
         return (zero && area && (7..=13).contains(&total)).then_some((0.6, Needs::Nothing));
     }
     if zero && (8..=12).contains(&total) && groups.iter().all(|g| (1..=9).contains(g)) && groups[0] >= 2 {
-        let clear = total >= 9 && (groups[0] <= 6);
+        let clear = total >= 9 && (groups[0] <= 8);
         return Some(if clear { (0.6, Needs::Nothing) } else { (0.5, Needs::Announced) });
     }
     grouped(digits, groups, signs)
@@ -118,6 +118,12 @@ fn years(digits: &[u8], groups: &[usize]) -> bool {
 /// 3.14159265, 555.0123.
 fn decimal(groups: &[usize], signs: &[Sep]) -> bool {
     groups.len() == 2 && signs.get(1) == Some(&Sep::Dot)
+}
+
+/// 27.24, 23.32, 16.3: dots between two groups and never three, more than once.
+pub(super) fn decimals(signs: impl Iterator<Item = Sep> + Clone) -> bool {
+    let dots = signs.clone().filter(|sign| *sign == Sep::Dot).count();
+    dots > 1 && signs.clone().zip(signs.skip(1)).all(|pair| pair != (Sep::Dot, Sep::Dot))
 }
 
 /// True where a run with digits in words is a date: "2024 01 15" read out by parts stays.

@@ -73,8 +73,31 @@ pub(super) fn spelled(text: &Text<'_>, at: usize, announced: bool) -> Option<(us
     if !(announced && begins && fresh) || text.has(at, words::NATO) && text.letter(at).is_none() && !text.has(at + 1, words::NATO) {
         return None;
     }
+    // "spelled with a c or a k"
+    if text.word(at, "a") && at > 0 && text.one_of(at - 1, &["with", "or", "and"]) && text.letter(at + 2).is_none() {
+        return None;
+    }
+    // "the name of the app spelled k a y a k"
+    if (at.saturating_sub(12)..at).rev().find(|n| text.has(*n, words::NAME)).is_some_and(|n| super::names::names_a_thing(text, n)) {
+        return None;
+    }
+    // "dot t x t", "a p d f": what files are.
+    if extension(text, at) {
+        return None;
+    }
     let near = (at.saturating_sub(12)..at).any(|n| text.has(n, words::NAME | words::SPELL) || text.get(n).is_some_and(|t| t.kind == Kind::Mask)) || at < 8;
     near.then(|| letters(text, at, 3)).flatten().map(|last| (at, last, 0.7))
+}
+
+/// True for letters that say what kind of file it is.
+fn extension(text: &Text<'_>, at: usize) -> bool {
+    const KINDS: [&str; 27] = [
+        "txt", "pdf", "doc", "docx", "xls", "xlsx", "csv", "jpg", "jpeg", "png", "gif", "zip", "exe", "mpg", "mov", "avi", "ppt", "pptx", "xml", "html", "htm",
+        "json", "bat", "iso", "rar", "ini", "dll",
+    ];
+    let end = (at..at + 6).find(|n| text.letter(*n).is_none()).unwrap_or(at + 6);
+    let said = |kind: &str| kind.len() == end - at && kind.bytes().zip(at..end).all(|(letter, n)| text.letter(n) == Some(letter.to_ascii_uppercase()));
+    KINDS.iter().any(|kind| said(kind))
 }
 
 /// The last token of at least so many letters in a row, with signs and "as in" between.
@@ -93,6 +116,9 @@ pub(super) fn letters(text: &Text<'_>, from: usize, least: usize) -> Option<usiz
         let same = |n: usize| text.said(n).as_bytes().first().map(u8::to_ascii_uppercase) == letter && text.letter(n).is_none();
         if letter.is_some() && text.word(at, "as") && text.word(at + 1, "in") && text.get(at + 2).is_some_and(|t| t.kind == Kind::Word) {
             at += 3;
+        } else if letter == Some(b'X') && text.word(at, "ray") {
+            // "x ray"
+            at += 1;
         } else if letter.is_some() && text.one_of(at, &["for", "like", "as"]) && same(at + 1) {
             at += 2;
         }

@@ -5,6 +5,7 @@
 //! number of tokens.
 
 use super::context::cue;
+use super::email::letter_of_word;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 
@@ -22,7 +23,8 @@ const IDENTIFIED: [&str; 4] = ["site", "box", "key", "file"];
 
 /// True where "number" stands here behind a noun that is a thing's for all that is known: "application number".
 pub(super) fn numbered(text: &Text<'_>, at: usize) -> bool {
-    let Some(before) = at.checked_sub(1) else { return false };
+    // "complaint er number"
+    let Some(before) = (at.saturating_sub(3)..at).rev().find(|n| !text.has(*n, words::FILLER)) else { return false };
     let named = text.one_of(at, &["number", "numbers", "num"]);
     // "the coupon's number"
     if named && text.said(before).strip_suffix("'s").is_some_and(|owner| words::look_up(owner).cue == Cue::Thing) {
@@ -46,6 +48,20 @@ fn noun(text: &Text<'_>, at: usize) -> bool {
         | words::REMARK;
     text.get(at).is_some_and(|t| t.kind == Kind::Word && t.end - t.start > 2 && t.info.cue == Cue::None && t.info.num == Num::None && t.info.sign == 0)
         && !text.has(at, NONE | words::GIVEN | words::FAMILY)
+}
+
+/// True for what is no noun by its form, or stands before telephones that do not answer: "slowly", "if that's busy".
+fn says_how(text: &Text<'_>, at: usize) -> bool {
+    let said = text.said(at);
+    said.ends_with("ly")
+        || said.ends_with("ed")
+        || text.one_of(
+            at,
+            &[
+                "busy", "engaged", "occupied", "add", "show", "prefer", "gave", "accept", "note", "case", "owns", "off", "read", "prints", "save", "freeze",
+                "run",
+            ],
+        )
 }
 
 fn of_telephones(text: &Text<'_>, at: usize) -> bool {
@@ -77,6 +93,42 @@ pub(super) fn abbreviated(text: &Text<'_>, first: usize) -> bool {
     // "i a" are words, "u s" and "u k" are where a telephone is.
     let none = ["us", "uk", "id", "ok", "tv", "eu", "am", "pm", "ai", "ia", "cc", "ph", "ac", "ip", "dl", "nz", "sa", "in"];
     (2..=5).contains(&letters.len()) && !named && !none.contains(&letters.as_str()) && matches!(words::look_up(&letters).cue, Cue::None | Cue::Thing)
+}
+
+/// Most tokens of the letters before a code's digits.
+const CODE: usize = 40;
+
+/// Where the letters begin that stand right before digits as a code's: "b as in bravo a for alpha dash", "lima alpha dash",
+/// "y dash"; and whether that is sure, as a letter alone may be anything. Nothing where there are none, or they spell a name.
+pub(super) fn coded(text: &Text<'_>, first: usize) -> Option<(usize, bool)> {
+    let dash = |n: usize| {
+        text.one_of(n, &["dash", "hyphen", "slash", "stroke"]) || (text.sign(n, b'-') || text.sign(n, b'/')) && !text.get(n).is_some_and(|t| t.glued)
+    };
+    let small = |n: usize| text.has(n, words::FILLER) && text.letter(n).is_none() || text.sign(n, b',') || text.one_of(n, &["then", "space"]);
+    let (mut at, mut begin) = (first, first);
+    let (mut dashed, mut spelled) = (false, false);
+    while at > 0 && first - at < CODE {
+        let ended = [4, 3, 2].into_iter().filter_map(|n| at.checked_sub(n)).find(|n| letter_of_word(text, *n) == Some(at));
+        match ended {
+            Some(letter) => (at, begin, spelled) = (letter, letter, true),
+            None if text.spoken_letter(at - 1).is_some() && text.get(at - 1).is_none_or(|t| matches!(t.info.num, Num::None | Num::Month)) => {
+                spelled |= text.letter(at - 1).is_none();
+                (at, begin) = (at - 1, at - 1);
+            }
+            None if dash(at - 1) => {
+                dashed = true;
+                at -= 1;
+            }
+            None if small(at - 1) => at -= 1,
+            None => break,
+        }
+    }
+    let abbreviation = (begin..first).any(|n| !matches!(cue(text, n), Cue::None | Cue::Thing));
+    let named =
+        || (begin.saturating_sub(6)..first).any(|n| text.has(n, words::NAME | words::SPELL | words::GIVEN | words::FAMILY) && text.spoken_letter(n).is_none());
+    let article = begin + 1 == first && matches!(text.letter(begin), Some(b'A' | b'I' | b'O' | b'U'));
+    let alone = begin + 1 == first && !article;
+    (begin < first && (dashed || spelled || alone) && !abbreviation && !named()).then_some((begin, dashed || spelled))
 }
 
 /// What the words before a number say of whose it is.
@@ -117,7 +169,7 @@ pub(super) fn whose(text: &Text<'_>, first: usize) -> Whose {
     }
     let Some(verb) = behind.checked_sub(1).filter(|n| text.one_of(*n, &VERBS)) else {
         // "itinerary seven two nine ..."
-        let beside = first.checked_sub(1).is_some_and(|n| noun(text, n) && !of_telephones(text, n));
+        let beside = first.checked_sub(1).is_some_and(|n| noun(text, n) && !of_telephones(text, n) && !says_how(text, n));
         return if beside { Whose::Unknown } else { Whose::Unsaid };
     };
     let begin = clause(text, verb);
@@ -130,6 +182,7 @@ pub(super) fn whose(text: &Text<'_>, first: usize) -> Whose {
         // "the safe box key is number"
         let numbered = (verb + 1..first).any(|n| text.word(n, "number"));
         return match () {
+            () if !known && number_on_a_thing(text, begin, verb) => Whose::Unknown,
             () if known || !nouns(numbered) => Whose::Unsaid,
             () if numbered => Whose::Thing,
             () => Whose::Unknown,
@@ -147,6 +200,16 @@ pub(super) fn whose(text: &Text<'_>, first: usize) -> Whose {
     }
 }
 
+/// True for "the number on the box", whatever that is; what somebody is known by holds telephone numbers: "on the account".
+fn number_on_a_thing(text: &Text<'_>, begin: usize, verb: usize) -> bool {
+    const OWN: [&str; 14] =
+        ["account", "file", "record", "records", "profile", "system", "form", "website", "site", "letter", "screen", "contract", "list", "voicemail"];
+    let at = (begin..verb).find(|n| text.one_of(*n, &["number", "numbers", "digits"]) && text.one_of(n + 1, &["on", "in", "under"]));
+    at.is_some_and(|at| {
+        text.one_of(at + 2, &["the", "my", "this", "that", "our", "your", "its"]) && !(at + 3..verb).any(|n| text.one_of(n, &OWN)) && at + 3 < verb
+    })
+}
+
 /// True for a word that a noun follows.
 fn determined(text: &Text<'_>, at: usize) -> bool {
     text.one_of(at, &["the", "a", "an", "this", "that", "my", "your", "our", "their", "his", "her"]) || noun(text, at)
@@ -161,7 +224,13 @@ fn clause(text: &Text<'_>, verb: usize) -> usize {
             || text.one_of(n, &["is", "are", "was", "were", "isnt", "wasnt", "hasnt", "its"])
                 && !text.one_of(n + 1, &["given", "told", "sent", "quoted", "issued", "assigned", "emailed", "handed", "printed", "on"])
     };
-    (verb.saturating_sub(SUBJECT)..verb).rev().find(|n| ends(*n)).map_or(verb.saturating_sub(SUBJECT), |n| n + 1)
+    // "with a rail card the rental agreement is"
+    let anew = |n: usize| {
+        text.one_of(n + 1, &["the", "my", "your", "our", "a", "an"]) && text.get(n).is_some_and(|t| matches!(t.info.cue, Cue::Card | Cue::Phone | Cue::Account))
+    };
+    // "no internet your ticket number is"
+    let anew = |n: usize| anew(n) || text.one_of(n + 1, &["the", "my", "your", "our"]) && cue(text, n + 2) == Cue::Thing && noun(text, n);
+    (verb.saturating_sub(SUBJECT)..verb).rev().find(|n| ends(*n) || anew(*n)).map_or(verb.saturating_sub(SUBJECT), |n| n + 1)
 }
 
 /// True where another subject stands here, which is somebody's: "my number", "call me", not "on my phone".

@@ -5,7 +5,8 @@
 
 use super::asked::Asked;
 use super::context::Context;
-use super::numbers::{Run, Sep, Shape};
+use super::corrected::{self, Form};
+use super::numbers::{Part, Run, Sep, Shape};
 use super::things::Whose;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
@@ -41,7 +42,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     while let Some(next) = run.next(text, at) {
         at = next;
         let testing = text.one_of(run.last + 1, &["testing"]);
-        if run.digits.len() < 3 || run.amount || testing {
+        if run.digits.len() < 3 || run.amount || testing || run.digits.len() <= 8 && at_a_rate(text, run.last) {
             continue;
         }
         context.read(text, run.first, extension(text, run.last), asked);
@@ -52,8 +53,13 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
             context.read_whose(text, run.first);
         }
         let from = found.len();
+        let priced = matches!(run.parts[..], [Part { shape: Shape::Round, len: 3, .. }, Part { shape: Shape::Pair, .. }]);
+        if priced && context.cues.first().is_none_or(|near| near.cue == Cue::Account) {
+            continue;
+        }
         let is_written = run.parts.iter().all(|p| p.shape == Shape::Written) && run.parts.iter().any(|p| p.len > 2);
         if is_written {
+            run.join_single();
             written::judge(&run, &context, found);
         } else if let Some((label, score)) = spoken(&mut run, &context) {
             found.push(Found { first: run.first, last: run.last, label, score });
@@ -65,13 +71,21 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
     }
 }
 
+/// True before "a month", "per person": what stands there is paid.
+fn at_a_rate(text: &Text<'_>, last: usize) -> bool {
+    text.one_of(last + 1, &["a", "an", "per", "each", "every"]) && text.has(last + 2, words::UNIT)
+        || text.one_of(last + 1, &["monthly", "weekly", "yearly", "annually", "apiece"])
+}
+
 /// Most words of talk inside a number that was announced and is not whole without what follows.
 const ASIDES: usize = 6;
 
 /// Reads on behind talk in the middle of a number ("four five three nine where are my glasses one four eight eight"), where
 /// the digits before it are too few for what was announced and those behind it make it whole; tells where it ends.
 fn with_asides(text: &Text<'_>, run: &mut Run, context: &Context) -> Option<usize> {
-    let direct = context.cues.iter().find(|near| near.direct && !matches!(near.cue, Cue::Mail))?;
+    // "account number": the account's.
+    let mut announced = context.cues.iter().filter(|near| near.direct && near.cue != Cue::Mail);
+    let direct = announced.clone().find(|near| near.cue != Cue::Number).or_else(|| announced.next())?;
     let whole = match direct.cue {
         Cue::Card => 12..=21,
         Cue::Phone => 10..=13,
@@ -80,7 +94,7 @@ fn with_asides(text: &Text<'_>, run: &mut Run, context: &Context) -> Option<usiz
         _ => return None,
     };
     // Twelve digits are a card already, sixteen that check are a better one.
-    let part = run.digits.len() < *whole.start() || (direct.cue == Cue::Card && run.digits.len() < 16);
+    let part = run.digits.len() + run.slack < *whole.start() || (direct.cue == Cue::Card && run.digits.len() < 16);
     let few = part && !context.last_digits && !context.unit && !context.of_a_thing();
     let goes_on =
         || (run.last + 1..run.last + 3 + ASIDES).any(|n| text.get(n).is_some_and(|t| t.kind == Kind::Digits || !matches!(t.info.num, Num::None | Num::Slip)));
@@ -140,6 +154,10 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
     if context.of_a_thing() || phone::dated_parts(run) {
         return None;
     }
+    // "between 12.15 and 2.20"
+    if phone::decimals(run.parts.iter().map(|part| part.sep)) {
+        return None;
+    }
     // "two to three for four": prepositions, unless a telephone number is announced.
     if run.slips * 3 > run.parts.len() && !context.has(Cue::Phone) {
         return None;
@@ -147,6 +165,14 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
     if counting(run) && !context.cues.iter().any(|near| near.direct && !matches!(near.cue, Cue::Number | Cue::Thing)) {
         return None;
     }
+    let form = corrected::form(run);
+    if form == Some(Form::Card) && card_by_itself(run, context) {
+        return Some((Label::CreditCard, 0.9));
+    }
+    let count = match form {
+        Some(Form::Phone(said)) if run.taken_back > 0 && !context.announces_other() => Count { low: said, said, high: said },
+        _ => count,
+    };
     if let Some(found) = announced(&run.digits, count, context) {
         return Some(found);
     }
@@ -162,14 +188,22 @@ fn spoken(run: &mut Run, context: &Context) -> Option<(Label, f32)> {
         return None;
     }
     // What a number is of of which nothing is known, takes the form of a telephone number.
-    if context.whose == Whose::Unknown
-        && !context.has(Cue::Phone)
-        && !(phone::plan(&run.digits) || run.digits[0] == b'0' && matches!(run.digits.len(), 10 | 11))
-    {
+    let telephone = matches!(form, Some(Form::Phone(_)));
+    let clear = run.taken_back == 0 && (telephone || phone::plan(&run.digits)) || telephone && run.digits[0] == b'0';
+    if context.whose == Whose::Unknown && !context.has(Cue::Phone) && !clear {
+        return None;
+    }
+    if run.decimals() {
         return None;
     }
     let number = if context.has(Cue::Number) { some_number(&run.digits, count, abroad) } else { None };
-    number.or_else(|| unannounced(run, count, context))
+    number.or_else(|| if context.code.is_some() { None } else { unannounced(run, count, telephone, context) })
+}
+
+/// True for an issued card's number with the right check digit, where nothing says that it is something else's.
+fn card_by_itself(run: &Run, context: &Context) -> bool {
+    let other = context.cues.iter().find(|near| near.cue != Cue::Number).is_some_and(|near| near.direct && !matches!(near.cue, Cue::Card | Cue::Number));
+    !other && !context.has(Cue::Phone) && !context.unit && !run.decimals()
 }
 
 /// The count of what was said anew from its beginning: "two one two five no wait two one two six ...".
@@ -197,15 +231,21 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
     let sure = |direct: bool| if direct { 0.85 } else { 0.7 };
     for near in &context.cues {
         let found = match near.cue {
-            Cue::Social if count.within(9, 9) => Some((Label::UsSsn, sure(near.direct))),
+            Cue::Social if count.within(9, 9) && (near.direct || context.whose != Whose::Unknown) => Some((Label::UsSsn, sure(near.direct))),
             Cue::Social if count.said == 4 && context.last_digits && (near.direct || near.distance <= 6) => Some((Label::UsSsn, 0.6)),
             Cue::Card if count.within(12, 19) || (12..=24).contains(&count.said) => {
                 Some((Label::CreditCard, if card::luhn(digits) { 0.99 } else { sure(near.direct) }))
             }
             // The first or the next part of one.
-            Cue::Card if near.direct && count.said >= 8 && !context.has(Cue::Phone) && !context.last_digits => Some((Label::CreditCard, 0.6)),
+            Cue::Card
+                if near.direct && count.said >= 8 && !(count.said == 9 && context.has(Cue::Social)) && !context.has(Cue::Phone) && !context.last_digits =>
+            {
+                Some((Label::CreditCard, 0.6))
+            }
             // "the phone number on my account"
             Cue::Account if context.has(Cue::Phone) && count.within(7, 15) => None,
+            // "the number on the account"
+            Cue::Account if context.on_account && (count.within(10, 12) || digits[0] == b'0' && count.within(9, 12)) => Some((Label::PhoneNumber, 0.65)),
             Cue::Account if !context.unit && (5..=18).contains(&count.said) && (near.direct || (near.distance <= 8 && count.said > 5)) => {
                 Some((Label::AccountNumber, sure(near.direct)))
             }
@@ -224,7 +264,7 @@ pub(super) fn announced(digits: &[u8], count: Count, context: &Context) -> Optio
 
 /// What a number is that is announced as no more than that.
 pub(super) fn some_number(digits: &[u8], count: Count, abroad: bool) -> Option<(Label, f32)> {
-    if (count.within(7, 12) && (6..=LONGEST_CORRECTED).contains(&count.said)) || (abroad && count.within(8, 17)) || said_twice(digits) {
+    if (count.within(7, 12) && (7..=LONGEST_CORRECTED).contains(&count.said)) || (abroad && count.within(8, 17)) || said_twice(digits) {
         return Some((Label::PhoneNumber, 0.65));
     }
     by_length(digits, count)
@@ -237,7 +277,9 @@ fn by_length(digits: &[u8], count: Count) -> Option<(Label, f32)> {
     if !count.within(13, 24) {
         return None;
     }
-    if (count.said <= 13 && !card::issued(digits)) || said_twice(digits) {
+    // No card begins so; that many digits of which some were taken back are a telephone number.
+    let corrected = count.low <= 12 && count.said > count.low && count.said <= 17 && !card::issued(digits) && matches!(digits[0], b'0' | b'1' | b'7'..=b'9');
+    if (count.said <= 13 && !card::issued(digits)) || said_twice(digits) || corrected {
         return Some((Label::PhoneNumber, 0.5));
     }
     Some((Label::CreditCard, if card::luhn(digits) { 0.9 } else { 0.6 }))
@@ -250,7 +292,7 @@ fn said_twice(digits: &[u8]) -> bool {
 }
 
 /// What nobody announced must speak for itself.
-fn unannounced(run: &Run, count: Count, context: &Context) -> Option<(Label, f32)> {
+fn unannounced(run: &Run, count: Count, telephone: bool, context: &Context) -> Option<(Label, f32)> {
     let single: usize = run.parts.iter().filter(|p| matches!(p.shape, Shape::Unit | Shape::Repeat | Shape::Written)).map(|p| p.len).sum();
     let share = single * 100 / run.digits.len().max(1);
     let distinct = (b'0'..=b'9').filter(|d| run.digits.contains(d)).count();
@@ -264,7 +306,10 @@ fn unannounced(run: &Run, count: Count, context: &Context) -> Option<(Label, f32
     }
     if count.within(10, 12) && count.said >= 8 && count.said <= LONGEST_CORRECTED {
         let paired = (run.weak == 0 || context.bare) && !years(run);
-        return (share >= 60 || (paired && (share >= 20 || context.bare))).then_some((Label::PhoneNumber, 0.6));
+        // Of few digits some of which were taken back no more is known than that they are few.
+        let enough = count.said >= 10 || run.taken_back == 0;
+        return (share >= 60 || (paired && (share >= 20 && enough || telephone || context.bare && (run.taken_back == 0 || count.said >= 9))))
+            .then_some((Label::PhoneNumber, 0.6));
     }
     if count.high >= 13 {
         let paired = (run.weak == 0 || context.bare) && !years(run);
@@ -294,7 +339,13 @@ fn years(run: &Run) -> bool {
 /// True for counting: each part one more, or one less, or otherwise as far from the last as that from the one before.
 fn counting(run: &Run) -> bool {
     let value = |at: usize, len: usize| run.digits[at..at + len].iter().take(6).fold(0_i64, |n, d| n * 10 + i64::from(d - b'0'));
-    let values: Vec<i64> = run.parts.iter().take(24).map(|p| value(p.at, p.len)).collect();
+    let mut values: Vec<i64> = run.parts.iter().take(24).map(|p| value(p.at, p.len)).collect();
+    // "eight nine ten eleven oh at least"
+    let none = |n: &usize| run.parts[*n].shape == Shape::Unit && values[*n] == 0;
+    let zero = (0..values.len()).find(none).filter(|at| (at + 1..values.len()).all(|n| !none(&n)));
+    if let Some(at) = zero.filter(|_| values.len() > 4 && values.iter().any(|value| *value > 9)) {
+        values.remove(at);
+    }
     if values.len() < 4 {
         return false;
     }

@@ -196,7 +196,8 @@ const FLAGS: &[(u32, &str)] = &[
     (INTRO, "doctor nurse officer sergeant detective calling here reached calls from hi hello hey morning afternoon evening"),
     (
         TELEPHONED,
-        "best easiest quickest fastest nearest convenient reliable active shared babysitter nanny mechanic therapist employer tax caller wifes \
+        "home flat cabin farm vet spare villa studio lodge church salon barber grandma nan aunt uncle cousin niece nephew roommate flatmate \
+         colleague coworker assistant secretary receptionist nursery garden team landline best easiest quickest fastest nearest convenient reliable active shared babysitter nanny mechanic therapist employer tax caller wifes \
          husbands moms mums dads sons daughters brothers sisters partners mothers fathers girlfriends boyfriends friends neighbors neighbours bosses \
          managers doctors front box police station bank lobby concierge office work daytime evening direct business company store shop hotel restaurant clinic hospital desk reception emergency toll local \
          personal main head alternate alternative secondary primary correct wrong actual whole contact callback skype signal telegram zoom conference \
@@ -232,11 +233,11 @@ const STOPS: &str = "a about above account actually address after again all almo
     hyphenated cut pronounced backwards outdated gone blank legally mentioned engraved appearing truncated optional mandatory deceased \
     responsible broken leather dead appointment appears hidden shown displayed visible shortened abbreviated capitalized legal similar longer \
     shorter hard easier simple different duplicated mixed switched removed deleted updated added entered stored saved attached crossed flagged \
-    banned public private unavailable valid invalid verified unverified typed printed stamped comes goes matches";
+    banned public private unavailable valid invalid verified unverified typed printed stamped comes goes matches whoever uses owns sends gets reads prefers shall cheers";
 
 const CUES: &[(Cue, &str)] = &[
     (Cue::Phone, "phone phones telephone tel mobile cell cellphone cellular fax landline whatsapp sms dial callback hotline handset telefon ph"),
-    (Cue::Number, "number numbers call calling text ring reach contact digits voicemail"),
+    (Cue::Number, "number numbers call calling text ring rang phoned dialed dialled texted reach contact digits voicemail"),
     (Cue::Card, "card cards visa mastercard amex discover maestro jcb diners credit debit unionpay cardholder"),
     (Cue::Social, "ssn social socials"),
     (Cue::Account, "account accounts acct acc routing member membership customer bban giro aba"),

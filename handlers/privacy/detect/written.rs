@@ -7,6 +7,7 @@
 use super::context::Context;
 use super::numbers::{Part, Run, Sep};
 use super::phone::{self, Needs};
+use super::things::Whose;
 use super::values::{self, Count};
 use super::words::Cue;
 use super::{Found, Label, card};
@@ -96,7 +97,7 @@ fn form(run: &Run, from: usize, to: usize, context: &Context) -> Option<(Label, 
 /// True where an account is announced last, and nothing else of the kind.
 fn of_an_account(context: &Context) -> bool {
     let nearest = context.cues.iter().find(|near| near.cue != Cue::Number);
-    nearest.is_some_and(|near| near.cue == Cue::Account && near.direct) && !context.has(Cue::Card) && !context.has(Cue::Phone)
+    nearest.is_some_and(|near| near.cue == Cue::Account && near.direct) && !context.on_account && !context.has(Cue::Card) && !context.has(Cue::Phone)
 }
 
 fn international(digits: &[u8], listed: bool) -> Option<(Label, f32)> {
@@ -148,7 +149,9 @@ fn card_form(digits: &[u8], groups: &[usize], signs: &[Sep], context: &Context) 
 
 fn telephone(run: &Run, digits: &[u8], groups: &[usize], signs: &[Sep], context: &Context, listed: bool) -> Option<f32> {
     let american = matches!(groups, [3, 3, 4] | [1, 3, 3, 4]);
-    if listed && (!american || signs.contains(&Sep::Correction)) {
+    // "020, 7223, 8449"
+    let paused = digits[0] == b'0' && matches!(digits.len(), 10 | 11) && matches!(groups.len(), 3 | 4) && signs.iter().skip(1).all(|sign| *sign == Sep::Comma);
+    if listed && !paused && (!american || signs.contains(&Sep::Correction)) {
         return None;
     }
     // What is announced as something else, and has no form but its length, is that.
@@ -168,7 +171,7 @@ fn telephone(run: &Run, digits: &[u8], groups: &[usize], signs: &[Sep], context:
         || context.cues.iter().any(|near| near.cue == Cue::Number && (near.direct || groups.len() > 1) && near.distance <= 8);
     match needs {
         Needs::Nothing => Some(score + raised),
-        Needs::Announced => (announced && !other).then_some(score + raised),
+        Needs::Announced => (announced && !other && (context.whose != Whose::Unknown || context.has(Cue::Phone))).then_some(score + raised),
     }
 }
 
@@ -199,7 +202,7 @@ fn piece(run: &Run, from: usize, to: usize, context: &Context) -> Option<(Label,
     let digits = &run.digits[first.at..last.at + last.len];
     let groups: Vec<usize> = parts.iter().map(|p| p.len).collect();
     let signs: Vec<Sep> = parts.iter().enumerate().map(|(n, p)| if n == 0 { Sep::Start } else { p.sep }).collect();
-    if phone::dated(digits, &groups, &signs) {
+    if phone::dated(digits, &groups, &signs) || phone::decimals(signs.iter().copied()) {
         return None;
     }
     let count = Count::of(run, digits.len());
