@@ -77,7 +77,7 @@ fn stands_alone(talk: &Talk, recent: &[Entry], newest: Bearing) -> bool {
     let unread = recent.last().and_then(|entry| entry.words.assistant.as_deref()).map(|text| talk.bearing(text));
     let texts = recent.iter().flat_map(|entry| [&entry.words.user, &entry.words.assistant]).flatten();
     let address = newest.ends_address || newest.holds_address || unread.is_some_and(|unread| unread.holds_address);
-    let apart = |bearing: Bearing| !bearing.leads_to_name && !(address && bearing.leads_to_address);
+    let apart = |bearing: Bearing| !bearing.holds && !bearing.leads_to_name && !(address && bearing.leads_to_address);
     unread.is_none_or(|unread| unread.quiet) && texts.into_iter().all(|text| apart(talk.bearing(text)))
 }
 

@@ -10,11 +10,11 @@ use crate::privacy::detect::Bearing;
 
 /// Texts that are remembered at most: 64 KiB.
 const TEXTS: usize = 8192;
-/// Lowest bit of a place that is taken; the five above it are the bearing.
+/// Lowest bit of a place that is taken; the six above it are the bearing.
 const TAKEN: u64 = 1;
-const BITS: u64 = 0b11_1111;
+const BITS: u64 = 0b111_1111;
 
-/// The texts. Their hashes are under a key of this process, and tell texts apart by 58 bits: nobody can look for two that share
+/// The texts. Their hashes are under a key of this process, and tell texts apart by 57 bits: nobody can look for two that share
 /// one.
 #[derive(Debug)]
 pub struct Talk {
@@ -36,12 +36,14 @@ impl Talk {
         let Some(place) = self.texts.get(place) else { return Bearing::of(text) };
         let known = place.load(Ordering::Relaxed);
         if known & TAKEN != 0 && (known ^ hash) & !BITS == 0 {
-            let bit = |n: u32| known >> n & 1 != 0;
-            return Bearing { quiet: bit(1), holds_address: bit(2), ends_address: bit(3), leads_to_name: bit(4), leads_to_address: bit(5) };
+            let mut bits = (1..).map(|n| known >> n & 1 != 0);
+            let mut bit = || bits.next().unwrap_or_default();
+            return Bearing { quiet: bit(), holds: bit(), holds_address: bit(), ends_address: bit(), leads_to_name: bit(), leads_to_address: bit() };
         }
         let bearing = Bearing::of(text);
-        let Bearing { quiet, holds_address, ends_address, leads_to_name, leads_to_address } = bearing;
-        let bits = [quiet, holds_address, ends_address, leads_to_name, leads_to_address].iter().rev().fold(0, |bits, bit| bits << 1 | u64::from(*bit));
+        let Bearing { quiet, holds, holds_address, ends_address, leads_to_name, leads_to_address } = bearing;
+        let bits = [quiet, holds, holds_address, ends_address, leads_to_name, leads_to_address];
+        let bits = bits.iter().rev().fold(0, |bits, bit| bits << 1 | u64::from(*bit));
         place.store(hash & !BITS | bits << 1 | TAKEN, Ordering::Relaxed);
         bearing
     }

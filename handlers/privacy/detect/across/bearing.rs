@@ -15,6 +15,8 @@ use super::mail;
 pub struct Bearing {
     /// Nothing is found in it, whatever was asked before it but a name or an address.
     pub quiet: bool,
+    /// Something is found in it where nothing was asked: what was said before may have hidden it from those who read it.
+    pub holds: bool,
     /// It may be a whole e-mail address where one was asked for.
     pub holds_address: bool,
     /// It may be the end of an e-mail address.
@@ -27,7 +29,7 @@ pub struct Bearing {
 
 impl Bearing {
     /// Of a text that may have to do with everything.
-    pub const ANY: Self = Self { quiet: false, holds_address: true, ends_address: true, leads_to_name: true, leads_to_address: true };
+    pub const ANY: Self = Self { quiet: false, holds: true, holds_address: true, ends_address: true, leads_to_name: true, leads_to_address: true };
 
     /// The bearing of a text.
     #[must_use]
@@ -46,6 +48,7 @@ impl Bearing {
         let either = |is: fn(Asked) -> bool| is(asks) || announces.is_some_and(is);
         Self {
             quiet: spans.is_empty() && hints.numbers == 0 && !hints.masks && !hints.inner_dots && hints.colons == 0 && !mail::leads_on(&read),
+            holds: !spans.is_empty(),
             holds_address: hints.at,
             // "com." may end one, "Thank you." not.
             ends_address: mail::may_end(&read) && !(read.has(0, words::STOP) && !read.has(0, words::WEAK | words::FILLER)),
