@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::open_calls::{self, Open, Place};
+use crate::steps::open_calls::{self, Open, Place};
 use super::told::{Told, span_ms, table};
 use crate::app::App;
 use crate::error::{Error, Kind, Result};

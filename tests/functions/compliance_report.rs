@@ -217,6 +217,7 @@ fn parts(app: &Rtvoice) -> Parts {
         tasks: app.app.tasks.clone(),
         admission: app.app.admission.clone(),
         health: rtvoice::steps::health::Watch::default(),
+        dashboard: rtvoice::steps::dashboard::Watch::default(),
         metrics: Arc::clone(&app.app.metrics),
         board: Arc::clone(&app.app.board),
         windows: rtvoice::steps::watch::Windows::new(1.0),

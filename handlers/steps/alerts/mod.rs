@@ -106,6 +106,15 @@ async fn judged(app: &App, view: &View, board: &dyn Board) -> Result<()> {
     Ok(())
 }
 
+/// How all rules stand now; as this instance knows it by itself where the board does not answer.
+pub async fn now(app: &App, view: &View) -> Vec<Standing> {
+    match standings(app, view, app.board.as_ref()).await {
+        Ok(standings) => standings,
+        // It does not fail.
+        Err(_) => standings(app, view, &app.alerts.own).await.unwrap_or_default(),
+    }
+}
+
 /// How all rules stand.
 pub async fn standings(app: &App, view: &View, board: &dyn Board) -> Result<Vec<Standing>> {
     let (episodes, silences) = (board.episodes().await?, board.silences().await?);
