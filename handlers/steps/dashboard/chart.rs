@@ -12,8 +12,8 @@ const CLASSES: [&str; 3] = ["a", "b", "c"];
 /// Draws a chart with its heading and legend. `key` tells charts of one name in several windows apart.
 pub fn draw(html: &mut Html, chart: &Chart, key: &'static str) {
     let top = scale(chart);
-    html.raw("<figure class=\"card chart\" data-step=\"").text(&chart.step.to_string()).raw("\" data-unit=\"").text(chart.unit).raw("\"><figcaption><h3>");
-    html.text(chart.title);
+    html.raw("<figure class=\"card chart\" aria-labelledby=\"h-").text(key).raw("-").text(chart.id).raw("\" data-unit=\"").text(chart.unit);
+    html.raw("\"><figcaption><h3 id=\"h-").text(key).raw("-").text(chart.id).raw("\">").text(chart.title);
     if !chart.unit.is_empty() {
         html.raw(" <small>").text(chart.unit).raw("</small>");
     }
@@ -120,6 +120,9 @@ pub fn lives(html: &mut Html, (from, middle, to): (f64, f64, f64)) {
     let at = |seconds: f64| (seconds.clamp(1.0, MONTH).ln() / MONTH.ln() * 200.0).min(198.0);
     let (left, right) = (at(from), at(to));
     html.raw("<svg class=\"life\" viewBox=\"0 0 200 12\" aria-hidden=\"true\"><line class=\"grid\" x1=\"0\" x2=\"200\" y1=\"6\" y2=\"6\"/><rect x=\"");
-    html.at(left).raw("\" y=\"3\" height=\"6\" rx=\"2\" width=\"").at((right - left).max(3.0)).raw("\"/><rect class=\"middle\" y=\"1\" height=\"10\" width=\"2\" x=\"");
+    html.at(left)
+        .raw("\" y=\"3\" height=\"6\" rx=\"2\" width=\"")
+        .at((right - left).max(3.0))
+        .raw("\"/><rect class=\"middle\" y=\"1\" height=\"10\" width=\"2\" x=\"");
     html.at(at(middle)).raw("\"/></svg>");
 }

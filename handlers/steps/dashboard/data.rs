@@ -134,11 +134,9 @@ impl Data {
     pub(super) async fn gather(app: &App, keeping: Keeping) -> Self {
         watch::look_inside(app);
         let at = app.clock.now();
-        let (report, view, calls) = tokio::join!(
-            health::report(app),
-            app.windows.view(app.board.as_ref(), at),
-            async { tokio::time::timeout(LOOK, Calls::look(app)).await.unwrap_or_else(|_| Err(Error::deadline("the state store", LOOK))) },
-        );
+        let (report, view, calls) = tokio::join!(health::report(app), app.windows.view(app.board.as_ref(), at), async {
+            tokio::time::timeout(LOOK, Calls::look(app)).await.unwrap_or_else(|_| Err(Error::deadline("the state store", LOOK)))
+        },);
         let (ten, six) = (view.last(TEN_MINUTES), view.last(SIX_HOURS));
         let calls = calls.unwrap_or_else(|e| {
             tracing::warn!(error = e.chain(), "the dashboard goes without the open calls");

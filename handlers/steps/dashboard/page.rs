@@ -25,8 +25,8 @@ const SECTIONS: [(&str, &str, &[&str]); 7] = [
     ("Circuits", "one", &["circuits"]),
     ("On the way to the record", "one", &["flow"]),
     ("Redis", "one", &["redis"]),
-    ("Lives of keys", "one", &["lives"]),
-    ("Retention and erasure", "one", &["keeping"]),
+    ("Lives of keys", "rest", &["lives"]),
+    ("Retention and erasure", "row", &["keeping"]),
 ];
 
 /// What a browser may do with the page.

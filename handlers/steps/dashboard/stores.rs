@@ -8,10 +8,10 @@ use super::html::{Html, Mood};
 use super::words::{NONE, ago, clock, count, maybe, number, percent, size, span, spelt};
 use crate::model::time::Timestamp;
 
-/// Opens a table that may be wider than a telephone.
+/// Opens a table that may be wider than a telephone. Its caption is for the ear: a heading says the same to the eye.
 fn table(html: &mut Html, label: &'static str, head: &'static str) {
-    html.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"").raw(label).raw("\"><table class=\"card\"><caption>").raw(label);
-    html.raw("</caption>").raw(head).raw("<tbody>");
+    html.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"").raw(label).raw("\"><table class=\"card\"><caption><span class=\"unseen\">");
+    html.raw(label).raw("</span></caption>").raw(head).raw("<tbody>");
 }
 
 fn end(html: &mut Html) {
@@ -36,10 +36,14 @@ fn measured(value: &Value) -> String {
             (_, Some(name), value) => (name, value.as_f64().map_or_else(|| value.to_string(), size)),
             (_, _, value) if name == "share" || name == "warnsAt" => (name.as_str(), percent(value.as_f64())),
             (_, _, Value::Number(value)) => (name.as_str(), value.as_f64().map_or_else(|| value.to_string(), number)),
-            (_, _, Value::Bool(value)) => (name.as_str(), if *value { "yes".to_owned() } else { "no".to_owned() }),
+            (_, _, Value::Bool(true)) => return Some(spelt(name)),
+            (_, _, Value::Bool(false)) => return Some(format!("not {}", spelt(name))),
+            (_, _, Value::Array(items)) if items.is_empty() => return Some(format!("no {}", spelt(name))),
             (_, _, Value::String(value)) => (name.as_str(), value.clone()),
             (_, _, Value::Object(_)) => (name.as_str(), measured(value)),
-            (_, _, Value::Array(items)) => (name.as_str(), items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), spelt)).collect::<Vec<_>>().join(", ")),
+            (_, _, Value::Array(items)) => {
+                (name.as_str(), items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), spelt)).collect::<Vec<_>>().join(", "))
+            }
         };
         Some(format!("{} {shown}", spelt(name)))
     };
@@ -48,6 +52,15 @@ fn measured(value: &Value) -> String {
         Value::Null => NONE.to_owned(),
         other => other.as_str().map_or_else(|| other.to_string(), str::to_owned),
     }
+}
+
+/// Admission has rooms where the others have a value.
+fn seats(check: &Value) -> String {
+    let room = |name: &str| {
+        let number = |member: &str| count(check[name][member].as_u64().unwrap_or_default());
+        format!("{name}: {} of {} run, {} wait, {} refused", number("inFlight"), number("maxInFlight"), number("waiting"), number("refused"))
+    };
+    ["interactive", "background"].map(room).join(" · ")
 }
 
 pub(super) fn checks(html: &mut Html, data: &Data) {
@@ -67,9 +80,7 @@ pub(super) fn checks(html: &mut Html, data: &Data) {
         html.raw("<tr><th scope=\"row\">").text(&spelt(name)).raw("<span class=\"dim\"> ").text(text("backend")).raw("</span></th><td>");
         html.badge(mood, text("status")).raw("</td>");
         html.cell(&Timestamp::parse(text("since")).map_or_else(|| NONE.to_owned(), |since| ago(since, data.at))).raw("<td>");
-        // Admission has its numbers where others have a value.
-        let members = check.as_object().map(|members| members.iter().filter(|(name, _)| *name != "status").map(|(n, v)| (n.clone(), v.clone())).collect());
-        html.text(&if check["value"].is_null() && check.get("value").is_none() { measured(&Value::Object(members.unwrap_or_default())) } else { measured(&check["value"]) });
+        html.text(&if name == "admission" { seats(check) } else { measured(&check["value"]) });
         if let Some(reason) = check["reason"].as_str() {
             html.raw("<br>").text(reason);
         }

@@ -92,7 +92,13 @@ pub(super) fn charts(view: &View, seconds: i64, step: i64) -> Vec<Chart> {
             SETUP_LIMITS,
             vec![line("p95", &|part| part.spread(SETUP_STAGES, SetupStage::Total).quantile(0.95).map(millis))],
         ),
-        chart("cache", "Cache hits", "%", &[], vec![line("phrases", &|part| percent(phrase_hits(part))), line("profiles", &|part| percent(profile_hits(part)))]),
+        chart(
+            "cache",
+            "Cache hits",
+            "%",
+            &[],
+            vec![line("phrases", &|part| percent(phrase_hits(part))), line("profiles", &|part| percent(profile_hits(part)))],
+        ),
         chart(
             "outbox",
             "Outbox and queue",
