@@ -197,7 +197,8 @@ async fn on_cosmos_the_report_says_the_same() {
     app.finish().await;
 }
 
-fn parts(app: &Rtvoice) -> Parts {
+/// The parts of an app, for one of which some are others.
+pub fn parts(app: &Rtvoice) -> Parts {
     Parts {
         config: app.app.config.clone(),
         state: Arc::clone(&app.app.state),

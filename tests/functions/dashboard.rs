@@ -1,16 +1,25 @@
 //! Dashboard: what it shows, to whom, and that what was said comes on an audited request alone, masked and escaped.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::http::Method;
+use rtvoice::app::{App, Parts};
+use rtvoice::error::{Error, Result};
 use rtvoice::host::manifest::{AuthLevel, Manifest};
+use rtvoice::ports::board::local::LocalBoard;
+use rtvoice::ports::board::{Board, Grain, ServerLoad, Silence, Slot};
 use rtvoice::ports::documents::Container;
-use rtvoice::steps::alerts::RULES;
+use rtvoice::steps::alerts::{self, RULES};
 use rtvoice::steps::dashboard::page::POLICY;
+use rtvoice::telemetry::Figures;
 use rtvoice::telemetry::label::{Dependency, Only, RedisOp, Stage, TtlKind};
 use rtvoice::telemetry::metric::{CIRCUIT_OPEN, REDIS_MEMORY_SHARE, REDIS_OPS, TTL_WRITTEN, TURN_STAGES};
 use serde_json::{Value, json};
 
+use super::compliance_report::parts;
 use crate::harness::answer::Answer;
 use crate::harness::app::{Rtvoice, START};
 use crate::harness::faults::Fault;
@@ -64,7 +73,17 @@ async fn it_shows_how_everything_stands() {
     assert_eq!(now["keeping"]["rules"][0], json!({"container": "transcripts", "days": 90, "documents": null, "overdue": null}));
 
     let page = page(&app).await;
-    for part in ["call-1", "redis connectivity", "Open calls", "redis-unavailable", "p95 limit 2", "p99 limit 5", "No alert fires", "transcripts"] {
+    for part in [
+        "call-1",
+        "redis connectivity",
+        "Open calls",
+        "redis-unavailable",
+        "p95 limit 2",
+        "p99 limit 5",
+        "No alert fires",
+        "Health is not as it should be",
+        "transcripts",
+    ] {
         assert!(page.contains(part), "{part} in {page}");
     }
     assert!(!page.contains("my pin") && !now.to_string().contains("my pin"), "what was said is no part of it");
@@ -182,7 +201,10 @@ async fn what_cannot_be_read_is_named_and_the_rest_stands() {
     assert!(now["keeping"]["failed"].as_str().is_some() && now["flow"]["outboxDepth"].is_null(), "{now}");
     assert_eq!((&now["health"]["redis_connectivity"]["status"], &now["health"]["queue"]["status"]), (&json!("unhealthy"), &json!("healthy")));
     let page = page(&app).await;
-    assert!(page.contains("not known") && page.contains("Runbook redis-unavailable: is the server up"), "{page}");
+    assert!(
+        page.contains("Health is not as it should be") && page.contains("not known") && page.contains("Runbook redis-unavailable: is the server up"),
+        "{page}"
+    );
     app.state.heal();
     app.documents.heal();
     app.finish().await;
@@ -246,5 +268,80 @@ async fn the_parts_that_live_are_those_of_the_page() {
         assert_eq!(page.matches(&format!("<div data-part=\"{id}\">{}</div>", html.as_str().unwrap())).count(), 1, "{id}");
     }
     assert!(page.contains(live["spoken"].as_str().unwrap()) && page.contains(&format!("<title>{}</title>", live["title"].as_str().unwrap())));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn far_above_its_limits_a_line_is_cut_off_and_says_so() {
+    let app = Rtvoice::start();
+    for (millis, label) in [(6, ">8</text>"), (90, ">≥20</text>")] {
+        (0..50).for_each(|_| app.app.metrics.record(REDIS_OPS, RedisOp::Script, millis * 1_000));
+        app.app.windows.take(&app.app.metrics, app.clock_now()).await;
+        app.app.windows.share(app.app.board.as_ref()).await.unwrap();
+        app.clock.advance_millis(10_000);
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(3)).await;
+        tokio::time::resume();
+        let page = page(&app).await;
+        let chart = page.split("<figure").find(|figure| figure.contains("id=\"h-t-redis-time\"")).unwrap().to_owned();
+        assert!(chart.contains(label) && chart.contains("p95 limit 2"), "{label} in {chart}");
+    }
+    app.finish().await;
+}
+
+/// A board that can be read and takes nothing, as of a Redis that is full.
+struct Full(LocalBoard);
+
+#[async_trait]
+impl Board for Full {
+    async fn add(&self, slots: &BTreeMap<Slot, Figures>) -> Result<()> {
+        self.0.add(slots).await
+    }
+
+    async fn read(&self, grain: Grain, numbers: &[i64]) -> Result<Vec<Figures>> {
+        self.0.read(grain, numbers).await
+    }
+
+    async fn open(&self, _rule: &str, _text: &str) -> Result<bool> {
+        Err(Error::unavailable("the board", "full"))
+    }
+
+    async fn close(&self, _rule: &str, _by: &str) -> Result<bool> {
+        Err(Error::unavailable("the board", "full"))
+    }
+
+    async fn episodes(&self) -> Result<BTreeMap<String, String>> {
+        self.0.episodes().await
+    }
+
+    async fn silence(&self, rule: &str, silence: Option<&Silence>) -> Result<()> {
+        self.0.silence(rule, silence).await
+    }
+
+    async fn silences(&self) -> Result<BTreeMap<String, Silence>> {
+        self.0.silences().await
+    }
+
+    async fn server(&self) -> Result<Option<ServerLoad>> {
+        self.0.server().await
+    }
+
+    async fn probe(&self) -> Result<()> {
+        self.0.probe().await
+    }
+}
+
+#[tokio::test]
+async fn an_alert_that_the_board_does_not_take_is_shown_all_the_same() {
+    let app = Rtvoice::start();
+    let on_full = App::from_parts(Parts { board: Arc::new(Full(LocalBoard::default())), ..parts(&app) });
+    on_full.metrics.set(REDIS_MEMORY_SHARE, Only, 0.9);
+    on_full.windows.take(&on_full.metrics, app.clock_now()).await;
+    on_full.windows.share(on_full.board.as_ref()).await.unwrap();
+    let view = on_full.windows.view(on_full.board.as_ref(), app.clock_now()).await;
+    alerts::judge(&on_full, &view).await;
+    let now = alerts::now(&on_full, &view).await;
+    let firing: Vec<&str> = now.iter().filter(|standing| standing.episode.is_some()).map(|standing| standing.rule.name.as_str()).collect();
+    assert_eq!(firing, ["redis-memory-critical", "redis-memory-high"]);
     app.finish().await;
 }

@@ -6,8 +6,17 @@ use super::words::{NONE, maybe, number, span};
 
 /// Where lines are drawn: left, right, top, bottom, in the drawing's own units, 360 by 128; the page scales it.
 const PLOT: (f64, f64, f64, f64) = (30.0, 356.0, 8.0, 108.0);
-/// Classes of the lines, in order.
-const CLASSES: [&str; 3] = ["a", "b", "c"];
+/// Limits count in the scale up to this multiple: beyond it what is drawn is cut off, so that they can still be told apart.
+const BEYOND: f64 = 4.0;
+
+/// The class of a line: percentiles look the same in every chart, others go by their place.
+fn class(line: &Line, place: usize) -> &'static str {
+    match (line.name, place) {
+        ("p50", _) | (_, 0) if line.name != "p95" && line.name != "p99" => "a",
+        ("p99", _) | (_, 2) => "c",
+        _ => "b",
+    }
+}
 
 /// Draws a chart with its heading and legend. `key` tells charts of one name in several windows apart.
 pub fn draw(html: &mut Html, chart: &Chart, key: &'static str) {
@@ -18,8 +27,8 @@ pub fn draw(html: &mut Html, chart: &Chart, key: &'static str) {
         html.raw(" <small>").text(chart.unit).raw("</small>");
     }
     html.raw("</h3><ul class=\"legend\">");
-    for (line, class) in chart.lines.iter().zip(CLASSES) {
-        html.raw("<li class=\"").raw(class).raw("\"><span>").text(line.name).raw("</span> <b>").text(&maybe(last(line), "")).raw("</b></li>");
+    for (place, line) in chart.lines.iter().enumerate() {
+        html.raw("<li class=\"").raw(class(line, place)).raw("\"><span>").text(line.name).raw("</span> <b>").text(&maybe(last(line), "")).raw("</b></li>");
     }
     html.raw("</ul></figcaption><svg viewBox=\"0 0 360 128\" role=\"img\" aria-labelledby=\"").text(key).raw("-").text(chart.id).raw("\"><title id=\"");
     html.text(key).raw("-").text(chart.id).raw("\">").text(&told(chart)).raw("</title>");
@@ -27,8 +36,8 @@ pub fn draw(html: &mut Html, chart: &Chart, key: &'static str) {
     for limit in chart.limits {
         held_to(html, limit, top);
     }
-    for (line, class) in chart.lines.iter().zip(CLASSES) {
-        path(html, line, class, top);
+    for (place, line) in chart.lines.iter().enumerate() {
+        path(html, line, class(line, place), top);
     }
     html.raw("<line class=\"cursor\" y1=\"8\" y2=\"108\" x1=\"-9\" x2=\"-9\"/></svg></figure>");
 }
@@ -57,16 +66,20 @@ fn told(chart: &Chart) -> String {
     words
 }
 
-/// A round number above everything that is drawn.
+/// The most that any line reaches.
+fn most(chart: &Chart) -> f64 {
+    chart.lines.iter().flat_map(|line| line.values.iter().flatten().copied()).fold(0.0, f64::max)
+}
+
+/// A round number above everything that is drawn; far above the limits it is cut off.
 fn scale(chart: &Chart) -> f64 {
-    let values = chart.lines.iter().flat_map(|line| line.values.iter().flatten().copied());
-    let limits = chart.limits.iter().map(|limit| limit.at * 1.1);
-    let most = values.chain(limits).fold(0.0, f64::max);
+    let limit = chart.limits.iter().map(|limit| limit.at).fold(0.0, f64::max);
+    let most = if limit > 0.0 { most(chart).clamp(limit * 1.1, limit * BEYOND) } else { most(chart) };
     if chart.unit == "%" && most > 20.0 {
         return 100.0;
     }
     let power = 10f64.powf(most.max(0.001).log10().floor());
-    let round = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0].into_iter().map(|step| step * power).find(|round| *round >= most);
+    let round = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0].into_iter().map(|step| step * power).find(|round| *round >= most * 0.999);
     round.filter(|_| most > 0.0).unwrap_or(1.0)
 }
 
@@ -78,7 +91,8 @@ fn axes(html: &mut Html, chart: &Chart, top: f64) {
     for part in [0.0, 0.5, 1.0] {
         let y = height(part * top, top);
         html.raw("<line class=\"grid\" x1=\"30\" x2=\"356\" y1=\"").at(y).raw("\" y2=\"").at(y).raw("\"/><text class=\"y\" x=\"26\" y=\"").at(y + 3.5);
-        html.raw("\">").text(&number(part * top)).raw("</text>");
+        // Above the last one there is more than is drawn.
+        html.raw("\">").raw(if part == 1.0 && most(chart) > top { "≥" } else { "" }).text(&number(part * top)).raw("</text>");
     }
     let seconds = chart.step * chart.lines.first().map_or(0, |line| line.values.len() as i64);
     for (x, part, class) in [(PLOT.0, 1.0, "first"), (f64::midpoint(PLOT.0, PLOT.1), 0.5, "half"), (PLOT.1, 0.0, "end")] {
@@ -119,7 +133,7 @@ pub fn lives(html: &mut Html, (from, middle, to): (f64, f64, f64)) {
     const MONTH: f64 = 2_592_000.0;
     let at = |seconds: f64| (seconds.clamp(1.0, MONTH).ln() / MONTH.ln() * 200.0).min(198.0);
     let (left, right) = (at(from), at(to));
-    html.raw("<svg class=\"life\" viewBox=\"0 0 200 12\" aria-hidden=\"true\"><line class=\"grid\" x1=\"0\" x2=\"200\" y1=\"6\" y2=\"6\"/><rect x=\"");
+    html.raw("<svg class=\"life\" viewBox=\"0 0 200 12\" preserveAspectRatio=\"xMinYMid\" aria-hidden=\"true\"><line class=\"grid\" x1=\"0\" x2=\"200\" y1=\"6\" y2=\"6\"/><rect x=\"");
     html.at(left)
         .raw("\" y=\"3\" height=\"6\" rx=\"2\" width=\"")
         .at((right - left).max(3.0))

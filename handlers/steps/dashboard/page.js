@@ -8,7 +8,7 @@
   const headers = key ? { "x-functions-key": key } : {};
   const url = location.pathname + "?format=live";
   const link = $("link"), pause = $("pause"), spoken = $("spoken"), said = $("said");
-  let paused = false, timer = 0, wait = EVERY, last = Date.now();
+  let read = null, paused = false, timer = 0, wait = EVERY, last = Date.now();
 
   // What has the focus keeps it, and what was opened or scrolled stays so, when its part is written anew.
   function put(part, html) {
@@ -16,6 +16,7 @@
     const again = focused && (focused.id ? "#" + CSS.escape(focused.id) : focused.matches("a[href]") ? 'a[href="' + CSS.escape(focused.getAttribute("href")) + '"]' : focused.localName);
     const open = [...part.querySelectorAll("details[open]")].map((one) => one.id);
     const scrolled = [...part.querySelectorAll(".scroll")].map((one) => one.scrollLeft);
+    if (read && part.contains(read)) read = null;
     part.innerHTML = html;
     open.forEach((id) => { const one = $(id); if (one) one.open = true; });
     part.querySelectorAll(".scroll").forEach((one, n) => { one.scrollLeft = scrolled[n] || 0; });
@@ -28,7 +29,7 @@
   function show(now) {
     for (const [id, html] of Object.entries(now.parts)) {
       const part = document.querySelector('[data-part="' + CSS.escape(id) + '"]');
-      if (part && written.get(id) !== html && !part.querySelector("svg:hover") && !part.querySelector("button:active")) {
+      if (part && written.get(id) !== html && !part.querySelector("button:active")) {
         put(part, html);
         written.set(id, html);
       }
@@ -110,7 +111,6 @@
   closable("");
 
   // The values under the pointer, in the legend.
-  let read = null;
   function unread() {
     if (!read) return;
     read.querySelectorAll(".legend b").forEach((b) => { if (b.dataset.now !== undefined) b.textContent = b.dataset.now; });

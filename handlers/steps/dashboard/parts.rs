@@ -57,6 +57,12 @@ fn alerts(html: &mut Html, data: &Data) {
         }
         html.raw("</ul>");
     }
+    let amiss = stores::amiss(data);
+    if !amiss.is_empty() {
+        html.raw("<h3 class=\"amiss\">Health is not as it should be</h3><ul class=\"firing\">");
+        amiss.into_iter().for_each(|(name, check)| stores::one_amiss(html, name, check, data));
+        html.raw("</ul>");
+    }
     html.raw("<details id=\"rules\"><summary>All ").text(&data.alerts.len().to_string()).raw(
         " rules</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"All rules\"><table class=\"card\"><caption>Rules, their signals now, and \
          above what they fire</caption><thead><tr><th scope=\"col\">rule</th><th scope=\"col\">level</th><th scope=\"col\" class=\"n\">now</th>\
@@ -109,10 +115,13 @@ fn charts(html: &mut Html, charts: &[Chart], key: &'static str) {
 
 fn calls(html: &mut Html, data: &Data) {
     let calls = &data.calls;
+    if calls.failed.is_none() && calls.looked == 0 {
+        html.raw("<p class=\"card quiet\">No call is open.</p>");
+        return;
+    }
     html.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Open calls\"><table class=\"card\"><caption>");
     match (&calls.failed, calls.shown.len()) {
         (Some(reason), _) => html.raw("<span class=\"badge warn\">not known</span> ").text(reason),
-        (None, 0) => html.raw("No call is open."),
         (None, shown) if calls.more => html.text(&format!(
             "{shown} of more than {} open calls: of these, what waits in an outbox first. More are open than are looked at here; rtvoice calls list has them all.",
             calls.looked

@@ -64,6 +64,7 @@ fn seats(check: &Value) -> String {
 }
 
 pub(super) fn checks(html: &mut Html, data: &Data) {
+    html.raw("<div class=\"checks\">");
     table(
         html,
         "Checks of health and dependencies",
@@ -90,6 +91,29 @@ pub(super) fn checks(html: &mut Html, data: &Data) {
         html.raw("</td>").cell(&measured(&check["limit"])).raw("</tr>");
     }
     end(html);
+    html.raw("</div>");
+}
+
+/// The checks that make the whole less than healthy.
+pub(super) fn amiss(data: &Data) -> Vec<(&str, &Value)> {
+    let checks = data.health.as_object().into_iter().flatten();
+    checks.map(|(name, check)| (name.as_str(), check)).filter(|(_, check)| check["status"] != "healthy" && check["informsOnly"] != true).collect()
+}
+
+/// One of them, where it is seen first.
+pub(super) fn one_amiss(html: &mut Html, name: &str, check: &Value, data: &Data) {
+    let text = |member: &str| check[member].as_str().unwrap_or_default();
+    let mood = Mood::of_status(text("status"));
+    html.raw("<li class=\"card ").raw(mood.class()).raw("\"><p>").badge(mood, text("status")).raw(" <b>").text(&spelt(name)).raw("</b>");
+    if let Some(since) = Timestamp::parse(text("since")) {
+        html.raw(" <span class=\"dim\">for ").text(&ago(since, data.at)).raw("</span>");
+    }
+    html.raw("</p><p>");
+    html.text(&if name == "admission" { seats(check) } else { measured(&check["value"]) });
+    if let Some(reason) = check["reason"].as_str() {
+        html.raw(" ").text(reason);
+    }
+    html.raw("</p><p class=\"dim\">").text(text("hint")).raw("</p></li>");
 }
 
 pub(super) fn circuits(html: &mut Html, data: &Data) {
@@ -154,9 +178,9 @@ pub(super) fn lives(html: &mut Html, data: &Data) {
     }
     table(
         html,
-        "TTLs written in six hours, by policy, from a second to a month",
+        "TTLs written in six hours, by policy",
         "<thead><tr><th scope=\"col\">policy</th><th scope=\"col\" class=\"n\">written</th><th scope=\"col\" class=\"n\">p5</th><th scope=\"col\" class=\"n\">p50</th>\
-         <th scope=\"col\" class=\"n\">p95</th><th scope=\"col\">spread</th></tr></thead>",
+         <th scope=\"col\" class=\"n\">p95</th><th scope=\"col\">1 s to 30 d</th></tr></thead>",
     );
     for life in &data.lives {
         html.raw("<tr><th scope=\"row\">").text(life.policy).raw("</th>").number(&count(life.written));

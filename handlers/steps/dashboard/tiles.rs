@@ -30,6 +30,10 @@ fn held(value: Option<f64>, limit: f64, words: String) -> (String, Mood) {
     }
 }
 
+fn tenths(value: Option<f64>) -> Option<f64> {
+    value.map(|value| (value * 10.0).round() / 10.0)
+}
+
 fn tiles(data: &Data) -> [Tile; 8] {
     let (now, flow, calls) = (&data.now, &data.flow, &data.calls);
     let tile = |label, value, note, mood| Tile { label, value, note, mood };
@@ -54,11 +58,11 @@ fn tiles(data: &Data) -> [Tile; 8] {
         (_, Mood::Bad) => "above the limit of 2 / 5 ms".to_owned(),
         _ => "within 2 / 5 ms".to_owned(),
     };
-    let age = flow.outbox_age_s.unwrap_or_default();
-    let outbox = match flow.outbox_age_s {
-        Some(age) if age > 60.0 => (format!("the oldest for {}: the queue does not take them", span(age)), Mood::Bad),
-        _ if flow.outbox_depth.unwrap_or_default() > 0 => (format!("the oldest for {}", span(age)), Mood::Plain),
-        _ => ("everything is confirmed".to_owned(), Mood::Plain),
+    let outbox = match (flow.outbox_depth, flow.outbox_age_s) {
+        (None, _) => ("not known".to_owned(), Mood::Warn),
+        (Some(_), Some(age)) if age > 60.0 => (format!("the oldest for {}: the queue does not take them", span(age)), Mood::Bad),
+        (Some(0), _) => ("everything is confirmed".to_owned(), Mood::Plain),
+        (Some(_), age) => (format!("the oldest for {}", span(age.unwrap_or_default())), Mood::Plain),
     };
     let memory = match now.memory_share {
         Some(share) if share > 0.85 => Mood::Bad,
@@ -71,7 +75,7 @@ fn tiles(data: &Data) -> [Tile; 8] {
         tile("Open calls", open, format!("{} set up in the last minute", now.setups_per_minute), if calls.failed.is_some() { Mood::Warn } else { Mood::Plain }),
         tile("Turns", format!("{}/s", number(now.turns_per_second)), amiss.0, amiss.1),
         tile("Turn, p95", maybe(now.turn_p95_ms, "ms"), format!("p50 {}", maybe(now.turn_p50_ms, "ms")), Mood::Plain),
-        tile("Redis, p95 / p99", format!("{} / {}", maybe(now.redis_p95_ms, ""), maybe(now.redis_p99_ms, "ms")), slow_note, slow),
+        tile("Redis, p95 / p99", format!("{} / {}", maybe(tenths(now.redis_p95_ms), ""), maybe(tenths(now.redis_p99_ms), "ms")), slow_note, slow),
         tile("Phrase cache", percent(now.phrase_hits), "of phrases were cached".to_owned(), Mood::Plain),
         tile("Outbox", flow.outbox_depth.map_or_else(|| "–".to_owned(), count), outbox.0, outbox.1),
         tile("Queue", flow.queue_lag_p95_s.map_or_else(|| "–".to_owned(), span), lag.0, lag.1),

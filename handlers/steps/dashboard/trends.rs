@@ -80,7 +80,7 @@ pub(super) fn charts(view: &View, seconds: i64, step: i64) -> Vec<Chart> {
             vec![
                 line("answered", &|part| known(part).then(|| rate(part, &[TurnOutcome::Answered, TurnOutcome::Replayed]))),
                 line("degraded", &|part| known(part).then(|| rate(part, &[TurnOutcome::Degraded]))),
-                line("refused or failed", &|part| known(part).then(|| rate(part, &[TurnOutcome::Refused, TurnOutcome::Failed]))),
+                line("failed", &|part| known(part).then(|| rate(part, &[TurnOutcome::Refused, TurnOutcome::Failed]))),
             ],
         ),
         chart("turn-time", "Time of a turn", "ms", &[], vec![line("p50", &turns(0.5)), line("p95", &turns(0.95)), line("p99", &turns(0.99))]),
@@ -105,8 +105,8 @@ pub(super) fn charts(view: &View, seconds: i64, step: i64) -> Vec<Chart> {
             "s",
             &[],
             vec![
-                line("oldest in an outbox", &|part| part.gauge(OUTBOX_AGE, Only)),
-                line("queue to writer, p95", &|part| part.whole(QUEUE_LAG).quantile(0.95).map(|millis| millis / 1000.0)),
+                line("outbox, oldest", &|part| part.gauge(OUTBOX_AGE, Only)),
+                line("queue, p95", &|part| part.whole(QUEUE_LAG).quantile(0.95).map(|millis| millis / 1000.0)),
             ],
         ),
         chart(
