@@ -13,13 +13,17 @@ check:
 	$(CARGO) clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
 
-# The contract suites run real Redis servers; everything else that tests need is in the tests.
-test: redis-server
+# The contract suites run real Redis servers, and the dashboard is looked at with Chromium; everything else that tests need is in the tests.
+test: redis-server chromium
 	$(CARGO) test
 
-.PHONY: redis-server
+.PHONY: redis-server chromium
 redis-server:
-	@command -v redis-server >/dev/null 2>&1 || sh .ci/install-redis
+	@command -v redis-server >/dev/null 2>&1 || sh .ci/install redis-server
+
+chromium:
+	@command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || \
+		sh .ci/install chromium
 
 # Needs the Redis of the settings (REDIS_HOST), best one of its own on a quiet machine.
 bench:

@@ -84,6 +84,8 @@ pub struct Parts {
     pub admission: Admission,
     /// What health remembers between its looks at the dependencies.
     pub health: crate::steps::health::Watch,
+    /// What the dashboard remembers between its looks.
+    pub dashboard: crate::steps::dashboard::Watch,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// What all instances share of their operation.
@@ -223,6 +225,7 @@ impl App {
             tasks: TaskTracker::new(),
             admission,
             health,
+            dashboard: crate::steps::dashboard::Watch::default(),
             metrics,
             board,
             windows,

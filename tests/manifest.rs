@@ -19,6 +19,7 @@ const EXPECTED: &[&str] = &[
     "ComplianceReport",
     "ComplianceReports",
     "ConversationTurn",
+    "Dashboard",
     "EraseUser",
     "ErasureRunner",
     "Erasures",

@@ -1,7 +1,7 @@
 //! The face of the local host: the routes of the Functions host on `http://localhost:{port}`.
 //!
 //! Pure HTTP functions get the request as it came (same method, path, query, headers and body); Event Grid and `/admin`
-//! become envelopes. A known path with a wrong method goes to the handler too, whose answer is 405. The host's own
+//! become envelopes. The root shows the dashboard. A known path with a wrong method goes to the handler too, whose answer is 405. The host's own
 //! answers: 401 without a fitting key, 404 for an unknown path, 413 above 100 MB, 500 where the handler fails.
 
 use std::sync::Arc;
@@ -29,6 +29,9 @@ use crate::ports::clock::Clock;
 
 /// The host's own limit of a request's body.
 pub(super) const MAX_BODY: usize = 104_857_600;
+
+/// The route of the page that the root shows.
+const DASHBOARD: &str = "dashboard";
 
 /// Headers that concern one connection alone.
 const HOP_BY_HOP: [&str; 9] =
@@ -120,7 +123,7 @@ async fn answer(State(front): State<Arc<Front>>, request: Request) -> Response {
     let Ok(body) = to_bytes(body, MAX_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let path = parts.uri.path().trim_start_matches('/').to_owned();
     if path.is_empty() {
-        return "The local host of this function app is running.".into_response();
+        return front.root(parts, body).await;
     }
     if let Some(extension) = after(&path, "runtime/webhooks") {
         return match (extension.trim_end_matches('/').eq_ignore_ascii_case("eventgrid"), front.refuse(Door::EventGrid, &parts)) {
@@ -172,6 +175,20 @@ impl Front {
     fn refuse(&self, door: Door, parts: &request::Parts) -> Option<Response> {
         let opens = self.keys.as_ref().is_none_or(|keys| keys.opens(door, &parts.headers, &parts.uri));
         (!opens).then(|| StatusCode::UNAUTHORIZED.into_response())
+    }
+
+    /// The root shows the dashboard, where the app has one; else it says what the real host does.
+    async fn root(&self, mut parts: request::Parts, body: Bytes) -> Response {
+        let path = if self.prefix().is_empty() { DASHBOARD.to_owned() } else { format!("{}/{DASHBOARD}", self.prefix()) };
+        let query = parts.uri.query().map_or_else(String::new, |query| format!("?{query}"));
+        let shows = matches!(parts.method, Method::GET | Method::POST) && self.manifest.by_route("GET", DASHBOARD).is_some();
+        match format!("/{path}{query}").parse().ok().filter(|_| shows) {
+            Some(uri) => {
+                parts.uri = uri;
+                self.api(&path, parts, body).await
+            }
+            None => "The local host of this function app is running.".into_response(),
+        }
     }
 
     async fn api(&self, path: &str, parts: request::Parts, body: Bytes) -> Response {

@@ -16,6 +16,8 @@ pub fn draw(front: &Front) -> String {
         table.add_row([format!("{}{note}", function.name), function.kind().trim_end_matches("Trigger").to_owned(), reach(front, function)]);
     }
     let mut text = table.to_string();
+    let key = front.keys.as_ref().map_or_else(String::new, |keys| format!("?code={}", keys.function.expose()));
+    text.push_str(&format!("\ndashboard: {}/{key}", front.url));
     if let Some(keys) = &front.keys {
         let rows = [("function key", &keys.function), ("eventgrid_extension key", &keys.event_grid), ("master key", &keys.master)];
         for (name, key) in rows {

@@ -23,6 +23,7 @@ pub mod call_worker;
 pub mod compliance_report;
 pub mod compliance_reports;
 pub mod conversation_turn;
+pub mod dashboard;
 pub mod erase_user;
 pub mod erasure_runner;
 pub mod erasures;
@@ -104,6 +105,7 @@ pub const ALL: &[Function] = &[
     trigger("ComplianceReport", 280, |app, envelope| Box::pin(compliance_report::run(app, envelope))),
     http("ComplianceReports", 90, "compliance/report", &[Method::GET], 16 * KIB, |app, request| Box::pin(compliance_reports::run(app, request))),
     http("ConversationTurn", 25, "calls/{callConnectionId}/turns", &[Method::POST], 64 * KIB, |app, request| Box::pin(conversation_turn::run(app, request))),
+    http("Dashboard", 15, "dashboard", &[Method::GET, Method::POST], 16 * KIB, |app, request| Box::pin(dashboard::run(app, request))),
     http("EraseUser", 20, "users/{userId}", &[Method::DELETE], 16 * KIB, |app, request| Box::pin(erase_user::run(app, request))),
     trigger("ErasureRunner", 120, |app, envelope| Box::pin(erasure_runner::run(app, envelope))),
     http("Erasures", 10, "erasures/{id}", &[Method::GET], 16 * KIB, |app, request| Box::pin(erasures::run(app, request))),

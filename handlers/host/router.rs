@@ -1,6 +1,6 @@
 //! What the Functions host talks to: forwarded requests on their routes, envelopes on `POST /{function}`.
 //!
-//! Every invocation has a span with its ids, a deadline, a seat (but Ready, Health and Metrics), and a task of its own: a client that
+//! Every invocation has a span with its ids, a deadline, a seat (but Ready, Health, Metrics and Dashboard), and a task of its own: a client that
 //! hangs up does not stop it halfway, and a panic in it is an answer like any other failure. Where there is no seat it is
 //! refused before its body is read; the seat is taken after it, so that a slow body costs none.
 
@@ -40,7 +40,7 @@ const ENVELOPE_LIMIT: usize = 4 << 20;
 /// An invocation waits for its seat for at most this part of its deadline.
 const WAIT: u32 = 5;
 /// Say how the app does, also when nothing else gets through.
-const ALWAYS: [&str; 3] = ["Health", "Metrics", "Ready"];
+const ALWAYS: [&str; 4] = ["Dashboard", "Health", "Metrics", "Ready"];
 /// Their bodies tell which call they are for.
 const EVENTS: &str = "CallEvents";
 

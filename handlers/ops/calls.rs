@@ -4,24 +4,17 @@
 //! audit log says first that it was read; `--reveal` shows what `STORE_PII=encrypted` kept. Fails as the store does; a call of
 //! which nothing is known is a no.
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 pub mod audit;
 mod reads;
 
-use super::open_calls::{self, Open, Place};
 use super::told::{Told, span_ms, table};
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::model::call::{Session, field};
-use crate::model::conversation::Words;
 use crate::model::ids::CallId;
-use crate::model::time::Timestamp;
-use crate::ports::audit::Note;
-
-/// Turns that are shown, at most.
-const TURNS: u64 = 50;
+use crate::steps::open_calls::{self, Listed, Open, Place};
 
 /// Open calls
 #[derive(Debug, Clone, clap::Args)]
@@ -82,44 +75,6 @@ pub struct ShowArgs {
     /// With --turns: show detected values, where STORE_PII=encrypted kept them; the audit log says so
     #[arg(long, requires = "turns")]
     pub reveal: bool,
-}
-
-/// One open call in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Listed {
-    /// The call.
-    pub call: CallId,
-    /// `provisional`, `connected`, `ended`, `archived`, or `lost`: the store has nothing of it.
-    pub status: &'static str,
-    /// When it began.
-    pub started_at: Option<Timestamp>,
-    /// Its last activity.
-    pub last_activity: Timestamp,
-    /// Number of its last turn.
-    pub turns: u64,
-    /// Messages in its outbox.
-    pub waiting: u64,
-}
-
-impl Listed {
-    /// From what a walk found.
-    pub fn of(open: &Open) -> Self {
-        let session = open.survey.session.as_ref();
-        let status = match session {
-            Some(session) => session.status().as_str(),
-            None if open.survey.archived => "archived",
-            None => "lost",
-        };
-        Self {
-            call: open.survey.call.clone(),
-            status,
-            started_at: session.and_then(Session::started_at),
-            last_activity: session.and_then(|s| s.time(field::LAST_ACTIVITY)).unwrap_or(open.registered),
-            turns: session.map_or(0, Session::last_seq),
-            waiting: open.survey.waiting,
-        }
-    }
 }
 
 /// Runs the command.
@@ -200,37 +155,9 @@ async fn show(app: &App, args: &ShowArgs) -> Result<Told> {
         "auth": auth,
     });
     if args.turns {
-        body["turns"] = turns(app, &call, session, args.reveal).await?.into();
+        body["turns"] = open_calls::read_turns(app, &call, session, args.reveal).await?.into();
     }
     Told::new(args.json, &body, true, || lines(&body))
-}
-
-/// The last turns, noted before they are shown.
-async fn turns(app: &App, call: &CallId, session: Option<&Session>, reveal: bool) -> Result<Vec<Value>> {
-    let total = app.state.history(call, 0, 0).await?.total;
-    let slice = app.state.history(call, total.saturating_sub(TURNS), TURNS).await?;
-    let action = if reveal { "call.reveal" } else { "call.read" };
-    let store = if app.config.redis.is_some() { "redis" } else { "embedded" };
-    let mut note = Note::new(action).store(store).key("conversation", "history", call.as_str()).call(call).count(slice.entries.len() as u64);
-    if let Some(user) = session.and_then(Session::subject) {
-        note = note.subject(user.as_str());
-    }
-    app.audit.written(note).await?;
-    let shown = |seq: u64, words: &Words| {
-        let real = |kept: &Option<String>, masked: &Option<String>| if reveal && kept.is_some() { kept.clone() } else { masked.clone() };
-        json!({ "seq": seq, "user": real(&words.said, &words.user), "assistant": real(&words.spoken, &words.assistant) })
-    };
-    Ok(slice
-        .entries
-        .iter()
-        .map(|(seq, entry)| {
-            let mut turn = shown(*seq, &entry.words);
-            turn["turnId"] = json!(entry.turn_id);
-            turn["at"] = json!(entry.at);
-            turn["source"] = json!(entry.source);
-            turn
-        })
-        .collect())
 }
 
 fn lines(body: &Value) -> String {

@@ -11,7 +11,6 @@ pub mod health;
 pub mod keys;
 pub mod load;
 pub mod migrate;
-pub mod open_calls;
 pub mod outbox;
 pub mod parked;
 pub mod pii;

@@ -8,13 +8,13 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::open_calls::{self, Open, Place};
 use super::told::{Told, span_ms, table};
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
 use crate::ports::state::MESSAGES;
+use crate::steps::open_calls::{self, Open, Place};
 use crate::steps::outbox;
 
 /// Messages that wait for the queue

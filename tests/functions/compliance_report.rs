@@ -197,7 +197,8 @@ async fn on_cosmos_the_report_says_the_same() {
     app.finish().await;
 }
 
-fn parts(app: &Rtvoice) -> Parts {
+/// The parts of an app, for one of which some are others.
+pub fn parts(app: &Rtvoice) -> Parts {
     Parts {
         config: app.app.config.clone(),
         state: Arc::clone(&app.app.state),
@@ -218,6 +219,7 @@ fn parts(app: &Rtvoice) -> Parts {
         tasks: app.app.tasks.clone(),
         admission: app.app.admission.clone(),
         health: rtvoice::steps::health::Watch::default(),
+        dashboard: rtvoice::steps::dashboard::Watch::default(),
         metrics: Arc::clone(&app.app.metrics),
         board: Arc::clone(&app.app.board),
         windows: rtvoice::steps::watch::Windows::new(1.0),

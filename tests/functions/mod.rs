@@ -12,6 +12,7 @@ mod call_worker;
 mod compliance_report;
 mod compliance_reports;
 mod conversation_turn;
+mod dashboard;
 mod erase_user;
 mod erasure_runner;
 mod erasures;

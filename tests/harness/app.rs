@@ -90,6 +90,7 @@ impl Rtvoice {
             tasks: plain.tasks.clone(),
             admission: plain.admission.clone(),
             health: rtvoice::steps::health::Watch::default(),
+            dashboard: rtvoice::steps::dashboard::Watch::default(),
             metrics: Arc::clone(&plain.metrics),
             board: Arc::clone(&plain.board),
             windows: rtvoice::steps::watch::Windows::new(1.0),

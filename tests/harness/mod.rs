@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod browser;
 pub mod call;
 pub mod cosmos;
 pub mod fake_handler;

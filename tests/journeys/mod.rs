@@ -9,6 +9,7 @@ mod bench;
 mod cluster;
 mod connections;
 mod copies;
+mod dashboard;
 mod deadlines;
 mod faults;
 mod instances;

@@ -19,7 +19,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::call::{Session, field};
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
-use crate::ops::open_calls::{self, Open, Place};
+use crate::steps::open_calls::{self, Open, Place};
 use crate::ops::told::{Told, span, span_ms, table};
 use crate::ports::state::upkeep::Left;
 use crate::privacy::vault::{WrappedBy, wrapped_by};

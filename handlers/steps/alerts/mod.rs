@@ -106,6 +106,21 @@ async fn judged(app: &App, view: &View, board: &dyn Board) -> Result<()> {
     Ok(())
 }
 
+/// How all rules stand now, with the episodes that this instance opened while the board did not take them.
+pub async fn now(app: &App, view: &View) -> Vec<Standing> {
+    let own = &app.alerts.own;
+    let mut standings = match standings(app, view, app.board.as_ref()).await {
+        Ok(standings) => standings,
+        // It does not fail.
+        Err(_) => standings(app, view, own).await.unwrap_or_default(),
+    };
+    let mine = own.episodes().await.unwrap_or_default();
+    for standing in standings.iter_mut().filter(|standing| standing.episode.is_none()) {
+        standing.episode = mine.get(&standing.rule.name).map(|text| episode(text));
+    }
+    standings
+}
+
 /// How all rules stand.
 pub async fn standings(app: &App, view: &View, board: &dyn Board) -> Result<Vec<Standing>> {
     let (episodes, silences) = (board.episodes().await?, board.silences().await?);
