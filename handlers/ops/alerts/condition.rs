@@ -41,23 +41,21 @@ pub struct Condition {
     traffic: Option<Traffic>,
 }
 
-/// Callers who go on talking until they are told to stop.
+/// Calls that go on talking until they are told to stop.
 struct Traffic {
     stop: CancellationToken,
     calls: JoinSet<()>,
 }
 
 impl Traffic {
-    /// So many callers, each in one call, or in another one for each turn: then no history grows, and what Redis is asked stays small.
-    fn start(url: &str, client: &Client, callers: usize, ever_new: bool) -> Self {
+    fn start(url: &str, client: &Client, calls: usize) -> Self {
         let stop = CancellationToken::new();
         let mut set = JoinSet::new();
         let run = SystemClock.new_id()[..8].to_owned();
-        for number in 0..callers {
-            let (client, stop, call) = (client.clone(), stop.clone(), format!("{url}/api/calls/rehearsal-{run}-{number}"));
+        for number in 0..calls {
+            let (client, stop, url) = (client.clone(), stop.clone(), format!("{url}/api/calls/rehearsal-{run}-{number}/turns"));
             set.spawn(async move {
                 for turn in 0_u64.. {
-                    let url = if ever_new { format!("{call}-{turn}/turns") } else { format!("{call}/turns") };
                     let body = json!({ "turnId": format!("t{turn}"), "text": "hello", "speak": false });
                     // What becomes of it is what the alert is about.
                     let talk = client.post(&url).json(&body).timeout(PATIENCE).send();
@@ -78,7 +76,7 @@ impl Traffic {
 pub async fn begin(rule: &Rule, stack: &mut Stack, client: &Client) -> Result<Condition> {
     let url = stack.url().to_owned();
     let mut condition = Condition { signal: rule.signal, traffic: None };
-    let mut talking = |callers: usize, ever_new: bool| condition.traffic = Some(Traffic::start(&url, client, callers, ever_new));
+    let mut talking = |calls: usize| condition.traffic = Some(Traffic::start(&url, client, calls));
     let fault = |fault| Planned { fault, at: Duration::ZERO, lasts: HELD };
     match rule.signal {
         Signal::RedisDown => stack.begin(fault(Fault::RedisKilled)).await?,
@@ -95,23 +93,21 @@ pub async fn begin(rule: &Rule, stack: &mut Stack, client: &Client) -> Result<Co
         Signal::SecurityEvents => wrong_tokens(client, &url).await?,
         Signal::RedisP95 => {
             stack.begin(fault(Fault::Delay(Duration::from_millis(9)))).await?;
-            talking(12, false);
+            talking(12);
         }
         Signal::Unexpiring => stack.redis(&keys("rehearsal", rule.threshold * 1.5, "")).await?,
         Signal::KeyGrowth => stack.redis(&keys("rehearsal", rule.least as f64 * 2.0, ",'EX','600'")).await?,
         Signal::KeyCreation => stack.redis(&keys("rehearsal", rule.threshold * 40.0, ",'EX','20'")).await?,
         Signal::AuthSpike => guesses(client, &url).await,
         Signal::InFlight => {
-            // A turn holds its seat for four such delays. Long histories on top would take Redis past its deadline, and once the
-            // circuit is open no turn takes long.
-            stack.begin(fault(Fault::Delay(Duration::from_millis(50)))).await?;
-            talking(48, true);
+            stack.begin(fault(Fault::Delay(Duration::from_millis(40)))).await?;
+            talking(60);
         }
         Signal::FailedOperations => {
-            talking(12, false);
+            talking(12);
             stack.begin(fault(Fault::RedisKilled)).await?;
         }
-        Signal::Ttl => talking(12, false),
+        Signal::Ttl => talking(12),
     }
     Ok(condition)
 }
