@@ -77,8 +77,8 @@ fn stands_alone(talk: &Talk, recent: &[Entry], newest: Bearing) -> bool {
     let unread = recent.last().and_then(|entry| entry.words.assistant.as_deref()).map(|text| talk.bearing(text));
     let texts = recent.iter().flat_map(|entry| [&entry.words.user, &entry.words.assistant]).flatten();
     let address = newest.ends_address || newest.holds_address || unread.is_some_and(|unread| unread.holds_address);
-    let apart = |bearing: Bearing| !bearing.holds && !bearing.leads_to_name && !(address && bearing.leads_to_address);
-    unread.is_none_or(|unread| unread.quiet) && texts.into_iter().all(|text| apart(talk.bearing(text)))
+    let concerns = |bearing: Bearing| bearing.holds || bearing.leads_to_name || address && bearing.leads_to_address;
+    unread.is_none_or(|unread| unread.quiet) && !texts.into_iter().any(|text| concerns(talk.bearing(text)))
 }
 
 /// What a number may stand in for once it is masked: as many digits as make a card with one more group.

@@ -19,10 +19,10 @@ use crate::error::{Error, Kind, Result};
 use crate::model::call::{Session, field};
 use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
-use crate::steps::open_calls::{self, Open, Place};
 use crate::ops::told::{Told, span, span_ms, table};
 use crate::ports::state::upkeep::Left;
 use crate::privacy::vault::{WrappedBy, wrapped_by};
+use crate::steps::open_calls::{self, Open, Place};
 
 /// Calls of one page.
 const PAGE: u64 = 200;

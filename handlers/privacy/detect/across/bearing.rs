@@ -51,7 +51,7 @@ impl Bearing {
             holds: !spans.is_empty(),
             holds_address: hints.at,
             // "com." may end one, "Thank you." not.
-            ends_address: mail::may_end(&read) && !(read.has(0, words::STOP) && !read.has(0, words::WEAK | words::FILLER)),
+            ends_address: mail::may_end(&read) && (read.has(0, words::WEAK | words::FILLER) || !read.has(0, words::STOP)),
             leads_to_name: either(|asked| asked.name) || named(Label::PersonName),
             leads_to_address: either(|asked| asked.cue == Cue::Mail)
                 || named(Label::EmailAddress)
