@@ -11,7 +11,6 @@ use crate::error::{Error, Result};
 use crate::model::ids::CallId;
 use crate::model::phrase::{Phrase, hex};
 use crate::ports::state::Spoken;
-use crate::privacy::crypto::Key;
 use crate::telemetry::label::CacheLookup;
 use crate::telemetry::metric::CACHE_LOOKUPS;
 
@@ -45,7 +44,6 @@ pub async fn hash(app: &App, phrase: &Phrase, only_for: Option<&CallId>) -> Resu
     }
     let key = app.vault.phrase_key().await?;
     let call = only_for.map_or("", CallId::as_str);
-    let key = Key::from_slice(&key).ok_or_else(|| Error::internal("a key of the wrong size"))?;
     Ok(hex(&key.mac(&[plain.as_bytes(), b" ", call.as_bytes()])))
 }
 

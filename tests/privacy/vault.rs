@@ -129,7 +129,7 @@ async fn one_person_has_one_token() {
         assert_eq!((e.kind, e.field.as_deref()), (Kind::BadInput, Some("phoneNumber")));
         assert!(wrong.is_empty() || !e.chain().contains(wrong), "{e}");
     }
-    assert_eq!(vault.phrase_key().await.unwrap().len(), 32);
+    assert_eq!(vault.phrase_key().await.unwrap().bytes().len(), 32);
     assert_ne!(vault.fingerprint("a").await.unwrap(), vault.fingerprint("b").await.unwrap());
 }
 

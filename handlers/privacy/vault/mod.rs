@@ -5,7 +5,7 @@
 //! value is not what was sealed; where the container is out of reach, keys in memory go on serving past their time, since an
 //! erasure needs that container too.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -16,6 +16,7 @@ use self::kept::Kept;
 use self::stored::Stored;
 use self::users::Users;
 use super::cipher::{self, CallCipher};
+use super::crypto::Key;
 use super::envelope::{Algorithm, Header, Place};
 use super::refused::Refusals;
 use crate::config::Environment;
@@ -72,6 +73,8 @@ const ENTRIES: u64 = 10_000;
 pub struct Vault {
     keys: Option<Keys>,
     refused: Arc<Refusals>,
+    /// The index key, and the key of phrases that was derived from it: every turn wants it.
+    phrase: Mutex<Option<(Key, Key)>>,
 }
 
 /// What sealing takes; absent while privacy is off.
@@ -111,7 +114,7 @@ impl Vault {
             lives,
             stored,
         };
-        Self { keys: Some(keys), refused: Arc::default() }
+        Self { keys: Some(keys), refused: Arc::default(), phrase: Mutex::default() }
     }
 
     /// A vault that seals nothing, for measurements: values pass through behind a zero byte (`e0.` in text), tokens are hashes
@@ -120,7 +123,7 @@ impl Vault {
         if guarded {
             return Err(Error::new(Kind::Setting, "PRIVACY must not be off in prod, in staging and in Azure"));
         }
-        Ok(Self { keys: None, refused: Arc::default() })
+        Ok(Self { keys: None, refused: Arc::default(), phrase: Mutex::default() })
     }
 
     /// True where values pass through unsealed.
@@ -166,9 +169,15 @@ impl Vault {
     }
 
     /// The key of keyed phrase hashes: 32 bytes.
-    pub async fn phrase_key(&self) -> Result<Zeroizing<Vec<u8>>> {
-        let key = self.index_key().await?.derive(&[], b"rtvoice/1 phrase")?;
-        Ok(Zeroizing::new(key.bytes().to_vec()))
+    pub async fn phrase_key(&self) -> Result<Key> {
+        let index = self.index_key().await?;
+        let derived = self.phrase.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, key)) = derived.filter(|(from, _)| from.bytes() == index.bytes()) {
+            return Ok(key);
+        }
+        let key = index.derive(&[], b"rtvoice/1 phrase")?;
+        *self.phrase.lock().unwrap_or_else(PoisonError::into_inner) = Some((index, key.clone()));
+        Ok(key)
     }
 
     /// The secret of the audit log: 32 bytes.
@@ -187,10 +196,10 @@ impl Vault {
         UserToken::parse(format!("{sort}{version}-{}", index::token(&self.index_key().await?, domain, name)))
     }
 
-    async fn index_key(&self) -> Result<super::crypto::Key> {
+    async fn index_key(&self) -> Result<Key> {
         match &self.keys {
             Some(keys) => keys.index.key().await.map_err(|e| self.noted(e, "index")),
-            None => super::crypto::Key::from_slice(&[0; super::crypto::KEY]).ok_or_else(|| Error::internal("a key of the wrong size")),
+            None => Key::from_slice(&[0; super::crypto::KEY]).ok_or_else(|| Error::internal("a key of the wrong size")),
         }
     }
 

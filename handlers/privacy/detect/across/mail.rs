@@ -25,11 +25,15 @@ fn open_behind(read: &Text<'_>) -> bool {
     let plain = from == 0 && !(0..read.tokens.len()).any(|n| stops(n) || read.has(n, words::REMARK));
     (from..read.tokens.len()).any(|n| {
         let info = read.tokens[n].info;
-        // "someone is at the door"
-        let place = read.one_of(n + 1, &["the", "a", "an", "my", "our", "your", "this", "that", "home"]) && !read.word(n + 2, "rate");
+        let place = is_place(read, n);
         let at = (info.flags & words::AT != 0 || read.sign(n, b'@')) && (n + 1 == read.tokens.len() || (plain || leads_on(read)) && !place);
         info.sign != 0 || at || info.cue == Cue::Mail || read.letter(n).is_some_and(|l| !matches!(l, b'I' | b'A'))
     })
+}
+
+/// True for an "at" of a place or a time: "someone is at the door".
+pub(super) fn is_place(read: &Text<'_>, at: usize) -> bool {
+    read.one_of(at + 1, &["the", "a", "an", "my", "our", "your", "this", "that", "home", "least", "once"]) && !read.word(at + 2, "rate")
 }
 
 /// Joins the newest caller's text with up to three before it, most first.
