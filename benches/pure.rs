@@ -20,7 +20,7 @@ use rtvoice::privacy::cipher::CallCipher;
 use rtvoice::privacy::detect;
 use rtvoice::privacy::envelope::Place;
 use rtvoice::privacy::vault::Vault;
-use rtvoice::steps::masking::hear;
+use rtvoice::steps::masking::{Talk, hear};
 use serde_json::{Value, json};
 
 /// What a caller says, without and with something personal in it.
@@ -89,7 +89,7 @@ fn masking(criterion: &mut Criterion) {
 
 /// A turn in a call of 20 entries.
 fn hearing(criterion: &mut Criterion) {
-    let mut window = Window::default();
+    let (mut window, talk) = (Window::default(), Talk::default());
     for (n, (said, answered)) in CALL.iter().cycle().take(20).enumerate() {
         let words = Words { user: Some((*said).to_owned()), assistant: Some((*answered).to_owned()), ..Words::default() };
         window.seqs.push(n as u64);
@@ -97,7 +97,7 @@ fn hearing(criterion: &mut Criterion) {
     }
     let mut group = criterion.benchmark_group("hear");
     for (name, text) in [("plain", PLAIN), ("personal", PERSONAL), ("part", "five five five oh one two three")] {
-        group.bench_function(name, |b| b.iter(|| hear(black_box(&window), black_box(text), StorePii::Masked)));
+        group.bench_function(name, |b| b.iter(|| hear(&talk, black_box(&window), black_box(text), talk.bearing(text), StorePii::Masked)));
     }
     group.finish();
 }
