@@ -35,7 +35,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
 }
 
 fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Found> {
-    let domain = corrected(text, at).or_else(|| domain(text, at + 1))?;
+    let domain = corrected(text, at).or_else(|| domain(text, at + 1).map(|domain| put_right(text, domain)))?;
     // "the statement at nadia dot cloud at example dot com": the second one is the sign.
     let again = (domain.last + 1..domain.last + 4).find(|n| !text.has(*n, words::FILLER)).is_some_and(|n| text.has(n, words::AT) || text.sign(n, b'@'));
     if again && !domain.provider && !text.sign(at, b'@') {
@@ -53,7 +53,8 @@ fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Fou
         _ if !announced && !domain.provider && !written && counts_only(text, first, at) && !leads(text, first, floor) => false,
         (0, _) => domain.provider && (sure || alone),
         (_, End::Known) => true,
-        (_, End::Word) => sure || domain.provider,
+        // Nobody says "dot in" of anything else.
+        (_, End::Word) => sure || domain.provider || text.word(domain.last - 1, "dot"),
         (_, End::Unknown) => sure,
     };
     let score = 0.6 + if announced { 0.15 } else { 0.0 } + if written { 0.15 } else { 0.0 } + if domain.end == End::Known { 0.09 } else { 0.0 };
@@ -92,6 +93,25 @@ fn corrected(text: &Text<'_>, at: usize) -> Option<Domain> {
     domain(text, behind).filter(|domain| said && plain && domain.dots > 0)
 }
 
+/// The domain that is said instead of a whole one: "at gmail dot co no aol dot com", "dot com sorry dot net".
+fn put_right(text: &Text<'_>, said: Domain) -> Domain {
+    let small = |n: usize| text.has(n, words::CORRECT | words::FILLER) || text.sign(n, b',') || text.one_of(n, &["i", "that", "its", "it", "should", "be"]);
+    let begins = said.last + 1;
+    let behind = (begins..begins + 7).find(|n| !small(*n)).unwrap_or(begins);
+    if said.dots == 0 || !(begins..behind).any(|n| text.has(n, words::CORRECT)) {
+        return said;
+    }
+    if is_dot(text, behind) {
+        let end = label(text, behind + 1, true).filter(|next| ending(text, behind + 1, *next) == End::Known);
+        return end.map_or(said, |next| Domain { last: next - 1, ..said });
+    }
+    let from = behind + usize::from(text.has(behind, words::AT) || text.sign(behind, b'@'));
+    match domain(text, from) {
+        Some(anew) if anew.dots > 0 && !anew.numbers && anew.end != End::Unknown => Domain { last: anew.last, ..said },
+        _ => said,
+    }
+}
+
 fn cued(text: &Text<'_>, at: usize) -> bool {
     text.get(at).is_some_and(|t| t.info.cue == Cue::Mail) || text.one_of(at, &["reach", "address", "username"])
 }
@@ -105,6 +125,7 @@ enum End {
     Unknown,
 }
 
+#[derive(Debug, Clone, Copy)]
 struct Domain {
     last: usize,
     dots: usize,
@@ -300,7 +321,8 @@ enum Piece {
 fn mailbox(text: &Text<'_>, at: usize, floor: usize, announced: bool) -> Option<Mailbox> {
     let mut first = None;
     let (mut strength, mut plain) = (0_usize, 0);
-    let mut joined = false;
+    // `signed`: it was written in one piece, with signs inside.
+    let (mut joined, mut signed) = (false, false);
     let (mut left, mut right) = (at, at);
     // Words that nothing joins belong to it only if what announces an address comes right before them.
     let mut surely: Option<(usize, usize)> = None;
@@ -312,6 +334,7 @@ fn mailbox(text: &Text<'_>, at: usize, floor: usize, announced: bool) -> Option<
         match piece(text, left, right, joined || written, floor, first.is_none()) {
             Piece::Joint => {
                 strength += 1;
+                signed |= written && text.get(at).is_some_and(|t| t.kind == Kind::Sign(b'@') && t.glued);
                 (first, joined, plain) = (Some(left), true, 0);
                 right = left;
             }
@@ -320,6 +343,11 @@ fn mailbox(text: &Text<'_>, at: usize, floor: usize, announced: bool) -> Option<
                 if strong {
                     strength += 1;
                 } else if !joined && !written {
+                    // "Unsubscribe anna_smith7@example.com"
+                    if signed {
+                        left += 1;
+                        break;
+                    }
                     plain += 1;
                     if plain > most {
                         left += 1;
@@ -385,6 +413,7 @@ fn piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: usize, n
             b'_' => Piece::Joint,
             b'.' | b'-' | b'+' | b'\'' | b'%' | b'~' if joined && (token.glued || sign != b'.') && none_or_glued(text, at) => Piece::Joint,
             b'.' | b',' | b'-' if at > floor && spells(text, at - 1) && (spells(text, right) || none_yet) => Piece::Between(at),
+            b',' if between::beside_manner(text, at) || !none_yet && spells(text, right) && text.has(at - 1, words::CORRECT) => Piece::Between(at),
             b',' if at > floor + 2 && [3, 4].iter().any(|n| at >= floor + n && letter_of_word(text, at - n) == Some(at)) => Piece::Between(at),
             _ => Piece::Outside,
         },
@@ -400,7 +429,7 @@ fn none_or_glued(text: &Text<'_>, at: usize) -> bool {
 fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: usize, none_yet: bool) -> Piece {
     let Some(token) = text.get(at) else { return Piece::Outside };
     if token.info.sign != 0 && !matches!(token.info.sign, b':' | b'/') {
-        return Piece::Joint;
+        return if between::denied(text, at) { Piece::Outside } else { Piece::Joint };
     }
     // "anna under score smith"
     if at > floor && text.word(at, "score") && text.word(at - 1, "under") || text.word(at, "under") && text.word(at + 1, "score") {
@@ -418,6 +447,7 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
     let alone = !joined && (none_yet || !spells(text, right));
     match token.info.num {
         Num::Unit if between::is_pronoun(text, at) => return Piece::Outside,
+        _ if between::is_age(text, at) => return Piece::Outside,
         Num::Unit | Num::Teen | Num::Tens | Num::Hundred | Num::Thousand => return Piece::Part(at, true),
         Num::Repeat if spells(text, right) => return Piece::Part(at, true),
         _ => {}

@@ -81,12 +81,39 @@ pub(super) fn spelled(text: &Text<'_>, at: usize, announced: bool) -> Option<(us
     if (at.saturating_sub(12)..at).rev().find(|n| text.has(*n, words::NAME)).is_some_and(|n| super::names::names_a_thing(text, n)) {
         return None;
     }
+    if of_a_word(text, at) {
+        return None;
+    }
     // "dot t x t", "a p d f": what files are.
     if extension(text, at) {
         return None;
     }
     let near = (at.saturating_sub(12)..at).any(|n| text.has(n, words::NAME | words::SPELL) || text.get(n).is_some_and(|t| t.kind == Kind::Mask)) || at < 8;
     near.then(|| letters(text, at, 3)).flatten().map(|last| (at, last, 0.7))
+}
+
+/// True where a word is spelled and no name: "how do you spell rhythm", "that's a weird word", "i before e".
+fn of_a_word(text: &Text<'_>, at: usize) -> bool {
+    if (0..text.tokens.len()).any(|n| text.has(n, words::NAME | words::GIVEN | words::FAMILY)) {
+        return false;
+    }
+    let behind = letters(text, at, 2).map_or(at, |last| last + 1);
+    let spoken_of = |n: usize| {
+        text.one_of(n, &["word", "words", "silent", "spelling", "plural"]) || text.one_of(n, &["before", "after", "except"]) && text.letter(n + 1).is_some()
+    };
+    if (behind..behind + 12).any(spoken_of) || (at.saturating_sub(10)..at).any(|n| text.one_of(n, &["word", "words"])) {
+        return true;
+    }
+    // "how do you spell": what is asked for stands behind it.
+    let asked = (at.saturating_sub(8)..at).find(|n| text.one_of(*n, &["spell", "spelling"]) && (n.saturating_sub(4)..*n).any(|n| text.word(n, "how")));
+    asked.is_some_and(|n| {
+        let quoted = text.sign(n + 1, b'"') || text.sign(n + 1, b'\'') || text.sign(n + 1, 0);
+        let word = text.get(n + 1).is_some_and(|t| t.kind == Kind::Word && t.end - t.start > 2);
+        quoted
+            || word
+                && !text.one_of(n + 1, &["your", "his", "her", "their", "the", "that", "this", "them"])
+                && text.said(n + 1).starts_with(|c: char| c.is_lowercase())
+    })
 }
 
 /// True for letters that say what kind of file it is.

@@ -351,10 +351,17 @@ fn counting(run: &Run) -> bool {
     }
     let near = |a: i64, b: i64| (1..=2).contains(&(b - a));
     let rising = values.windows(2).all(|w| near(w[0], w[1]));
+    // Primes, or what was drawn in a lottery: most of them have two digits, or one follows the other.
+    let last = values.last().copied().unwrap_or_default();
+    let listed = values.len() >= 5
+        && run.digits[0] != b'0'
+        && (10..100).contains(&last)
+        && values.windows(2).all(|w| w[0] <= w[1])
+        && values.windows(2).filter(|w| w[0] == w[1]).count() <= 1;
     let falling = values.windows(2).all(|w| near(w[1], w[0]));
     let even = values[1] != values[0] && values.windows(2).all(|w| w[1] - w[0] == values[1] - values[0]);
     // "nine zero" ends a run through the digits.
     let through = values.windows(2).all(|w| w[1] - w[0] == 1 || (w[0] == 9 && w[1] == 0));
     let repeats = (1..=3).any(|period| values.len() > 2 * period && values.iter().zip(values.iter().skip(period)).all(|(a, b)| a == b));
-    rising || falling || even || through || (repeats && !card::luhn(&run.digits) && run.digits.len() < 13)
+    listed || rising || falling || even || through || (repeats && !card::luhn(&run.digits) && run.digits.len() < 13)
 }

@@ -191,7 +191,7 @@ const FLAGS: &[(u32, &str)] = &[
         REMARK,
         "hold hang alright perfect cool nice sweet lovely awesome wonderful understood agreed exactly cheers repeat pardon goodbye bye absolutely huh \
          rest listening next part ready sounds noted good ahead moment minute barking sec \
-         continue half bear noise door",
+         continue half bear noise door pen pencil paper handy",
     ),
     (INTRO, "doctor nurse officer sergeant detective calling here reached calls from hi hello hey morning afternoon evening"),
     (

@@ -5,6 +5,7 @@
 //! that dashes or dots join are never taken apart. Never fails.
 
 use super::context::Context;
+use super::corrected::{self, Form};
 use super::numbers::{Part, Run, Sep};
 use super::phone::{self, Needs};
 use super::things::Whose;
@@ -21,6 +22,10 @@ const CLEAR: f32 = 0.65;
 /// Judges a run of written groups.
 pub(super) fn judge(run: &Run, context: &Context, found: &mut Vec<Found>) {
     let before = found.len();
+    if let Some((label, score)) = corrected_form(run, context) {
+        found.push(Found { first: run.first, last: run.last, label, score });
+        return;
+    }
     let parts = &run.parts;
     let loose = |n: usize| parts.get(n).is_none_or(|p| !matches!(p.sep, Sep::Dash | Sep::Dot));
     let mut at = 0;
@@ -49,6 +54,19 @@ pub(super) fn judge(run: &Run, context: &Context, found: &mut Vec<Found>) {
     }
     if found.len() == before {
         without_form(run, context, found);
+    }
+}
+
+/// What a number is of which a group was taken back: "305 391 4897 sorry 4397". More digits than that are two numbers.
+fn corrected_form(run: &Run, context: &Context) -> Option<(Label, f32)> {
+    let corrected = run.parts.iter().any(|part| part.sep == Sep::Correction);
+    if !corrected || run.plus || context.unit || context.of_a_thing() {
+        return None;
+    }
+    match corrected::form(run)? {
+        Form::Card if (16..=24).contains(&run.digits.len()) && !context.has(Cue::Phone) => Some((Label::CreditCard, 0.9)),
+        Form::Phone(_) if run.digits.len() <= 16 && !context.announces_other() => Some((Label::PhoneNumber, 0.7)),
+        Form::Card | Form::Phone(_) => None,
     }
 }
 
