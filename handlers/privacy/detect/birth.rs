@@ -142,6 +142,10 @@ fn named(text: &Text<'_>, at: usize) -> bool {
     if text.word(at, "first") && !text.one_of(at + 1, &["month", "of"]) {
         return false;
     }
+    let order = |n: usize| text.one_of(n, &["month", "day", "year"]) && text.word(n + 1, "first");
+    if text.one_of(at, &["second", "third", "last"]) && (at.saturating_sub(6)..at + 6).any(order) {
+        return false;
+    }
     let before = at - usize::from(at > 1 && text.one_of(at - 1, &["is", "was"]));
     before > 0 && text.one_of(before - 1, &["month", "day", "year"])
 }
@@ -443,5 +447,5 @@ fn whole_date(run: &mut Run) {
 
 /// True for a year in which nobody was born who lives.
 fn of_the_dead(run: &Run) -> bool {
-    run.digits.len() == 4 && matches!(run.digits[..2], [b'1', b'0'..=b'8']) && run.parts.iter().all(|p| p.shape == Shape::Pair || p.len == 4)
+    run.digits.len() == 4 && matches!(run.digits[..2], [b'1', b'0'..=b'8']) && run.parts.first().is_some_and(|p| p.shape == Shape::Pair || p.len == 4)
 }

@@ -3,10 +3,13 @@
 //! In: tokens and the place of a number. Out: for each kind of cue how near the nearest one is, and whether only words
 //! such as "number is" stand between. Never fails; looks at a bounded number of tokens.
 
+mod paid;
+
 use super::asked::Asked;
 use super::things::{self, Whose};
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
+use paid::paid;
 
 /// How many tokens before a number are read.
 const BEFORE: usize = 16;
@@ -94,6 +97,10 @@ impl Context {
             let Some(at) = first.checked_sub(distance + 1) else { break };
             let Some(token) = text.get(at) else { break };
             if token.kind == Kind::Mask {
+                // "change the pin from 1234 to"
+                if distance == 1 && text.word(at + 1, "to") && at > 1 && text.word(at - 1, "from") && cue(text, at - 2) == Cue::Pin {
+                    self.cues.push(Near { cue: Cue::Pin, distance, direct: true });
+                }
                 break;
             }
             // "orders SO8200 and 4 6 2 3 5 0 8": a code is no number of its own.
@@ -326,41 +333,6 @@ fn abbreviation(text: &Text<'_>, at: usize) -> Option<Cue> {
     }
 }
 
-/// True where paying was spoken of right before this place: "paid uh with", "guarantee the booking with", "hold the room on".
-fn paid(text: &Text<'_>, at: usize) -> bool {
-    let small = |n: usize| text.has(n, words::FILLER) || text.one_of(n, &["you", "know"]);
-    let from = at.saturating_sub(6);
-    if text.word(at, "on") {
-        return (from..at).any(|n| {
-            text.one_of(n, &["hold", "holding", "guarantee", "guaranteed", "secure", "secured"]) && text.one_of(n + 1, &["the", "my", "our", "it", "a"])
-        });
-    }
-    let said = (from..at).rev().find(|n| !small(*n));
-    let bought = |n: usize| {
-        text.one_of(
-            n,
-            &[
-                "pay",
-                "paying",
-                "paid",
-                "bought",
-                "buy",
-                "buying",
-                "guarantee",
-                "guaranteed",
-                "secure",
-                "secured",
-                "settle",
-                "settled",
-                "purchased",
-                "booked",
-                "reserved",
-            ],
-        ) && text.one_of(n + 1, &["the", "my", "our", "it", "them", "this", "that", "off", "for", "a"])
-    };
-    said.is_some_and(|n| text.one_of(n, &["pay", "paying", "paid"])) || (from..at).any(bought)
-}
-
 /// Whose lines are telephones.
 const LINES: [&str; 16] = [
     "office",
@@ -437,6 +409,8 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
             };
             if thing { Cue::Thing } else { Cue::None }
         }
+        // "send ten pounds credit to"
+        Cue::Card if text.word(at, "credit") && text.one_of(at + 1, &["to", "onto"]) => Cue::None,
         // "my social security card says"
         Cue::Card if text.word(at, "card") && before(&["security"]) && (at.saturating_sub(5)..at).any(|n| text.word(n, "social")) => Cue::Social,
         Cue::Social if text.word(at, "social") && text.one_of(at + 1, &["media", "network", "networks", "event"]) => Cue::None,

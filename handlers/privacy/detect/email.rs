@@ -5,11 +5,13 @@
 //! fails; looks at a bounded number of tokens for each "at".
 
 mod between;
+mod instead;
 
 use super::asked::Asked;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use super::{Found, Label};
+use instead::{corrected, put_right};
 
 /// Most tokens of a mailbox.
 const MAILBOX: usize = 70;
@@ -51,6 +53,8 @@ fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Fou
         // "28 shares at 140.53", "i got two at target dot com"
         _ if domain.numbers => false,
         _ if !announced && !domain.provider && !written && counts_only(text, first, at) && !leads(text, first, floor) => false,
+        // "the hotel at booking dot com"
+        _ if !announced && !written && mailbox.strength == 0 && is_shop(text, at + 1) && !leads(text, first, floor) => false,
         (0, _) => domain.provider && (sure || alone),
         (_, End::Known) => true,
         // Nobody says "dot in" of anything else.
@@ -81,39 +85,13 @@ fn taken_back(text: &Text<'_>, first: usize, floor: usize) -> Option<usize> {
     mailbox(text, sign, floor, true).filter(|m| m.strength > 0).map(|m| m.first)
 }
 
-/// The domain that is said instead of the one behind this "at": "at gmail i mean at example dot com".
-fn corrected(text: &Text<'_>, at: usize) -> Option<Domain> {
-    let small = |n: usize| text.has(n, words::CORRECT | words::FILLER) || text.one_of(n, &["i", "that", "its", "no", "wait", "not"]);
-    let takes_back = (at + 2..at + 6).find(|n| small(*n))?;
-    let sign = (takes_back..takes_back + 5).find(|n| !small(*n))?;
-    // "at hotmail i mean web dot de"
-    let behind = sign + usize::from(text.has(sign, words::AT) || text.sign(sign, b'@'));
-    let said = (takes_back..sign).any(|n| text.has(n, words::CORRECT));
-    let plain = (at + 1..takes_back).all(|n| text.get(n).is_some_and(|t| t.kind == Kind::Word && t.info.flags & words::STOP == 0));
-    domain(text, behind).filter(|domain| said && plain && domain.dots > 0)
-}
-
-/// The domain that is said instead of a whole one: "at gmail dot co no aol dot com", "dot com sorry dot net".
-fn put_right(text: &Text<'_>, said: Domain) -> Domain {
-    let small = |n: usize| text.has(n, words::CORRECT | words::FILLER) || text.sign(n, b',') || text.one_of(n, &["i", "that", "its", "it", "should", "be"]);
-    let begins = said.last + 1;
-    let behind = (begins..begins + 7).find(|n| !small(*n)).unwrap_or(begins);
-    if said.dots == 0 || !(begins..behind).any(|n| text.has(n, words::CORRECT)) {
-        return said;
-    }
-    if is_dot(text, behind) {
-        let end = label(text, behind + 1, true).filter(|next| ending(text, behind + 1, *next) == End::Known);
-        return end.map_or(said, |next| Domain { last: next - 1, ..said });
-    }
-    let from = behind + usize::from(text.has(behind, words::AT) || text.sign(behind, b'@'));
-    match domain(text, from) {
-        Some(anew) if anew.dots > 0 && !anew.numbers && anew.end != End::Unknown => Domain { last: anew.last, ..said },
-        _ => said,
-    }
-}
-
 fn cued(text: &Text<'_>, at: usize) -> bool {
     text.get(at).is_some_and(|t| t.info.cue == Cue::Mail) || text.one_of(at, &["reach", "address", "username"])
+}
+
+/// True for the name of a shop whose site people speak of and have no mailbox at.
+fn is_shop(text: &Text<'_>, at: usize) -> bool {
+    text.one_of(at, &["booking", "hotels", "amazon", "ebay", "argos", "expedia", "airbnb", "target", "walmart", "tesco", "etsy", "alibaba", "ikea", "netflix"])
 }
 
 /// How a domain ends.
@@ -463,7 +441,7 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
     if hesitates(text, at) || (text.has(at, words::CORRECT) && !none_yet) {
         return Piece::Between(at);
     }
-    let behind_sign = at > floor && text.get(at - 1).is_some_and(|t| t.kind == Kind::Word && t.info.sign != 0);
+    let behind_sign = at > floor && text.get(at - 1).is_some_and(|t| t.kind == Kind::Word && t.info.sign != 0) && !between::denied(text, at - 1);
     if joined || behind_sign {
         return Piece::Part(at, behind_sign);
     }

@@ -215,7 +215,7 @@ fn name(text: &Text<'_>, at: usize) -> Option<Found> {
         || spoken_word
         || number
         || (by_word && behind == last && !(text.word(last - 1, "dot") && led_to(text, first, last)))
-        || (text.has(at, words::STOP) && by_word)
+        || (text.has(at, words::STOP) && by_word && last == at + 2)
     {
         return None;
     }

@@ -3,8 +3,11 @@
 //! In: tokens and a place. Out: the first and last token of the letters, and how sure it is that they are a name's. Never
 //! fails; looks at a bounded number of tokens.
 
+mod common;
+
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue};
+use common::of_a_word;
 
 /// The last token of the letters that spell what ends here, or its own last token.
 pub(super) fn spelled_after(text: &Text<'_>, last: usize) -> usize {
@@ -33,6 +36,9 @@ pub(super) fn spells_itself(text: &Text<'_>, at: usize) -> Option<(usize, usize,
         }
         spelled = next;
         next += 1;
+    }
+    if of_a_word(text, at + 1) {
+        return None;
     }
     Some((at, spelled, 0.6))
 }
@@ -90,30 +96,6 @@ pub(super) fn spelled(text: &Text<'_>, at: usize, announced: bool) -> Option<(us
     }
     let near = (at.saturating_sub(12)..at).any(|n| text.has(n, words::NAME | words::SPELL) || text.get(n).is_some_and(|t| t.kind == Kind::Mask)) || at < 8;
     near.then(|| letters(text, at, 3)).flatten().map(|last| (at, last, 0.7))
-}
-
-/// True where a word is spelled and no name: "how do you spell rhythm", "that's a weird word", "i before e".
-fn of_a_word(text: &Text<'_>, at: usize) -> bool {
-    if (0..text.tokens.len()).any(|n| text.has(n, words::NAME | words::GIVEN | words::FAMILY)) {
-        return false;
-    }
-    let behind = letters(text, at, 2).map_or(at, |last| last + 1);
-    let spoken_of = |n: usize| {
-        text.one_of(n, &["word", "words", "silent", "spelling", "plural"]) || text.one_of(n, &["before", "after", "except"]) && text.letter(n + 1).is_some()
-    };
-    if (behind..behind + 12).any(spoken_of) || (at.saturating_sub(10)..at).any(|n| text.one_of(n, &["word", "words"])) {
-        return true;
-    }
-    // "how do you spell": what is asked for stands behind it.
-    let asked = (at.saturating_sub(8)..at).find(|n| text.one_of(*n, &["spell", "spelling"]) && (n.saturating_sub(4)..*n).any(|n| text.word(n, "how")));
-    asked.is_some_and(|n| {
-        let quoted = text.sign(n + 1, b'"') || text.sign(n + 1, b'\'') || text.sign(n + 1, 0);
-        let word = text.get(n + 1).is_some_and(|t| t.kind == Kind::Word && t.end - t.start > 2);
-        quoted
-            || word
-                && !text.one_of(n + 1, &["your", "his", "her", "their", "the", "that", "this", "them"])
-                && text.said(n + 1).starts_with(|c: char| c.is_lowercase())
-    })
 }
 
 /// True for letters that say what kind of file it is.

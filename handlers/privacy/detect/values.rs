@@ -356,7 +356,8 @@ fn counting(run: &Run) -> bool {
     let listed = values.len() >= 5
         && run.digits[0] != b'0'
         && (10..100).contains(&last)
-        && values.windows(2).all(|w| w[0] <= w[1])
+        // "... sixty four one twenty eight"
+        && values.windows(2).filter(|w| w[0] > w[1]).count() <= usize::from(values.len() > 7)
         && values.windows(2).filter(|w| w[0] == w[1]).count() <= 1;
     let falling = values.windows(2).all(|w| near(w[1], w[0]));
     let even = values[1] != values[0] && values.windows(2).all(|w| w[1] - w[0] == values[1] - values[0]);
