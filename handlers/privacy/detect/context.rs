@@ -354,7 +354,10 @@ const LINES: [&str; 16] = [
 ];
 
 /// Whose births nobody asks for.
-const ANIMALS: [&str; 12] = ["puppies", "puppy", "kittens", "kitten", "dog", "dogs", "cat", "cats", "calf", "calves", "litter", "foal"];
+const ANIMALS: [&str; 19] = [
+    "company", "firm", "band", "brand", "idea", "nation", "club", "puppies", "puppy", "kittens", "kitten", "dog", "dogs", "cat", "cats", "calf", "calves",
+    "litter", "foal",
+];
 
 /// True where anything in the text announces this.
 pub(super) fn speaks_of(text: &Text<'_>, wanted: impl Fn(Cue) -> bool) -> bool {

@@ -391,7 +391,9 @@ fn piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: usize, n
             b'_' => Piece::Joint,
             b'.' | b'-' | b'+' | b'\'' | b'%' | b'~' if joined && (token.glued || sign != b'.') && none_or_glued(text, at) => Piece::Joint,
             b'.' | b',' | b'-' if at > floor && spells(text, at - 1) && (spells(text, right) || none_yet) => Piece::Between(at),
-            b',' if between::beside_manner(text, at) || !none_yet && spells(text, right) && text.has(at - 1, words::CORRECT) => Piece::Between(at),
+            b',' if between::beside_manner(text, at) || at > floor && !none_yet && spells(text, right) && text.has(at - 1, words::CORRECT) => {
+                Piece::Between(at)
+            }
             b',' if at > floor + 2 && [3, 4].iter().any(|n| at >= floor + n && letter_of_word(text, at - n) == Some(at)) => Piece::Between(at),
             _ => Piece::Outside,
         },

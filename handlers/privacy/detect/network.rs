@@ -229,7 +229,9 @@ fn name(text: &Text<'_>, at: usize) -> Option<Found> {
 /// True between words that lead to a site and such as no place is named with: "apply through baxters dot in by".
 fn led_to(text: &Text<'_>, first: usize, last: usize) -> bool {
     let leads = first > 0 && text.one_of(first - 1, &["through", "via", "visit", "at", "from", "website", "site", "on"]);
-    leads && !text.one_of(last + 1, &["the", "a", "an", "my", "this", "that", "his", "her", "your", "our", "its", "their"])
+    let goes_on =
+        ["by", "for", "or", "and", "to", "with", "before", "if", "when", "please", "then", "instead", "today", "now", "but", "because", "it", "i", "you"];
+    leads && (text.get(last + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(last + 1, &goes_on))
 }
 
 /// True for "ASP.NET" and its kin.

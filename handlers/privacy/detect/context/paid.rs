@@ -53,7 +53,14 @@ pub(super) fn paid(text: &Text<'_>, at: usize) -> bool {
     }
     let verbs: &[&str] = if on { &HOLDS } else { &PAYS };
     let of_something = |n: usize| text.one_of(n + 1, &["the", "my", "our", "it", "them", "this", "that", "off", "for", "a"]);
-    let counts = |n: usize| text.get(n).is_some_and(|t| t.kind == Kind::Digits || matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Repeat));
+    // "with 10 11 12 and 13": what there were of something.
+    let card = |n: usize| {
+        let said = text.said(n);
+        said.len() == 1 || said.len() > 3 && matches!(said.as_bytes()[0], b'2'..=b'6')
+    };
+    let counts = |n: usize| {
+        text.get(n).is_some_and(|t| if t.kind == Kind::Digits { card(n) } else { matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens | Num::Repeat) })
+    };
     let next = (at + 1..at + 4).find(|n| !small(*n)).unwrap_or(at);
     counts(next) && (from..at).any(|n| text.one_of(n, verbs) && of_something(n))
 }

@@ -63,6 +63,44 @@ const ENDS: [&str; 14] = ["tion", "sary", "ment", "eous", "ious", "ance", "ence"
 /// Fewest letters of a word that its end tells.
 const LONG: usize = 7;
 
+/// What is called by a name that is no person's.
+const THINGS: [&str; 34] = [
+    "street",
+    "road",
+    "town",
+    "city",
+    "village",
+    "county",
+    "country",
+    "brand",
+    "password",
+    "hint",
+    "shop",
+    "store",
+    "product",
+    "medicine",
+    "drug",
+    "tablet",
+    "band",
+    "film",
+    "movie",
+    "song",
+    "company",
+    "firm",
+    "hotel",
+    "game",
+    "app",
+    "wifi",
+    "network",
+    "domain",
+    "website",
+    "dish",
+    "breed",
+    "pronounced",
+    "sounds",
+    "avenue",
+];
+
 /// True where the letters from here spell a word.
 pub(super) fn of_a_word(text: &Text<'_>, at: usize) -> bool {
     if (0..text.tokens.len()).any(|n| text.has(n, words::NAME | words::GIVEN | words::FAMILY)) {
@@ -90,7 +128,9 @@ fn spoken_of(text: &Text<'_>, from: usize, behind: usize) -> bool {
             || text.one_of(n, &["before", "after", "except"]) && text.letter(n + 1).is_some()
             || text.one_of(n, &["british", "american", "english"]) && text.one_of(n.saturating_sub(1), &["in", "the"])
     };
-    (behind..behind + 12).any(here) || (from.saturating_sub(10)..from).any(|n| text.one_of(n, &["word", "words"]))
+    (behind..behind + 12).any(here)
+        || (from.saturating_sub(10)..from).any(|n| text.one_of(n, &["word", "words"]))
+        || (from.saturating_sub(6)..from).any(|n| text.one_of(n, &THINGS))
 }
 
 /// True behind "how do you spell" and a word that is no name by what is known and how it is written.
