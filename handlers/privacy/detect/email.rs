@@ -141,6 +141,7 @@ fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
     while hesitates(text, at) || text.one_of(at, &["sign", "symbol", "of"]) {
         at += 1;
     }
+    at = between::behind_manner(text, at);
     let first = at;
     let mut domain: Option<Domain> = None;
     let (mut dots, mut plain) = (0, 0);

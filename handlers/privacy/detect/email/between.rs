@@ -120,6 +120,13 @@ pub(super) fn beside_manner(text: &Text<'_>, comma: usize) -> bool {
     comma > 0 && manner(text, comma - 1).is_some() || (comma + 1..comma + 6).any(|end| manner(text, end) == Some(comma + 1))
 }
 
+/// The place behind "all one word" and the like and the commas around it: "info at, all one word, example dot com".
+pub(super) fn behind_manner(text: &Text<'_>, at: usize) -> usize {
+    let comma = |n: usize| n + usize::from(text.sign(n, b','));
+    let begin = comma(at);
+    (begin..begin + 5).rev().find(|end| manner(text, *end) == Some(begin)).map_or(at, |end| comma(end + 1))
+}
+
 /// True for a sign that is named as the wrong one: "not a dash sorry".
 pub(super) fn denied(text: &Text<'_>, at: usize) -> bool {
     let article = usize::from(at > 0 && text.one_of(at - 1, &["a", "an", "the"]));

@@ -19,12 +19,15 @@ pub(super) fn corrected(text: &Text<'_>, at: usize) -> Option<Domain> {
     domain(text, behind).filter(|domain| said && plain && domain.dots > 0)
 }
 
+/// What stands between a domain and the one that is said instead: "no hang on", "i tell a lie it's".
+const WORDS: [&str; 12] = ["i", "that", "its", "it", "should", "be", "hang", "hold", "on", "tell", "a", "lie"];
+
 /// The domain that is said instead of a whole one: "at gmail dot co no aol dot com", "dot com sorry dot net".
 pub(super) fn put_right(text: &Text<'_>, said: Domain) -> Domain {
-    let small = |n: usize| text.has(n, words::CORRECT | words::FILLER) || text.sign(n, b',') || text.one_of(n, &["i", "that", "its", "it", "should", "be"]);
+    let small = |n: usize| text.has(n, words::CORRECT | words::FILLER) || text.sign(n, b',') || text.one_of(n, &WORDS);
     let begins = said.last + 1;
-    let behind = (begins..begins + 7).find(|n| !small(*n)).unwrap_or(begins);
-    if said.dots == 0 || !(begins..behind).any(|n| text.has(n, words::CORRECT)) {
+    let behind = (begins..begins + 8).find(|n| !small(*n)).unwrap_or(begins);
+    if said.dots == 0 || !(begins..behind).any(|n| text.has(n, words::CORRECT) || text.word(n, "lie")) {
         return said;
     }
     if is_dot(text, behind) {

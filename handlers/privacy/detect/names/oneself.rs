@@ -29,7 +29,7 @@ pub(super) fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Opti
         () if text.word(at, "to") && at > 1 && (text.word(at - 1, "payable") || text.word(at - 1, "out") && text.one_of(at - 2, &["made", "make", "it"])) => {
             return reached(text, at, at + 1, shouted);
         }
-        () if text.word(at, "is") && text.one_of(at + 1, &["this", "that"]) && at == 0 => return reached(text, at, at + 2, shouted),
+        () if text.word(at, "is") && text.one_of(at + 1, &["this", "that"]) && asks(text, at) => return reached(text, at, at + 2, shouted),
         () if at == 0 && text.has(at, words::GIVEN) => at,
         () if (at == 0
             || (0..at).all(|n| {
@@ -82,6 +82,13 @@ pub(super) fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Opti
             || (capitals && !text.word(at, "this") && (ends || from || greeted))
     };
     sure.then_some((first, last, 0.6))
+}
+
+/// True where a question begins: at the beginning, behind a greeting or the end of a sentence.
+fn asks(text: &Text<'_>, at: usize) -> bool {
+    let Some(before) = at.checked_sub(1) else { return true };
+    text.get(before).is_some_and(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'?' | b'!')))
+        || text.one_of(before, &["hi", "hello", "hey", "morning", "sorry"])
 }
 
 /// True where what stands around two words behind "this is", "i'm" or "it's" tells that they are a name, though neither is
