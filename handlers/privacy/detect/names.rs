@@ -214,7 +214,7 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     next += usize::from(text.one_of(next, &["would", "should", "will"]) && text.word(next + 1, "be"));
     let is = text.one_of(next, &["is", "was", "s", "be"]) || text.sign(next, b':') || text.sign(next, b'=') || text.sign(next, b'-');
     // "Name on the card? Connor Reed."
-    let is = is || whose && text.sign(next, b'?') && text.has(next + 1, words::GIVEN | words::FAMILY);
+    let is = is || whose && text.sign(next, b'?') && text.has(next + 1, words::GIVEN | words::FAMILY) && known::follows_name(text, next + 2);
     if is {
         next += 1;
         // "my name is not emily"

@@ -26,7 +26,11 @@ pub(super) fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Opti
             return reached(text, at, at + 2, shouted);
         }
         // "the cheque's made out to ashwin washington"
-        () if text.word(at, "to") && at > 1 && (text.word(at - 1, "payable") || text.word(at - 1, "out") && text.one_of(at - 2, &["made", "make", "it"])) => {
+        () if text.word(at, "to")
+            && at > 1
+            && (text.word(at - 1, "payable")
+                || text.word(at - 1, "out") && (at.saturating_sub(6)..at - 1).any(|n| text.one_of(n, &["made", "make", "making", "write", "written"]))) =>
+        {
             return reached(text, at, at + 1, shouted);
         }
         () if text.word(at, "is") && text.one_of(at + 1, &["this", "that"]) && asks(text, at) => return reached(text, at, at + 2, shouted),
