@@ -1,9 +1,11 @@
 //! Scores `pii detect` on sets that another hand made from the description alone. `blind-tune` was tuned on from the
-//! beginning; `blind-held`, `blind-third` (whose lines tell no roles), `blind-fourth` and `blind-fifth` were unseen at first
-//! and opened later, so that all are tuning material now and say how far the detector came, not how it does on what nobody
-//! has seen. (On the unseen half of the fourth it raised 3.9 alarms in 1,000 ordinary sentences and found 0.993 of what was
-//! spoken. On the fifth while it was unseen: 4.5 in 1,000, recall of spoken phones 0.947, cards 0.912, e-mail 0.895 at
-//! precision 0.912, others 0.983 at 0.991. Of its 4,450 ordinary lines a third is kept, with all 20 that alarmed.)
+//! beginning; `blind-held`, `blind-third` (whose lines tell no roles), `blind-fourth`, `blind-fifth` and `blind-sixth` were
+//! unseen at first and opened later, so that all are tuning material now and say how far the detector came, not how it does
+//! on what nobody has seen. (On the unseen half of the fourth it raised 3.9 alarms in 1,000 ordinary sentences and found
+//! 0.993 of what was spoken. On the fifth while it was unseen: 4.5 in 1,000, recall of spoken phones 0.947, cards 0.912,
+//! e-mail 0.895 at precision 0.912, others 0.983 at 0.991. Of its 4,450 ordinary lines a third is kept, with all 20 that
+//! alarmed. On the sixth while it was unseen: 5.9 in 1,000, recall of spoken phones 0.947, cards 0.952, e-mail 0.905 at
+//! precision 0.931, others 0.952 at 0.987, dates of birth among them 0.841 and names 0.891.)
 //!
 //! A value is found where spans of its label cover three quarters of it; a span of which not half belongs to a value of its
 //! label is a false alarm. A call is whole where no word of its values is left. The table is printed with `--nocapture`.
@@ -137,11 +139,11 @@ fn sets_of_another_hand_reach_the_aims() {
     }
     let spoken = scores["fourth-spoken"];
     assert!(spoken.values >= 300 && spoken.recall() >= 0.97 && spoken.precision() >= 0.97, "fourth-spoken: {spoken:?}");
-    for (set, least) in [("fifth-spoken", 1000), ("fifth-others", 700)] {
+    for (set, least) in [("fifth-spoken", 1000), ("fifth-others", 700), ("sixth-spoken", 750), ("sixth-others", 450)] {
         let s = scores[set];
         assert!(s.values >= least && s.recall() >= 0.98 && s.precision() >= 0.98, "{set}: {s:?}");
     }
-    for part in ["tune", "held", "third", "fourth", "fifth"] {
+    for part in ["tune", "held", "third", "fourth", "fifth", "sixth"] {
         let ordinary = scores[&format!("{part}-ordinary")];
         assert!(ordinary.lines >= 500 && ordinary.alarms * 1000 <= ordinary.lines, "{part}: {ordinary:?}");
     }

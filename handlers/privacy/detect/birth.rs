@@ -5,8 +5,9 @@
 
 use super::aside;
 use super::asked::Asked;
-use super::context::{Context, IN_QUESTION, announced_before};
+use super::context::{Context, IN_QUESTION, Near, announced_before};
 use super::numbers::{Run, Sep, Shape};
+use super::phone;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use super::{Found, Label};
@@ -27,7 +28,10 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
         context.read(text, at, last, asked);
         // "my date of birth is wrong on the ticket it should be"
         let wrong = (at.saturating_sub(4)..at).any(|n| text.word(n, "should")) && context.has(Cue::Birth);
-        let birth = context.cues.iter().find(|near| !(matches!(near.cue, Cue::Number | Cue::Mail | Cue::Phone) || wrong && near.cue == Cue::Thing));
+        let birth = context
+            .cues
+            .iter()
+            .find(|near| !(matches!(near.cue, Cue::Number | Cue::Mail | Cue::Phone) || near.cue == Cue::Thing && (wrong || on_it(text, at, near))));
         let named = named(text, at) && (text.hints.birth || asked.birth());
         let instead = whole && before.is_some_and(|end| put_right(text, end, at));
         let accepted = answers
@@ -48,6 +52,13 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
             at += 1;
         }
     }
+}
+
+/// True for a thing on which a birth is said to stand: "date of birth on the licence".
+fn on_it(text: &Text<'_>, at: usize, near: &Near) -> bool {
+    let Some(thing) = at.checked_sub(near.distance + 1).filter(|n| near.direct && *n > 2) else { return false };
+    let owned = text.one_of(thing - 1, &["the", "my", "his", "her", "your", "their", "this", "that"]);
+    owned && text.one_of(thing - 2, &["on", "in", "for", "under"]) && text.get(thing - 3).is_some_and(|t| t.info.cue == Cue::Birth)
 }
 
 /// True for the date of what is booked or due: "your date of birth the engineer's booked for october the eighth".
@@ -127,6 +138,14 @@ fn answers(text: &Text<'_>) -> bool {
 
 /// "month is april", "day seventh"
 fn named(text: &Text<'_>, at: usize) -> bool {
+    // "is it day first": how dates are written.
+    if text.word(at, "first") && !text.one_of(at + 1, &["month", "of"]) {
+        return false;
+    }
+    let order = |n: usize| text.one_of(n, &["month", "day", "year"]) && text.word(n + 1, "first");
+    if text.one_of(at, &["second", "third", "last"]) && (at.saturating_sub(6)..at + 6).any(order) {
+        return false;
+    }
     let before = at - usize::from(at > 1 && text.one_of(at - 1, &["is", "was"]));
     before > 0 && text.one_of(before - 1, &["month", "day", "year"])
 }
@@ -386,6 +405,11 @@ fn digits(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
     if run.parts.first()?.first != at || run.plus || run.amount {
         return None;
     }
+    whole_date(run);
+    // "mozart was born in seventeen fifty six"
+    if of_the_dead(run) && before.is_some_and(|n| text.one_of(n, &["in", "year"])) {
+        return None;
+    }
     let count = run.digits.len();
     let listed = run.parts.iter().any(|p| p.sep == Sep::Correction);
     let slashes = (at..run.last).any(|n| text.sign(n, b'/') || text.get(n).is_some_and(|t| t.info.sign == b'/'));
@@ -409,4 +433,19 @@ fn digits(text: &Text<'_>, at: usize, run: &mut Run) -> Option<(usize, bool)> {
     let whole = (5..=8).contains(&count) || (round && count <= 9);
     (whole || (slashes && count >= 3) || (count == 4 && run.parts.len() >= 2) || (listed && count <= 14))
         .then_some((run.last, slashes || whole && run.parts.len() == 3))
+}
+
+/// Cuts off what was said behind a date of three groups: "1972-11-03 so i'm fifty", "2018-01-07, six pounds two".
+fn whole_date(run: &mut Run) {
+    let Some([a, b, c]) = run.parts.get(..3).filter(|_| run.parts.len() > 3) else { return };
+    if a.shape == Shape::Written && phone::dated(&run.digits[..c.at + c.len], &[a.len, b.len, c.len], &[Sep::Start, b.sep, c.sep]) {
+        run.last = c.last;
+        run.digits.truncate(c.at + c.len);
+        run.parts.truncate(3);
+    }
+}
+
+/// True for a year in which nobody was born who lives.
+fn of_the_dead(run: &Run) -> bool {
+    run.digits.len() == 4 && matches!(run.digits[..2], [b'1', b'0'..=b'8']) && run.parts.first().is_some_and(|p| p.shape == Shape::Pair || p.len == 4)
 }

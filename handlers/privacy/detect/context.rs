@@ -3,10 +3,13 @@
 //! In: tokens and the place of a number. Out: for each kind of cue how near the nearest one is, and whether only words
 //! such as "number is" stand between. Never fails; looks at a bounded number of tokens.
 
+mod paid;
+
 use super::asked::Asked;
 use super::things::{self, Whose};
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
+use paid::paid;
 
 /// How many tokens before a number are read.
 const BEFORE: usize = 16;
@@ -94,6 +97,10 @@ impl Context {
             let Some(at) = first.checked_sub(distance + 1) else { break };
             let Some(token) = text.get(at) else { break };
             if token.kind == Kind::Mask {
+                // "change the pin from 1234 to"
+                if distance == 1 && text.word(at + 1, "to") && at > 1 && text.word(at - 1, "from") && cue(text, at - 2) == Cue::Pin {
+                    self.cues.push(Near { cue: Cue::Pin, distance, direct: true });
+                }
                 break;
             }
             // "orders SO8200 and 4 6 2 3 5 0 8": a code is no number of its own.
@@ -130,7 +137,8 @@ impl Context {
         // "it's january 5th 1943 my date of birth"
         let behind = last + 1 + usize::from(text.sign(last + 1, b','));
         let owned = |n: usize| text.one_of(n, &["my", "his", "her", "the"]);
-        let dated = text.one_of(behind, &["for", "as"]) && owned(behind + 1) && text.one_of(behind + 2, &["date", "dob", "birthdate"]);
+        let whose_birth = behind + 1 + usize::from(owned(behind + 1));
+        let dated = text.one_of(behind, &["for", "as"]) && text.one_of(whose_birth, &["date", "dob", "birthdate"]);
         let owned_birth = owned(behind) || dated;
         if self.cues.is_empty() && text.word(last + 1, "for") && owned(last + 2) && cue(text, last + 3) == Cue::Thing {
             self.cues.push(Near { cue: Cue::Thing, distance: 4, direct: true });
@@ -158,7 +166,9 @@ impl Context {
             }
             if found != Cue::None
                 && found != Cue::Number
-                && (linked || (weakly && distance < 4 && found == Cue::Phone) || (owned_birth && distance < 4 + usize::from(dated) && found == Cue::Birth))
+                && (linked
+                    || (weakly && distance < 4 && matches!(found, Cue::Phone | Cue::Social))
+                    || (owned_birth && distance < 4 + usize::from(dated) && found == Cue::Birth))
                 && !self.cues.iter().any(|near| near.cue == found)
             {
                 self.cues.push(Near { cue: found, distance: distance + 4, direct: distance < 5 });
@@ -245,6 +255,8 @@ fn passes(text: &Text<'_>, at: usize) -> bool {
                 || text.word(at, "let") && text.word(at + 1, "me")
                 || at > 1 && text.word(at - 1, "me") && text.word(at - 2, "let")
                 // "the reference i was given is", "your confirmation is going to be"
+                // "change the pin from"
+                || text.word(at, "from") && at > 0 && text.get(at - 1).is_some_and(|t| t.info.cue == Cue::Pin)
                 || text.word(at, "know") && at > 0 && text.word(at - 1, "you")
                 || text.word(at, "in") && at > 0 && text.one_of(at - 1, &["put", "type", "typed", "key", "keyed", "punch", "punched"])
                 || text.one_of(at, &["going", "to", "be", "given", "gave", "got", "typed", "type", "enter", "put", "sent", "chose", "picked", "use", "entered", "keyed", "punched", "tried", "dialed", "dialled"])
@@ -274,8 +286,17 @@ fn bare(text: &Text<'_>, first: usize, last: usize) -> bool {
         "course",
         "read",
         "correct",
+        "sir",
+        "madam",
+        "maam",
     ];
-    let small = |at: usize| passes(text, at) || text.has(at, words::WEAK) || text.one_of(at, &polite) || text.sign(at, b'!');
+    let small = |at: usize| {
+        passes(text, at)
+            || text.has(at, words::WEAK | words::REMARK)
+            || text.word(at, "go") && text.word(at + 1, "ahead")
+            || text.one_of(at, &polite)
+            || text.sign(at, b'!')
+    };
     let (before, after) = (first, text.tokens.len().saturating_sub(last + 1));
     before <= 12 && after <= 12 && (0..first).all(small) && (last + 1..text.tokens.len()).all(small)
 }
@@ -312,12 +333,6 @@ fn abbreviation(text: &Text<'_>, at: usize) -> Option<Cue> {
     }
 }
 
-/// True where paying was spoken of right before this place: "paid uh with".
-fn paid(text: &Text<'_>, at: usize) -> bool {
-    let said = (at.saturating_sub(4)..at).rev().find(|n| !text.has(*n, words::FILLER) && !text.one_of(*n, &["you", "know"]));
-    said.is_some_and(|n| text.one_of(n, &["pay", "paying", "paid"]))
-}
-
 /// Whose lines are telephones.
 const LINES: [&str; 16] = [
     "office",
@@ -339,7 +354,10 @@ const LINES: [&str; 16] = [
 ];
 
 /// Whose births nobody asks for.
-const ANIMALS: [&str; 12] = ["puppies", "puppy", "kittens", "kitten", "dog", "dogs", "cat", "cats", "calf", "calves", "litter", "foal"];
+const ANIMALS: [&str; 19] = [
+    "company", "firm", "band", "brand", "idea", "nation", "club", "puppies", "puppy", "kittens", "kitten", "dog", "dogs", "cat", "cats", "calf", "calves",
+    "litter", "foal",
+];
 
 /// True where anything in the text announces this.
 pub(super) fn speaks_of(text: &Text<'_>, wanted: impl Fn(Cue) -> bool) -> bool {
@@ -380,6 +398,8 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
     }
     match token.info.cue {
         Cue::Number if things::numbered(text, at) => Cue::Thing,
+        // "the gate man's number"
+        Cue::Thing if things::is_somebody(text, at + 1) => Cue::None,
         // "they valued the ring at"
         Cue::Number if text.word(at, "ring") && before(&["the", "a", "my", "her", "his", "engagement", "wedding", "diamond", "gold"]) => Cue::None,
         // "site id", "my last reading was", "p o box", "the credit note": by themselves these announce nothing.
@@ -392,6 +412,8 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
             };
             if thing { Cue::Thing } else { Cue::None }
         }
+        // "send ten pounds credit to"
+        Cue::Card if text.word(at, "credit") && text.one_of(at + 1, &["to", "onto"]) => Cue::None,
         // "my social security card says"
         Cue::Card if text.word(at, "card") && before(&["security"]) && (at.saturating_sub(5)..at).any(|n| text.word(n, "social")) => Cue::Social,
         Cue::Social if text.word(at, "social") && text.one_of(at + 1, &["media", "network", "networks", "event"]) => Cue::None,
@@ -420,7 +442,7 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
         Cue::None if text.word(at, "b") && at > 3 && text.sign(at - 1, b'.') && text.word(at - 2, "o") && text.word(at - 4, "d") => Cue::Birth,
         // "the office line is"
         Cue::None if text.word(at, "line") && before(&LINES) => Cue::Phone,
-        Cue::None if text.one_of(at, &["with", "using"]) && paid(text, at) => Cue::Card,
+        Cue::None if text.one_of(at, &["with", "using", "on"]) && paid(text, at) => Cue::Card,
         Cue::None if text.word(at, "charge") => Cue::Card,
         // "the three digits on the back", "back of the card"
         Cue::None if text.word(at, "back") && (before(&["the"]) || text.word(at + 1, "of")) => {
@@ -431,6 +453,7 @@ pub(super) fn cue(text: &Text<'_>, at: usize) -> Cue {
         Cue::None if text.word(at, "b") && before(&["o"]) && at > 1 && text.word(at - 2, "d") => Cue::Birth,
         Cue::None if text.word(at, "v") && before(&["v"]) && at > 1 && text.word(at - 2, "c") => Cue::Pin,
         Cue::None if text.word(at, "c") && before(&["v"]) && at > 1 && text.word(at - 2, "c") => Cue::Pin,
+        Cue::None if text.word(at, "sec") && before(&["soc", "social"]) => Cue::Social,
         Cue::None if text.word(at, "n") && before(&["s"]) && at > 1 && text.word(at - 2, "s") => Cue::Social,
         // A number that is somebody's is named after what it is of.
         Cue::Thing

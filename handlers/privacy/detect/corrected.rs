@@ -63,6 +63,11 @@ pub(super) fn form(run: &Run) -> Option<Form> {
     readings.iter().filter(|r| run.digits.len() - r.digits.len() <= TAKEN_DIGITS).find_map(telephone)
 }
 
+/// True where what is left can be a card's number, whatever its check digit.
+pub(super) fn issued(run: &Run) -> bool {
+    readings(run).iter().any(|r| matches!(r.digits.len(), 15 | 16) && card::issued(&r.digits))
+}
+
 /// True where one pair said apart makes a card's number: "twenty one" for 20 and 1.
 fn apart(run: &Run) -> bool {
     if !matches!(run.digits.len(), 14 | 15) {

@@ -5,11 +5,13 @@
 //! fails; looks at a bounded number of tokens for each "at".
 
 mod between;
+mod instead;
 
 use super::asked::Asked;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use super::{Found, Label};
+use instead::{corrected, put_right};
 
 /// Most tokens of a mailbox.
 const MAILBOX: usize = 70;
@@ -35,7 +37,7 @@ pub(super) fn find(text: &Text<'_>, asked: Asked, found: &mut Vec<Found>) {
 }
 
 fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Found> {
-    let domain = corrected(text, at).or_else(|| domain(text, at + 1))?;
+    let domain = corrected(text, at).or_else(|| domain(text, at + 1).map(|domain| put_right(text, domain)))?;
     // "the statement at nadia dot cloud at example dot com": the second one is the sign.
     let again = (domain.last + 1..domain.last + 4).find(|n| !text.has(*n, words::FILLER)).is_some_and(|n| text.has(n, words::AT) || text.sign(n, b'@'));
     if again && !domain.provider && !text.sign(at, b'@') {
@@ -51,9 +53,12 @@ fn address(text: &Text<'_>, at: usize, floor: usize, asked: Asked) -> Option<Fou
         // "28 shares at 140.53", "i got two at target dot com"
         _ if domain.numbers => false,
         _ if !announced && !domain.provider && !written && counts_only(text, first, at) && !leads(text, first, floor) => false,
+        // "the hotel at booking dot com"
+        _ if !announced && !written && mailbox.strength == 0 && is_shop(text, at + 1) && !leads(text, first, floor) => false,
         (0, _) => domain.provider && (sure || alone),
         (_, End::Known) => true,
-        (_, End::Word) => sure || domain.provider,
+        // Nobody says "dot in" of anything else.
+        (_, End::Word) => sure || domain.provider || text.word(domain.last - 1, "dot"),
         (_, End::Unknown) => sure,
     };
     let score = 0.6 + if announced { 0.15 } else { 0.0 } + if written { 0.15 } else { 0.0 } + if domain.end == End::Known { 0.09 } else { 0.0 };
@@ -80,20 +85,13 @@ fn taken_back(text: &Text<'_>, first: usize, floor: usize) -> Option<usize> {
     mailbox(text, sign, floor, true).filter(|m| m.strength > 0).map(|m| m.first)
 }
 
-/// The domain that is said instead of the one behind this "at": "at gmail i mean at example dot com".
-fn corrected(text: &Text<'_>, at: usize) -> Option<Domain> {
-    let small = |n: usize| text.has(n, words::CORRECT | words::FILLER) || text.one_of(n, &["i", "that", "its", "no", "wait", "not"]);
-    let takes_back = (at + 2..at + 6).find(|n| small(*n))?;
-    let sign = (takes_back..takes_back + 5).find(|n| !small(*n))?;
-    // "at hotmail i mean web dot de"
-    let behind = sign + usize::from(text.has(sign, words::AT) || text.sign(sign, b'@'));
-    let said = (takes_back..sign).any(|n| text.has(n, words::CORRECT));
-    let plain = (at + 1..takes_back).all(|n| text.get(n).is_some_and(|t| t.kind == Kind::Word && t.info.flags & words::STOP == 0));
-    domain(text, behind).filter(|domain| said && plain && domain.dots > 0)
-}
-
 fn cued(text: &Text<'_>, at: usize) -> bool {
     text.get(at).is_some_and(|t| t.info.cue == Cue::Mail) || text.one_of(at, &["reach", "address", "username"])
+}
+
+/// True for the name of a shop whose site people speak of and have no mailbox at.
+fn is_shop(text: &Text<'_>, at: usize) -> bool {
+    text.one_of(at, &["booking", "hotels", "amazon", "ebay", "argos", "expedia", "airbnb", "target", "walmart", "tesco", "etsy", "alibaba", "ikea", "netflix"])
 }
 
 /// How a domain ends.
@@ -105,6 +103,7 @@ enum End {
     Unknown,
 }
 
+#[derive(Debug, Clone, Copy)]
 struct Domain {
     last: usize,
     dots: usize,
@@ -142,6 +141,7 @@ fn domain(text: &Text<'_>, from: usize) -> Option<Domain> {
     while hesitates(text, at) || text.one_of(at, &["sign", "symbol", "of"]) {
         at += 1;
     }
+    at = between::behind_manner(text, at);
     let first = at;
     let mut domain: Option<Domain> = None;
     let (mut dots, mut plain) = (0, 0);
@@ -300,7 +300,8 @@ enum Piece {
 fn mailbox(text: &Text<'_>, at: usize, floor: usize, announced: bool) -> Option<Mailbox> {
     let mut first = None;
     let (mut strength, mut plain) = (0_usize, 0);
-    let mut joined = false;
+    // `signed`: it was written in one piece, with signs inside.
+    let (mut joined, mut signed) = (false, false);
     let (mut left, mut right) = (at, at);
     // Words that nothing joins belong to it only if what announces an address comes right before them.
     let mut surely: Option<(usize, usize)> = None;
@@ -312,6 +313,7 @@ fn mailbox(text: &Text<'_>, at: usize, floor: usize, announced: bool) -> Option<
         match piece(text, left, right, joined || written, floor, first.is_none()) {
             Piece::Joint => {
                 strength += 1;
+                signed |= written && text.get(at).is_some_and(|t| t.kind == Kind::Sign(b'@') && t.glued);
                 (first, joined, plain) = (Some(left), true, 0);
                 right = left;
             }
@@ -320,6 +322,11 @@ fn mailbox(text: &Text<'_>, at: usize, floor: usize, announced: bool) -> Option<
                 if strong {
                     strength += 1;
                 } else if !joined && !written {
+                    // "Unsubscribe anna_smith7@example.com"
+                    if signed {
+                        left += 1;
+                        break;
+                    }
                     plain += 1;
                     if plain > most {
                         left += 1;
@@ -385,6 +392,9 @@ fn piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: usize, n
             b'_' => Piece::Joint,
             b'.' | b'-' | b'+' | b'\'' | b'%' | b'~' if joined && (token.glued || sign != b'.') && none_or_glued(text, at) => Piece::Joint,
             b'.' | b',' | b'-' if at > floor && spells(text, at - 1) && (spells(text, right) || none_yet) => Piece::Between(at),
+            b',' if between::beside_manner(text, at) || at > floor && !none_yet && spells(text, right) && text.has(at - 1, words::CORRECT) => {
+                Piece::Between(at)
+            }
             b',' if at > floor + 2 && [3, 4].iter().any(|n| at >= floor + n && letter_of_word(text, at - n) == Some(at)) => Piece::Between(at),
             _ => Piece::Outside,
         },
@@ -400,7 +410,7 @@ fn none_or_glued(text: &Text<'_>, at: usize) -> bool {
 fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: usize, none_yet: bool) -> Piece {
     let Some(token) = text.get(at) else { return Piece::Outside };
     if token.info.sign != 0 && !matches!(token.info.sign, b':' | b'/') {
-        return Piece::Joint;
+        return if between::denied(text, at) { Piece::Outside } else { Piece::Joint };
     }
     // "anna under score smith"
     if at > floor && text.word(at, "score") && text.word(at - 1, "under") || text.word(at, "under") && text.word(at + 1, "score") {
@@ -418,6 +428,7 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
     let alone = !joined && (none_yet || !spells(text, right));
     match token.info.num {
         Num::Unit if between::is_pronoun(text, at) => return Piece::Outside,
+        _ if between::is_age(text, at) => return Piece::Outside,
         Num::Unit | Num::Teen | Num::Tens | Num::Hundred | Num::Thousand => return Piece::Part(at, true),
         Num::Repeat if spells(text, right) => return Piece::Part(at, true),
         _ => {}
@@ -433,7 +444,7 @@ fn spoken_piece(text: &Text<'_>, at: usize, right: usize, joined: bool, floor: u
     if hesitates(text, at) || (text.has(at, words::CORRECT) && !none_yet) {
         return Piece::Between(at);
     }
-    let behind_sign = at > floor && text.get(at - 1).is_some_and(|t| t.kind == Kind::Word && t.info.sign != 0);
+    let behind_sign = at > floor && text.get(at - 1).is_some_and(|t| t.kind == Kind::Word && t.info.sign != 0) && !between::denied(text, at - 1);
     if joined || behind_sign {
         return Piece::Part(at, behind_sign);
     }

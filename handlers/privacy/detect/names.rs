@@ -133,7 +133,7 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
             at + 1,
             &[
                 "pepper", "coffee", "clean", "bean", "beer", "potato", "teams", "word", "office", "excel", "pac", "scholls", "martens", "robot", "phil",
-                "fields",
+                "fields", "fix", "right", "nice", "perfect", "universe", "speaker", "chairman", "grumpy",
             ],
         ) {
             return None;
@@ -204,14 +204,17 @@ fn announcement(text: &Text<'_>, at: usize) -> Option<usize> {
     // "name on the account is"
     let whose = text.one_of(next, &["on", "for", "associated", "as", "that", "listed", "printed", "shown", "under"]);
     if whose {
-        let end = (next..next + 9)
-            .find(|n| text.one_of(*n, &["is", "was"]) || text.word(*n, "be") && text.one_of(*n - 1, &["would", "should"]) || text.sign(*n, b':'))?;
+        let end = (next..next + 9).find(|n| {
+            text.one_of(*n, &["is", "was"]) || text.word(*n, "be") && text.one_of(*n - 1, &["would", "should"]) || text.sign(*n, b':') || text.sign(*n, b'?')
+        })?;
         next = end;
     }
     // "used to be"
     next += 2 * usize::from(text.word(next, "used") && text.word(next + 1, "to") && text.word(next + 2, "be"));
     next += usize::from(text.one_of(next, &["would", "should", "will"]) && text.word(next + 1, "be"));
     let is = text.one_of(next, &["is", "was", "s", "be"]) || text.sign(next, b':') || text.sign(next, b'=') || text.sign(next, b'-');
+    // "Name on the card? Connor Reed."
+    let is = is || whose && text.sign(next, b'?') && text.has(next + 1, words::GIVEN | words::FAMILY) && known::follows_name(text, next + 2);
     if is {
         next += 1;
         // "my name is not emily"

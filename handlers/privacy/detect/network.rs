@@ -9,6 +9,7 @@ use super::asked::Asked;
 use super::context::Context;
 use super::email::is_dot;
 use super::numbers::{Run, Sep, Shape};
+use super::things;
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue, Num};
 use super::{Found, Label};
@@ -201,12 +202,21 @@ fn name(text: &Text<'_>, at: usize) -> Option<Found> {
     if written && text.get(last + 1).is_some_and(|t| t.glued && matches!(t.kind, Kind::Word | Kind::Digits | Kind::Sign(b'@' | b'_'))) {
         return None;
     }
+    // A framework's name.
+    if written && is_framework(text, at, last) {
+        return None;
+    }
     let spoken_word = !written && text.has(at, words::STOP) && first == at;
     let number = !written && text.get(at).is_some_and(|t| !matches!(t.info.num, Num::None | Num::Month | Num::Slip));
     let behind = path(text, last);
     // "my email is anna dot n o": the beginning of an address.
     let mailed = !written && behind == last && (first.saturating_sub(3)..first).any(|n| text.get(n).is_some_and(|t| t.info.cue == Cue::Mail));
-    if mailed || spoken_word || number || (by_word && behind == last) || (text.has(at, words::STOP) && by_word) {
+    if mailed
+        || spoken_word
+        || number
+        || (by_word && behind == last && !(text.word(last - 1, "dot") && led_to(text, first, last)))
+        || (text.has(at, words::STOP) && by_word && last == at + 2)
+    {
         return None;
     }
     // A sentence that goes on without white space: "Done.Net".
@@ -214,6 +224,19 @@ fn name(text: &Text<'_>, at: usize) -> Option<Found> {
         return None;
     }
     url(first, behind, if written { 0.7 } else { 0.6 })
+}
+
+/// True between words that lead to a site and such as no place is named with: "apply through baxters dot in by".
+fn led_to(text: &Text<'_>, first: usize, last: usize) -> bool {
+    let leads = first > 0 && text.one_of(first - 1, &["through", "via", "visit", "at", "from", "website", "site", "on"]);
+    let goes_on =
+        ["by", "for", "or", "and", "to", "with", "before", "if", "when", "please", "then", "instead", "today", "now", "but", "because", "it", "i", "you"];
+    leads && (text.get(last + 1).is_none_or(|t| matches!(t.kind, Kind::Sign(_))) || text.one_of(last + 1, &goes_on))
+}
+
+/// True for "ASP.NET" and its kin.
+fn is_framework(text: &Text<'_>, at: usize, last: usize) -> bool {
+    last == at + 2 && text.word(last, "net") && text.one_of(at, &["asp", "vb", "ado", "ml"])
 }
 
 /// The first of the words that make one label with the one that begins here, where a site is announced right before them:
@@ -279,10 +302,18 @@ fn version_4(text: &Text<'_>, found: &mut Vec<Found>) {
         (run.last, at) = (last, last + 1);
         context.read(text, run.first, run.last, Asked::default());
         let numbered = text.one_of(run.last + 1, &["release", "version", "build", "update", "firmware"]);
-        if !context.nearest_of_a_thing() && !numbered {
+        if !context.nearest_of_a_thing() && !numbered && !released(text, run.first) {
             found.push(Found { first: run.first, last: run.last, label: Label::IpAddress, score: 0.9 });
         }
     }
+}
+
+/// True behind what has releases: "i o s", "android".
+fn released(text: &Text<'_>, first: usize) -> bool {
+    const SYSTEMS: [&str; 16] =
+        ["ios", "android", "windows", "ubuntu", "linux", "kernel", "java", "python", "chrome", "firefox", "safari", "edge", "macos", "debian", "php", "ipados"];
+    let on = first.checked_sub(1).is_some_and(|n| text.one_of(n, &SYSTEMS));
+    on || things::abbreviated(text, first)
 }
 
 /// The last token of four octets that a run holds: with dots between, or commas alone. What follows the last of them without

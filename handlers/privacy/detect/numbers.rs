@@ -246,6 +246,8 @@ impl Run {
                 Kind::Word if text.has(at, words::FILLER) => sep = sep_max(sep, Sep::Words),
                 // "the galaxy s twenty is": whose number it is.
                 Kind::Word if text.one_of(at, &["is", "was", "are", "were"]) && self.digits.len() <= 2 => return None,
+                // "... three four by twenty euro", "so i'm fifty"
+                Kind::Word if self.is_over(text, at) => return None,
                 // "i got sixty three"
                 Kind::Word if text.word(at, "got") && text.word(at - 1, "i") => return None,
                 // Two numbers.
@@ -265,6 +267,13 @@ impl Run {
             at += 1;
         }
         None
+    }
+
+    /// True where what follows is an amount beside a whole number, or an age: "top up ... with two ninety nine".
+    fn is_over(&self, text: &Text<'_>, at: usize) -> bool {
+        let digits = self.digits.len();
+        let beside = text.one_of(at, &["with", "by"]) && digits >= 9 && !text.one_of(at - 1, &["followed", "ends", "ending"]) && said_from(text, at + 1) <= 4;
+        beside || digits >= 6 && text.one_of(at, &["im", "hes", "shes"]) && text.one_of(at - 1, &["so", "which"])
     }
 
     /// Takes the part that begins at a token; tells where it ends.

@@ -3,8 +3,11 @@
 //! In: tokens and a place. Out: the first and last token of the letters, and how sure it is that they are a name's. Never
 //! fails; looks at a bounded number of tokens.
 
+mod common;
+
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue};
+use common::of_a_word;
 
 /// The last token of the letters that spell what ends here, or its own last token.
 pub(super) fn spelled_after(text: &Text<'_>, last: usize) -> usize {
@@ -33,6 +36,9 @@ pub(super) fn spells_itself(text: &Text<'_>, at: usize) -> Option<(usize, usize,
         }
         spelled = next;
         next += 1;
+    }
+    if of_a_word(text, at + 1) {
+        return None;
     }
     Some((at, spelled, 0.6))
 }
@@ -79,6 +85,9 @@ pub(super) fn spelled(text: &Text<'_>, at: usize, announced: bool) -> Option<(us
     }
     // "the name of the app spelled k a y a k"
     if (at.saturating_sub(12)..at).rev().find(|n| text.has(*n, words::NAME)).is_some_and(|n| super::names::names_a_thing(text, n)) {
+        return None;
+    }
+    if of_a_word(text, at) {
         return None;
     }
     // "dot t x t", "a p d f": what files are.

@@ -30,8 +30,22 @@ pub(super) fn numbered(text: &Text<'_>, at: usize) -> bool {
     if named && text.said(before).strip_suffix("'s").is_some_and(|owner| words::look_up(owner).cue == Cue::Thing) {
         return true;
     }
+    // "sr number"
+    let short = named && text.get(before).is_some_and(|t| t.kind == Kind::Word && t.end - t.start == 2 && t.info.flags == 0 && t.info.cue == Cue::None);
+    if short && text.get(before).is_some_and(|t| t.info.num == Num::None) && !text.one_of(before, &["hq", "hr", "gp", "pa", "ex", "vp", "rv"]) {
+        return true;
+    }
     (named || text.one_of(at, &["id", "ids"]))
         && (noun(text, before) && !of_telephones(text, before) || text.one_of(before, if named { &NUMBERED[..] } else { &IDENTIFIED[..] }))
+}
+
+/// True for a word that tells what somebody does: "the gate man", "the bus driver", "the claims adjuster".
+pub(super) fn is_somebody(text: &Text<'_>, at: usize) -> bool {
+    const DOES: [&str; 18] = [
+        "man", "mans", "woman", "womans", "guy", "guys", "lady", "ladys", "guard", "guards", "driver", "drivers", "manager", "managers", "keeper", "keepers",
+        "adjuster", "agents",
+    ];
+    text.one_of(at, &DOES)
 }
 
 /// True for a word that may be a noun, and announces nothing that is known.
@@ -59,7 +73,7 @@ fn says_how(text: &Text<'_>, at: usize) -> bool {
             at,
             &[
                 "busy", "engaged", "occupied", "add", "show", "prefer", "gave", "accept", "note", "case", "owns", "off", "read", "prints", "save", "freeze",
-                "run",
+                "run", "recharge", "reload",
             ],
         )
 }

@@ -351,10 +351,19 @@ fn counting(run: &Run) -> bool {
     }
     let near = |a: i64, b: i64| (1..=2).contains(&(b - a));
     let rising = values.windows(2).all(|w| near(w[0], w[1]));
+    // Primes, or what was drawn in a lottery: most of them have two digits, or one follows the other.
+    let last = values.last().copied().unwrap_or_default();
+    // "... sixty four one twenty eight"; what is taken back may begin anew.
+    let anew = |n: usize| values.len() == run.parts.len() && run.parts[n].sep == Sep::Correction;
+    let descents = (1..values.len()).filter(|n| values[*n] < values[n - 1] && !anew(*n)).count();
+    let same = values.windows(2).filter(|w| w[0] == w[1]).count();
+    let listed = values.len() >= 5 && run.digits[0] != b'0' && (10..100).contains(&last) && descents <= usize::from(values.len() > 7) && same <= 1;
+    // "six fifteen six forty five seven fifteen"
+    let quarters = values.len() >= 6 && values.chunks(2).all(|time| matches!(time, [1..=12, 15 | 30 | 45]));
     let falling = values.windows(2).all(|w| near(w[1], w[0]));
     let even = values[1] != values[0] && values.windows(2).all(|w| w[1] - w[0] == values[1] - values[0]);
     // "nine zero" ends a run through the digits.
     let through = values.windows(2).all(|w| w[1] - w[0] == 1 || (w[0] == 9 && w[1] == 0));
     let repeats = (1..=3).any(|period| values.len() > 2 * period && values.iter().zip(values.iter().skip(period)).all(|(a, b)| a == b));
-    rising || falling || even || through || (repeats && !card::luhn(&run.digits) && run.digits.len() < 13)
+    listed || quarters || rising || falling || even || through || (repeats && !card::luhn(&run.digits) && run.digits.len() < 13)
 }

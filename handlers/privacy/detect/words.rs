@@ -183,7 +183,7 @@ const FLAGS: &[(u32, &str)] = &[
         "look looking looked shop shopping shopped order ordered ordering buy buying bought work works working worked arrive arrived meet meeting \
          met find found see saw seen available located based registered account stay stayed stop stopped start started live lives lived site \
          website page online visit visited visiting check checked checking log logged logging sign signed login book booked store reading \
-         read went going go sale price listed posted free open opens closes opened today tomorrow now again later",
+         sell sells selling sold deliver delivers delivered eat ate dine dined spend spent read went going go sale price listed posted free open opens closes opened today tomorrow now again later",
     ),
     (AT, "at"),
     (SPELL, "speaking called holder cardholder policyholder under spelled spelt spell spelling spells letters"),
@@ -191,7 +191,7 @@ const FLAGS: &[(u32, &str)] = &[
         REMARK,
         "hold hang alright perfect cool nice sweet lovely awesome wonderful understood agreed exactly cheers repeat pardon goodbye bye absolutely huh \
          rest listening next part ready sounds noted good ahead moment minute barking sec \
-         continue half bear noise door",
+         continue half bear noise door pen pencil paper handy",
     ),
     (INTRO, "doctor nurse officer sergeant detective calling here reached calls from hi hello hey morning afternoon evening"),
     (

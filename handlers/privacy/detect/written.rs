@@ -5,6 +5,7 @@
 //! that dashes or dots join are never taken apart. Never fails.
 
 use super::context::Context;
+use super::corrected::{self, Form};
 use super::numbers::{Part, Run, Sep};
 use super::phone::{self, Needs};
 use super::things::Whose;
@@ -21,6 +22,10 @@ const CLEAR: f32 = 0.65;
 /// Judges a run of written groups.
 pub(super) fn judge(run: &Run, context: &Context, found: &mut Vec<Found>) {
     let before = found.len();
+    if let Some((label, score)) = corrected_form(run, context) {
+        found.push(Found { first: run.first, last: run.last, label, score });
+        return;
+    }
     let parts = &run.parts;
     let loose = |n: usize| parts.get(n).is_none_or(|p| !matches!(p.sep, Sep::Dash | Sep::Dot));
     let mut at = 0;
@@ -40,6 +45,7 @@ pub(super) fn judge(run: &Run, context: &Context, found: &mut Vec<Found>) {
                 return;
             }
             Some((end, label, score)) => {
+                let end = said_anew(parts, end);
                 let first = if at == 0 { run.first } else { opening(run, at) };
                 found.push(Found { first, last: parts[end - 1].last, label, score });
                 at = end;
@@ -49,6 +55,28 @@ pub(super) fn judge(run: &Run, context: &Context, found: &mut Vec<Found>) {
     }
     if found.len() == before {
         without_form(run, context, found);
+    }
+}
+
+/// Where the groups end with which the last one is said anew: "5500 0000 0000 0004 sorry 0014".
+fn said_anew(parts: &[Part], end: usize) -> usize {
+    let goes_on = parts.get(end + 1).is_some_and(|next| !matches!(next.sep, Sep::Comma | Sep::Words | Sep::Correction));
+    let anew = parts.get(end).is_some_and(|part| part.sep == Sep::Correction && end > 1 && part.len == parts[end - 1].len);
+    if anew && !goes_on { end + 1 } else { end }
+}
+
+/// What a number is of which a group was taken back: "305 391 4897 sorry 4397". More digits than that are two numbers.
+fn corrected_form(run: &Run, context: &Context) -> Option<(Label, f32)> {
+    let corrected = run.parts.iter().any(|part| part.sep == Sep::Correction);
+    if !corrected || run.plus || context.unit || context.of_a_thing() {
+        return None;
+    }
+    let offered = context.has(Cue::Card) || context.bare;
+    match corrected::form(run) {
+        Some(Form::Card) if (16..=24).contains(&run.digits.len()) && !context.has(Cue::Phone) => Some((Label::CreditCard, 0.9)),
+        Some(Form::Phone(_)) if run.digits.len() <= 17 && !context.announces_other() => Some((Label::PhoneNumber, 0.7)),
+        None if offered && (17..=24).contains(&run.digits.len()) && corrected::issued(run) => Some((Label::CreditCard, 0.7)),
+        _ => None,
     }
 }
 

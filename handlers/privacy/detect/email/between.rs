@@ -5,7 +5,7 @@
 
 use super::super::aside;
 use super::super::tokens::Text;
-use super::super::words;
+use super::super::words::{self, Num};
 use super::spells;
 
 /// Most words of a correction.
@@ -113,4 +113,28 @@ pub(super) fn is_office(text: &Text<'_>, at: usize) -> bool {
 /// True behind what leads to such a mailbox.
 pub(super) fn leads_to_office(text: &Text<'_>, at: usize) -> bool {
     at > 0 && (text.has(at - 1, words::CORRECT) || text.one_of(at - 1, &["use", "have", "with", "from", "under", "using", "try", "got"]))
+}
+
+/// True for a comma before or behind "all one word" and the like.
+pub(super) fn beside_manner(text: &Text<'_>, comma: usize) -> bool {
+    comma > 0 && manner(text, comma - 1).is_some() || (comma + 1..comma + 6).any(|end| manner(text, end) == Some(comma + 1))
+}
+
+/// The place behind "all one word" and the like and the commas around it: "info at, all one word, example dot com".
+pub(super) fn behind_manner(text: &Text<'_>, at: usize) -> usize {
+    let comma = |n: usize| n + usize::from(text.sign(n, b','));
+    let begin = comma(at);
+    (begin..begin + 5).rev().find(|end| manner(text, *end) == Some(begin)).map_or(at, |end| comma(end + 1))
+}
+
+/// True for a sign that is named as the wrong one: "not a dash sorry".
+pub(super) fn denied(text: &Text<'_>, at: usize) -> bool {
+    let article = usize::from(at > 0 && text.one_of(at - 1, &["a", "an", "the"]));
+    at > article && text.word(at - article - 1, "not")
+}
+
+/// True for how old somebody was: "i was fifteen".
+pub(super) fn is_age(text: &Text<'_>, at: usize) -> bool {
+    let counts = text.get(at).is_some_and(|t| matches!(t.info.num, Num::Unit | Num::Teen | Num::Tens));
+    counts && at > 1 && text.one_of(at - 1, &["was", "turned", "am", "were"]) && text.one_of(at - 2, &["i", "he", "she", "we", "they"])
 }

@@ -164,6 +164,14 @@ fn pair(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize, usize, f32)
     named(text, at, shouted).filter(|(_, last, _)| *last >= next && follows(text, *last))
 }
 
+/// True where this goes on with a name, or ends what holds one.
+pub(super) fn follows_name(text: &Text<'_>, at: usize) -> bool {
+    text.has(at, words::GIVEN | words::FAMILY | words::WORD_NAME | words::PARTICLE)
+        || capital_inside(text, at)
+        || text.letter(at).is_some()
+        || text.get(at).is_none_or(|t| matches!(t.kind, Kind::Sign(_)))
+}
+
 /// True where a name may end: what follows is no noun that it belongs to.
 fn follows(text: &Text<'_>, last: usize) -> bool {
     let next = last + 1;

@@ -25,7 +25,15 @@ pub(super) fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Opti
         () if text.one_of(at, &["speak", "talk", "spoke", "talked", "through", "transferred"]) && text.one_of(at + 1, &["with", "to"]) => {
             return reached(text, at, at + 2, shouted);
         }
-        () if text.word(at, "is") && text.word(at + 1, "this") && at == 0 => return reached(text, at, at + 2, shouted),
+        // "the cheque's made out to ashwin washington"
+        () if text.word(at, "to")
+            && at > 1
+            && (text.word(at - 1, "payable")
+                || text.word(at - 1, "out") && (at.saturating_sub(6)..at - 1).any(|n| text.one_of(n, &["made", "make", "making", "write", "written"]))) =>
+        {
+            return reached(text, at, at + 1, shouted);
+        }
+        () if text.word(at, "is") && text.one_of(at + 1, &["this", "that"]) && asks(text, at) => return reached(text, at, at + 2, shouted),
         () if at == 0 && text.has(at, words::GIVEN) => at,
         () if (at == 0
             || (0..at).all(|n| {
@@ -80,6 +88,13 @@ pub(super) fn said_of_oneself(text: &Text<'_>, at: usize, shouted: bool) -> Opti
     sure.then_some((first, last, 0.6))
 }
 
+/// True where a question begins: at the beginning, behind a greeting or the end of a sentence.
+fn asks(text: &Text<'_>, at: usize) -> bool {
+    let Some(before) = at.checked_sub(1) else { return true };
+    text.get(before).is_some_and(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'?' | b'!')))
+        || text.one_of(before, &["hi", "hello", "hey", "morning", "sorry"])
+}
+
 /// True where what stands around two words behind "this is", "i'm" or "it's" tells that they are a name, though neither is
 /// known as one: a greeting before and where one calls from or what one wants behind, or "calling".
 fn both_names(text: &Text<'_>, at: usize, last: usize) -> bool {
@@ -109,6 +124,10 @@ fn answers_the_phone(text: &Text<'_>, at: usize, shouted: bool) -> Option<(usize
     let told = known || !(at > 0 && text.word(at - 1, "is"));
     let speaks = text.word(last + 1, "speaking") && over(last + 2) && named && told && !company(text, first, last);
     let here = text.word(last + 1, "here") && over(last + 2) && !shouted && last > first && capital(text, first) && capital(text, last);
+    // "hi fergus here from dispatch"
+    let greeted = at > 0 && text.one_of(at - 1, &["hi", "hello", "hey", "morning", "afternoon", "evening"]);
+    let from = text.word(last + 2, "from") || text.get(last + 2).is_none_or(|t| matches!(t.kind, Kind::Sign(b'.' | b',' | b'!')));
+    let here = here || greeted && known && text.word(last + 1, "here") && from && !company(text, first, last);
     // "tanaka is my last name"
     let mine = text.word(last + 1, "is") && text.one_of(last + 2, &["my", "the"]) && (last + 3..last + 5).any(|n| text.has(n, words::NAME));
     ((speaks || here || mine) && text.letter(first).is_none()).then_some((first, last, 0.6))
