@@ -3,11 +3,11 @@
 //! In: tokens and a place. Out: the first and last token of the letters, and how sure it is that they are a name's. Never
 //! fails; looks at a bounded number of tokens.
 
-mod common;
+mod ordinary;
 
 use super::tokens::{Kind, Text};
 use super::words::{self, Cue};
-use common::of_a_word;
+use ordinary::of_a_word;
 
 /// The last token of the letters that spell what ends here, or its own last token.
 pub(super) fn spelled_after(text: &Text<'_>, last: usize) -> usize {
