@@ -25,7 +25,7 @@ pub fn document(header: &Header, union: &Union, stages: &[(String, StageTimes)])
     let spoken = |hit: bool| stages.iter().filter(|(_, s)| s.speech_hit == Some(hit)).count();
     let duration = header.started_at.zip(header.ended_at).map(|(start, end)| end.since(start).max(0));
     let (first, last) = (turns.first().map(|t| t.entry.at), turns.last().map(|t| t.entry.at));
-    json!({
+    let mut document = json!({
         "id": header.call_connection_id,
         "day": header.day,
         "callConnectionId": header.call_connection_id,
@@ -46,5 +46,9 @@ pub fn document(header: &Header, union: &Union, stages: &[(String, StageTimes)])
             "commit": of(|s| Some(s.commit_ms)),
             "speech": of(|s| s.speech_ms),
         },
-    })
+    });
+    if let Some(kept_from) = header.kept_from {
+        document["keptFrom"] = json!(kept_from);
+    }
+    document
 }

@@ -222,8 +222,11 @@ pub struct Header {
     pub pages: Vec<String>,
     /// When the call began.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// When it ended, as it was reported.
     pub ended_at: Option<Timestamp>,
+    /// From when its retention counts, where the reported end cannot be true: a wrong clock must not lose a transcript.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_from: Option<Timestamp>,
     /// Why it ended.
     pub end_reason: Option<String>,
     /// The token of the user.
@@ -247,6 +250,13 @@ pub struct Header {
     pub archived_at: Timestamp,
 }
 
+impl Header {
+    /// The end of the call, as far as it can be true: from then on its retention counts.
+    pub fn true_end(&self) -> Option<Timestamp> {
+        self.kept_from.or(self.ended_at)
+    }
+}
+
 /// One page of an archived call: at most [`PAGE_BYTES`] of turns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -261,6 +271,9 @@ pub struct PageDocument {
     /// When the call ended: the page expires with the header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// As in the header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_from: Option<Timestamp>,
     /// Its turns, in order.
     pub turns: Vec<ArchivedTurn>,
 }
@@ -279,6 +292,9 @@ pub struct LegacyPage {
     /// When the call ended: the piece expires with the header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// As in the header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_from: Option<Timestamp>,
     /// The piece: all pieces together are one JSON text.
     pub text: String,
 }

@@ -16,12 +16,16 @@ use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
 use crate::model::transcript::{ArchivedTurn, EndedMessage, HEADER_ID, Header, INLINE_BYTES, LegacyPage, PageDocument, TURN_PREFIX, turn_document};
 use crate::ports::documents::{Condition, Container, Document, Put};
+use crate::privacy::retention;
 use crate::steps::{masking, profile};
 
 mod seals;
 
 /// Most times that one archiver merges again because another was faster.
 const TRIES: u32 = 20;
+/// How far back, in milliseconds, an end may lie that is reported for the first time: nothing waits here for longer than what was
+/// parked. What lies further back is the word of a wrong clock, or of an old recording.
+const LATEST: i64 = 30 * retention::DAY_MS;
 /// Most bytes of one piece of a legacy section; JSON may double it.
 const PIECE_BYTES: usize = 700_000;
 /// Documents read in one listing.
@@ -144,7 +148,14 @@ async fn switch(app: &App, call: &CallId, before: Option<&Archived>, mut header:
         for (number, turns) in union.pages()?.into_iter().enumerate() {
             let id = format!("page-{}-{number:05}", digest(app, &turns).await?);
             let turns = seals::seal_turns(app, &header, &id, turns).await?;
-            let page = PageDocument { id: id.clone(), call_connection_id: call.clone(), kind: "page".to_owned(), ended_at: header.ended_at, turns };
+            let page = PageDocument {
+                id: id.clone(),
+                call_connection_id: call.clone(),
+                kind: "page".to_owned(),
+                ended_at: header.ended_at,
+                kept_from: header.kept_from,
+                turns,
+            };
             app.documents.put(Container::Transcripts, &json(&page)?, Condition::Always).await?;
             fresh.push(id);
         }
@@ -181,6 +192,8 @@ fn head(call: &CallId, before: Option<&Header>, facts: &Facts, union: &Union, no
         .or_else(|| ended.and_then(|e| e.started_at))
         .or_else(|| union.in_order().first().map(|t| t.entry.at));
     let ended_at = before.and_then(|h| h.ended_at).or_else(|| session.and_then(|s| s.time(field::ENDED_AT))).or_else(|| ended.map(|e| e.at));
+    let is_new = before.is_none_or(|h| h.ended_at.is_none());
+    let kept_from = before.and_then(|h| h.kept_from).or_else(|| ended_at.filter(|end| is_new && now.since(*end) > LATEST).map(|_| now));
     // The beginning may be our own clock's and the end the event's.
     let started_at = started_at.map(|start| ended_at.map_or(start, |end| start.min(end)));
     let end_reason = before
@@ -197,6 +210,7 @@ fn head(call: &CallId, before: Option<&Header>, facts: &Facts, union: &Union, no
         pages: Vec::new(),
         started_at,
         ended_at,
+        kept_from,
         end_reason,
         user: before.and_then(|h| h.user.clone()).or_else(|| session.and_then(Session::subject)),
         subject: before.and_then(|h| h.subject.clone()),
@@ -224,6 +238,7 @@ async fn keep_legacy(app: &App, call: &CallId, header: &mut Header, text: &str) 
             call_connection_id: call.clone(),
             kind: "legacy".to_owned(),
             ended_at: header.ended_at,
+            kept_from: header.kept_from,
             text: seals::seal(app, header, &id, "/text", piece).await?,
         };
         app.documents.put(Container::Transcripts, &json(&page)?, Condition::Always).await?;

@@ -142,7 +142,7 @@ async fn count(app: &App, archived: &Archived, stages: &[(String, StageTimes)]) 
         }
     }
     let turns = archived.union.len() as u64;
-    profile::update(app, user, None, |profile| Ok(profile.apply_call(&header.call_connection_id, turns, header.ended_at, &languages))).await.map(drop)
+    profile::update(app, user, None, |profile| Ok(profile.apply_call(&header.call_connection_id, turns, header.true_end(), &languages))).await.map(drop)
 }
 
 /// Writes the summary and lets the state go, unless something there is not in the archive.

@@ -386,3 +386,23 @@ async fn an_archive_written_again_remembers_who_took_part() {
     assert_eq!((after.participant_info, after.user), (before.participant_info, before.user));
     app.finish().await;
 }
+
+#[tokio::test]
+async fn an_end_that_cannot_be_true_does_not_take_the_transcript_with_it() {
+    const DAY: i64 = 86_400_000;
+    for (days, since) in [(200, START), (3, START.plus_millis(-3 * DAY))] {
+        let app = Rtvoice::start();
+        let end = START.plus_millis(-days * DAY);
+        write(&app, &turn_message("t1", Some(1), 0, "one")).await.ok();
+        write(&app, &json!({"kind": "callEnded", "callConnectionId": "call-1", "at": end, "reason": "CallDisconnected", "lastSeq": 2})).await.ok();
+        app.clock.advance_millis(3_600_000);
+        // What comes late changes neither.
+        write(&app, &turn_message("t2", Some(2), 0, "two")).await.ok();
+        let kept = |container: Container| app.documents_in(container).into_iter().map(|document| (document["endedAt"].clone(), document["expiresAt"].clone()));
+        let (transcripts, analytics): (Vec<_>, Vec<_>) = (kept(Container::Transcripts).collect(), kept(Container::Analytics).collect());
+        assert_eq!((transcripts.len(), analytics.len()), (2, 1), "header and page: {transcripts:?}");
+        assert!(transcripts.iter().all(|kept| *kept == (json!(end), json!(since.plus_millis(90 * DAY)))), "{days}: {transcripts:?}");
+        assert_eq!(analytics, [(json!(end), json!(since.plus_millis(400 * DAY)))], "{days}");
+        app.finish().await;
+    }
+}

@@ -1,7 +1,7 @@
 //! The one place where documents get their expiry: in front of the store, so that no writer can forget it.
 //!
 //! In: any body. Out: the same with `expiresAt` and `ttl` by the settings, computed anew at every write. What a document
-//! counts from it says itself: `endedAt` of what belongs to a call, `at` of a turn, `lastCallAt` of a profile. A user's
+//! counts from it says itself: `endedAt` of what belongs to a call (`keptFrom` where that cannot be true), `at` of a turn, `lastCallAt` of a profile. A user's
 //! keys are renewed with the profile that they serve. Fails as the store does; a renewal that fails is logged, and the
 //! next change of the profile does it.
 
@@ -29,11 +29,11 @@ const KEYS: usize = 100;
 
 /// The rule for a document of this container and body; none where it is kept for ever.
 pub fn rule(periods: &Retention, container: Container, body: &Value) -> Option<Rule> {
-    const CALL: &[&str] = &["endedAt", "at"];
+    const CALL: &[&str] = &["keptFrom", "endedAt", "at"];
     let rule = |days, since| Some(Rule { days, since });
     match container {
         Container::Transcripts => rule(periods.transcripts, CALL),
-        Container::Analytics => rule(periods.analytics, &["endedAt"]),
+        Container::Analytics => rule(periods.analytics, &["keptFrom", "endedAt"]),
         Container::Audit => {
             if is_signed(container, body) {
                 None

@@ -9,7 +9,7 @@ use crate::ports::documents::Document;
 use crate::privacy::retention::{self, Fault, Rule};
 
 /// Fields that tell when something happened, the most telling first; without one it is the moment of writing.
-const BORN: [&str; 8] = ["endedAt", "at", "lastCallAt", "parkedAt", "requestedAt", "detectedAt", "ts", "created"];
+const BORN: [&str; 9] = ["keptFrom", "endedAt", "at", "lastCallAt", "parkedAt", "requestedAt", "detectedAt", "ts", "created"];
 
 /// What one container holds.
 #[derive(Debug, Default)]
