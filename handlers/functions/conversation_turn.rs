@@ -25,11 +25,11 @@ use crate::model::phrase::{AudioFormat, check_language};
 use crate::model::stages::StageTimes;
 use crate::ports::replies::{FALLBACK, Prompt, Reply};
 use crate::ports::running;
-use crate::privacy::detect::{Bearing, Label};
+use crate::privacy::detect::Bearing;
 use crate::steps::masking::{self, Heard};
 use crate::steps::speech::{Found, MAX_AUDIO, Private};
 use crate::steps::{events, outbox, profile, speech};
-use crate::telemetry::label::{CacheLookup, Finding, Stage, TurnOutcome};
+use crate::telemetry::label::{CacheLookup, Stage, TurnOutcome};
 use crate::telemetry::metric::{CACHE_LOOKUPS, FINDINGS, TURN_STAGES, TURNS};
 
 /// Longest text of a turn, in characters.
@@ -198,27 +198,10 @@ async fn load(app: &App, turn: &Turn) -> Result<Loaded> {
 fn hear(app: &App, window: &Window, text: &str, bearing: Bearing) -> Heard {
     if app.config.privacy {
         let heard = masking::hear(&app.talk, window, text, bearing, app.config.store_pii);
-        heard.found.iter().for_each(|span| app.metrics.count(FINDINGS, finding(span.label)));
+        heard.found.iter().for_each(|span| app.metrics.count(FINDINGS, span.label));
         return heard;
     }
     Heard { text: text.to_owned(), found: Vec::new(), revisions: Vec::new() }
-}
-
-/// How a label is counted.
-const fn finding(label: Label) -> Finding {
-    match label {
-        Label::PhoneNumber => Finding::PhoneNumber,
-        Label::CreditCard => Finding::CreditCard,
-        Label::EmailAddress => Finding::EmailAddress,
-        Label::UsSsn => Finding::UsSsn,
-        Label::IbanCode => Finding::IbanCode,
-        Label::IpAddress => Finding::IpAddress,
-        Label::Url => Finding::Url,
-        Label::DateOfBirth => Finding::DateOfBirth,
-        Label::Pin => Finding::Pin,
-        Label::AccountNumber => Finding::AccountNumber,
-        Label::PersonName => Finding::PersonName,
-    }
 }
 
 /// What came of committing a turn.

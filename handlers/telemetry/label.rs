@@ -1,6 +1,7 @@
 //! The labels of metrics: enums, so that the number of time series is bounded by type.
 
 use crate::error::Kind;
+use crate::privacy::detect;
 
 /// What a metric is split by.
 pub trait Label: Copy {
@@ -73,12 +74,6 @@ labels! {
         Redis = "redis", Documents = "documents", Queue = "queue", Speech = "speech", Replies = "replies", RootKey = "root_key",
     }
 
-    /// What the detector found.
-    Finding "label" {
-        PhoneNumber = "PHONE_NUMBER", CreditCard = "CREDIT_CARD", EmailAddress = "EMAIL_ADDRESS", UsSsn = "US_SSN", IbanCode = "IBAN_CODE",
-        IpAddress = "IP_ADDRESS", Url = "URL", DateOfBirth = "DATE_OF_BIRTH", Pin = "PIN", AccountNumber = "ACCOUNT_NUMBER", PersonName = "PERSON_NAME",
-    }
-
     /// What became of an erasure.
     ErasureOutcome "outcome" { Requested = "requested", Completed = "completed", Refused = "refused" }
 
@@ -118,6 +113,24 @@ labels! {
     /// Kinds of security events.
     SecurityKind "kind" {
         BadToken = "bad-token", Envelope = "envelope", Replay = "replay", KeyDenied = "key-denied", AuditBreak = "audit-break",
+    }
+}
+
+/// What the detector found, by the detector's own names.
+impl Label for detect::Label {
+    const NAME: &'static str = "label";
+    const VALUES: &'static [&'static str] = &{
+        let mut names = [""; Self::ALL.len()];
+        let mut n = 0;
+        while n < names.len() {
+            names[n] = Self::ALL[n].as_str();
+            n += 1;
+        }
+        names
+    };
+
+    fn index(self) -> usize {
+        self as usize
     }
 }
 

@@ -3,10 +3,11 @@
 use std::marker::PhantomData;
 
 use super::label::{
-    AuthSource, CacheLookup, Dependency, ErasureOutcome, Finding, InvocationOutcome, KeyKind, Label, OfLimit, Only, OpFailure, OpOutcome, RedisOp, RoomName,
+    AuthSource, CacheLookup, Dependency, ErasureOutcome, InvocationOutcome, KeyKind, Label, OfLimit, Only, OpFailure, OpOutcome, RedisOp, RoomName,
     SecurityKind, SetupOutcome, SetupStage, Stage, TtlKind, TurnOutcome, Worked,
 };
 use crate::error::Kind as ErrorKind;
+use crate::privacy::detect;
 
 /// How a metric behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +129,7 @@ metrics! {
     Counter EventsParked(Only) EVENTS_PARKED = "events.parked", One, "Events that were parked because they can never be taken.";
     Gauge CircuitOpen(Dependency) CIRCUIT_OPEN = "circuit.open", One, "1 while calls to a dependency fail at once, else 0.";
     Counter CircuitOpened(Dependency) CIRCUIT_OPENED = "circuit.opened", One, "How often the circuit of a dependency was opened.";
-    Counter Findings(Finding) FINDINGS = "privacy.findings", One, "Personal values that the detector found in turns, by label.";
+    Counter Findings(detect::Label) FINDINGS = "privacy.findings", One, "Personal values that the detector found in turns, by label.";
     Counter Exposed(Only) EXPOSED = "privacy.exposed", One, "Personal values that the exposure scan found in clear.";
     Counter Erasures(ErasureOutcome) ERASURES = "erasure.count", One, "Erasures by what became of them.";
     Gauge Keys(KeyKind) KEYS = "keys.count", One, "Keys of the record by kind, and those that an older version of the root key wraps.";
