@@ -244,9 +244,8 @@ impl App {
 
     /// Runs work off the caller's path; `serve` waits for it when it ends.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        use tracing::Instrument as _;
         // Boxed first: each layer below would otherwise copy the whole future once more.
-        self.tasks.spawn(running::inherit(Box::pin(work)).instrument(tracing::Span::current()));
+        self.tasks.spawn(running::inherit(Box::pin(work)));
     }
 
     /// The phrase in the voice of the settings where none is named.

@@ -11,6 +11,7 @@ use crate::host::http::{Object, Request, json_response};
 use crate::model::call::CallStatus;
 use crate::model::conversation::AuthState;
 use crate::model::ids::CallId;
+use crate::ports::running;
 use crate::ports::state::Attempt;
 use crate::telemetry::label::AuthSource;
 use crate::telemetry::metric::AUTH_FAILURES;
@@ -21,7 +22,7 @@ const WORD_CHARS: usize = 128;
 /// Answers one request.
 pub async fn run(app: App, request: Request) -> Result<Response> {
     let call = CallId::parse(request.param("callConnectionId"))?;
-    tracing::Span::current().record("call_id", call.as_str());
+    running::about(&call);
     match request.method {
         Method::GET => match app.state.auth(&call).await? {
             Some((state, left)) => Ok(json_response(StatusCode::OK, &view(&state, left)?)),

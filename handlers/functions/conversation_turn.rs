@@ -105,7 +105,7 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
 
 async fn take(app: App, request: Request) -> Result<Response> {
     let call = CallId::parse(request.param("callConnectionId"))?;
-    tracing::Span::current().record("call_id", call.as_str());
+    running::about(&call);
     let turn = Turn::parse(call.as_str(), request.object()?)?;
     let mut stages = StageTimes::default();
 

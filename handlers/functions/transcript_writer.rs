@@ -14,6 +14,7 @@ use crate::host::envelope::Envelope;
 use crate::model::call::{CallChange, Effect, Outcome};
 use crate::model::time::Timestamp;
 use crate::model::transcript::{ArchivedTurn, StartedMessage, TranscriptMessage, TurnMessage};
+use crate::ports::running;
 use crate::steps::{archive, archiving, events, outbox};
 use crate::telemetry::label::Only;
 use crate::telemetry::metric::{QUEUE_DEFERRED, QUEUE_LAG};
@@ -35,7 +36,7 @@ const FURTHEST_MINUTES: u32 = 5;
 pub async fn run(app: App, envelope: Envelope) -> Result<()> {
     let message = TranscriptMessage::parse(&envelope.binary(BINDING)?.bytes)?;
     lag(&app, &envelope);
-    tracing::Span::current().record("call_id", message.call().as_str());
+    running::about(message.call());
     let began = Instant::now();
     let mut pause = PAUSE;
     loop {

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::host::http::{Request, json_response, problem_with};
 use crate::model::ids::{CallId, WorkerId};
+use crate::ports::running;
 use crate::ports::state::Lease;
 use crate::steps::breach::{self, SecurityEvent};
 
@@ -16,7 +17,7 @@ use crate::steps::breach::{self, SecurityEvent};
 pub async fn run(app: App, request: Request) -> Result<Response> {
     let worker = WorkerId::parse(request.param("workerId"))?;
     let call = CallId::parse(request.param("callConnectionId"))?;
-    tracing::Span::current().record("call_id", call.as_str());
+    running::about(&call);
     let token = token(&request)?;
     let now = app.clock.now();
     if request.method == Method::DELETE {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::admission::Room;
 use super::json;
+use super::router::Params;
 use crate::error::{Error, Kind, Result};
 
 /// How much of a body that is too large is read off before the answer, so that the client sees the answer.
@@ -29,7 +30,7 @@ pub struct Request {
     /// The method.
     pub method: Method,
     /// Route parameters, percent-decoded, in the order of the route.
-    pub params: Vec<(String, String)>,
+    pub params: Params,
     /// What follows the `?` of the URL, as received; empty where there is none.
     pub query: String,
     /// Headers as received.
@@ -41,7 +42,7 @@ pub struct Request {
 impl Request {
     /// One route parameter; empty where the route leaves it out.
     pub fn param(&self, name: &str) -> &str {
-        self.params.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v)
+        self.params.iter().find(|(n, _)| *n == name).map_or("", |(_, v)| v)
     }
 
     /// One parameter of the query, percent-decoded; none where it is missing. Others are the host's and intermediaries'

@@ -1,10 +1,10 @@
 //! What the Functions host talks to: forwarded requests on their routes, envelopes on `POST /{function}`.
 //!
-//! Every invocation has a span with its ids, a deadline, a seat (but Ready, Health, Metrics and Dashboard), and a task of its own: a client that
+//! Every invocation has a span of its trace, a deadline, a seat (but Ready, Health, Metrics and Dashboard), and a task of its own: a client that
 //! hangs up does not stop it halfway, and a panic in it is an answer like any other failure. Where there is no seat it is
 //! refused before its body is read; the seat is taken after it, so that a slow body costs none.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,7 +16,6 @@ use axum::response::Response;
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
-use tracing::Instrument as _;
 
 use super::admission::{Key, Room};
 use super::envelope::{self, Envelope};
@@ -25,7 +24,6 @@ use super::http::{Request, json_response, method_not_allowed, problem, read_body
 use crate::app::App;
 use crate::error::{Disposition, Error, Kind, Result};
 use crate::functions::{self, Face, Function};
-use crate::model::trace::is_valid;
 use crate::ports::export::Span as Finished;
 use crate::ports::running::{self, Running};
 use crate::steps::breach;
@@ -81,7 +79,7 @@ enum Payload {
     Whole(Bytes),
 }
 
-async fn http(app: App, function: &'static Function, invocation: String, params: Vec<(String, String)>, parts: Parts, payload: Payload) -> Result<Response> {
+async fn http(app: App, function: &'static Function, invocation: String, params: Params, parts: Parts, payload: Payload) -> Result<Response> {
     let Face::Http { route, methods, limit, run } = function.face else { return Err(not_found()) };
     if !methods.contains(&parts.method) {
         return Ok(method_not_allowed(&methods_on(route)));
@@ -112,7 +110,7 @@ async fn admitted_body(room: &Room, key: Option<Key>, headers: &HeaderMap, body:
 
 /// Whom an invocation of an HTTP function is for: what its first parameter names; for events the call that their body names
 /// first; else whoever uses its route. None for what is always answered.
-fn key(function: &Function, params: &[(String, String)], body: &[u8], room: &Room) -> Option<Key> {
+fn key(function: &Function, params: &[(&'static str, String)], body: &[u8], room: &Room) -> Option<Key> {
     let named = || params.first().map(|(_, value)| value.as_bytes()).or_else(|| call_in(body));
     if ALWAYS.contains(&function.name) { None } else { Some(named().map_or_else(|| room.route(function.name), |id| room.one(id))) }
 }
@@ -183,15 +181,65 @@ fn not_found() -> Error {
     Error::new(Kind::NotFound, "there is nothing at this path")
 }
 
+/// Names and values of a route's parameters, percent-decoded, in its order.
+pub type Params = Vec<(&'static str, String)>;
+
+/// A function's route, cut into its segments once.
+struct Pattern {
+    function: &'static Function,
+    methods: &'static [Method],
+    segments: Vec<Segment>,
+    /// How many at its end may be left out.
+    optional: usize,
+}
+
+enum Segment {
+    Is(&'static str),
+    Names(&'static str),
+}
+
+static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| functions::ALL.iter().filter_map(Pattern::of).collect());
+
+impl Pattern {
+    fn of(function: &'static Function) -> Option<Self> {
+        let Face::Http { route, methods, .. } = function.face else { return None };
+        let named = |part: &'static str| part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
+        let segments = route.split('/').map(|part| named(part).map_or(Segment::Is(part), |name| Segment::Names(name.trim_end_matches('?')))).collect();
+        Some(Self { function, methods, segments, optional: route.rsplit('/').take_while(|part| part.ends_with("?}")).count() })
+    }
+
+    /// How well a path fits, if it does: the fewest parameters first, then whether the method is one of the function's.
+    fn fit(&self, method: &Method, path: &[&str]) -> Option<(usize, bool)> {
+        if path.len() > self.segments.len() || path.len() + self.optional < self.segments.len() {
+            return None;
+        }
+        let mut named = 0;
+        for (part, segment) in self.segments.iter().zip(path) {
+            match part {
+                Segment::Is(text) if !text.eq_ignore_ascii_case(segment) => return None,
+                Segment::Is(_) => {}
+                Segment::Names(_) => named += 1,
+            }
+        }
+        Some((named, !self.methods.contains(method)))
+    }
+
+    fn params(&self, path: &[&str]) -> Params {
+        let named = self.segments.iter().zip(path).filter_map(|(part, segment)| match part {
+            // Lossy: a character that is not UTF-8 becomes one that no identifier allows.
+            Segment::Names(name) => Some((*name, percent_decode_str(segment).decode_utf8_lossy().into_owned())),
+            Segment::Is(_) => None,
+        });
+        named.collect()
+    }
+}
+
 /// The function whose route matches, with its parameters: of several routes the one with the fewest parameters, of several
 /// functions on it the one that has the method, else any, which then refuses the method.
-fn find(method: &Method, path: &str) -> Result<(&'static Function, Vec<(String, String)>)> {
-    let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
-    let taking = functions::ALL.iter().filter_map(|function| match function.face {
-        Face::Http { route, methods, .. } => matches(route, &segments).map(|params| ((params.len(), !methods.contains(method)), function, params)),
-        Face::Trigger { .. } => None,
-    });
-    taking.min_by_key(|(order, ..)| *order).map(|(_, function, params)| (function, params)).ok_or_else(not_found)
+fn find(method: &Method, path: &str) -> Result<(&'static Function, Params)> {
+    let path: Vec<&str> = path.trim_end_matches('/').split('/').collect();
+    let fitting = PATTERNS.iter().filter_map(|pattern| pattern.fit(method, &path).map(|order| (order, pattern)));
+    fitting.min_by_key(|(order, _)| *order).map(|(_, pattern)| (pattern.function, pattern.params(&path))).ok_or_else(not_found)
 }
 
 /// All methods that functions have on one route.
@@ -203,25 +251,6 @@ fn methods_on(route: &str) -> Vec<Method> {
     on_it.flatten().cloned().collect()
 }
 
-/// The parameters of a path on a route with `{name}` and, at its end, `{name?}`; none where it does not match.
-fn matches(route: &str, segments: &[&str]) -> Option<Vec<(String, String)>> {
-    let pattern: Vec<&str> = route.split('/').collect();
-    let optional = pattern.iter().rev().take_while(|part| part.ends_with("?}")).count();
-    if segments.len() > pattern.len() || segments.len() + optional < pattern.len() {
-        return None;
-    }
-    let mut params = Vec::new();
-    for (part, segment) in pattern.iter().zip(segments) {
-        match part.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
-            // Lossy: a character that is not UTF-8 becomes one that no identifier allows.
-            Some(name) => params.push((name.trim_end_matches('?').to_owned(), percent_decode_str(segment).decode_utf8_lossy().into_owned())),
-            None if part.eq_ignore_ascii_case(segment) => {}
-            None => return None,
-        }
-    }
-    Some(params)
-}
-
 /// Runs one invocation: seat, span, deadline (from when it began to wait), panic guard, outcome.
 async fn invoke<T: Send + 'static>(
     app: App,
@@ -231,46 +260,33 @@ async fn invoke<T: Send + 'static>(
     traceparent: Option<String>,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    let (began, started) = (Instant::now(), app.clock.now());
+    let (began, started, deadline) = (Instant::now(), app.clock.now(), function.deadline);
     let seat = match place {
-        Some((room, key)) => Some(room.enter(key, function.deadline / WAIT).await?),
+        Some((room, key)) => Some(room.enter(key, deadline / WAIT).await?),
         None => None,
     };
-    // Before it stands in the log: a client may have written anything there.
-    let traceparent = traceparent.filter(|text| is_valid(text));
     let running = Running::new(function.name, traceparent.as_deref(), &invocation);
-    let span = tracing::info_span!(
-        "invocation",
-        function = function.name,
-        invocation_id = invocation.as_str(),
-        call_id = tracing::field::Empty,
-        trace_id = running.trace_id(),
-        span_id = running.span_id(),
-        traceparent = traceparent.as_deref()
-    );
-    let deadline = function.deadline;
-    let kept = running.clone();
-    let guarded = running::scope(running, tokio::time::timeout_at(began + deadline, failpoint::watch(function.name, work)));
+    let guarded = running::scope(running.clone(), tokio::time::timeout_at(began + deadline, failpoint::watch(function.name, work)));
     let seated = async move {
         let _seat = seat;
         guarded.await
     };
-    let result = match tokio::spawn(seated.instrument(span.clone())).await {
+    let result = match tokio::spawn(seated).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Error::deadline("the function", deadline)),
         Err(e) => Err(Error::internal(if e.is_panic() { "the function panicked" } else { "the function was stopped" })),
     };
-    span.in_scope(|| outcome(&app.metrics, function.name, &result));
     app.export.keep(|| Finished {
         name: function.name,
-        trace: kept.trace_id().to_owned(),
-        span: kept.span_id().to_owned(),
-        parent: kept.parent_id().map(str::to_owned),
+        trace: running.context().trace,
+        span: running.context().span,
+        parent: running.came().map(|came| came.span),
         invocation,
         began: started,
         took: began.elapsed(),
         error: result.as_ref().err().map(|e| e.kind.row().slug),
     });
+    running::within(running, || outcome(&app.metrics, function.name, &result));
     result
 }
 

@@ -1,37 +1,113 @@
 //! W3C trace contexts: what one looks like, and how the next one in the same trace is made. Only such a one is logged, kept or
 //! handed on.
 
-/// True for a `traceparent` of version 00 with ids that are not all zero (W3C Trace Context).
-pub fn is_valid(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    match parts.as_slice() {
-        ["00", trace, span, flags] => is_id(trace, 32) && is_id(span, 16) && is_hex(flags, 2),
-        _ => false,
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// A valid context of version 00 (W3C Trace Context): 16 bytes of a trace and 8 of a span, neither of them all zero, and flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TraceContext {
+    /// The trace.
+    pub trace: TraceId,
+    /// The span that is the parent of whatever receives it.
+    pub span: SpanId,
+    flags: u8,
+}
+
+/// A trace; shown as 32 lower-case hexadecimal characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TraceId(u128);
+
+/// A span; shown as 16 lower-case hexadecimal characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpanId(u64);
+
+/// The flag of a trace that is recorded.
+const SAMPLED: u8 = 1;
+
+impl TraceContext {
+    /// Reads a `traceparent`; none where it is not valid.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('-');
+        let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let sound = parts.next().is_none() && version == "00" && is_hex(trace, 32) && is_hex(span, 16) && is_hex(flags, 2);
+        let (trace, span) = (u128::from_str_radix(trace, 16).ok()?, u64::from_str_radix(span, 16).ok()?);
+        let flags = u8::from_str_radix(flags, 16).ok()?;
+        (sound && trace != 0 && span != 0).then_some(Self { trace: TraceId(trace), span: SpanId(span), flags })
     }
+
+    /// The first one of a trace that begins here.
+    pub fn begin(trace: TraceId) -> Self {
+        Self { trace, span: SpanId::random(), flags: SAMPLED }
+    }
+
+    /// The next one in the same trace, with a span of its own.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self { span: SpanId::random(), ..self }
+    }
+}
+
+impl TraceId {
+    /// A trace of its own.
+    pub fn random() -> Self {
+        Self(fastrand::u128(1..))
+    }
+
+    /// The trace that an invocation without a context begins: its own id where that is a GUID, as the host's are.
+    pub fn of_invocation(id: &str) -> Option<Self> {
+        let mut trace = 0u128;
+        let mut digits = 0;
+        for c in id.chars().filter(|c| *c != '-') {
+            trace = trace.checked_shl(4)? | u128::from(c.to_digit(16)?);
+            digits += 1;
+        }
+        (digits == 32 && trace != 0).then_some(Self(trace))
+    }
+}
+
+impl SpanId {
+    fn random() -> Self {
+        Self(fastrand::u64(1..))
+    }
+}
+
+impl fmt::Display for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00-{}-{}-{:02x}", self.trace, self.span, self.flags)
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Display for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl Serialize for TraceId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for SpanId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// True for a `traceparent` of version 00 with ids that are not all zero.
+pub fn is_valid(text: &str) -> bool {
+    TraceContext::parse(text).is_some()
 }
 
 fn is_hex(part: &str, len: usize) -> bool {
     part.len() == len && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-}
-
-fn is_id(part: &str, len: usize) -> bool {
-    is_hex(part, len) && part.bytes().any(|b| b != b'0')
-}
-
-/// The trace and the span of a valid context.
-pub fn ids(traceparent: &str) -> Option<(&str, &str)> {
-    let mut parts = traceparent.split('-').skip(1);
-    Some((parts.next()?, parts.next()?))
-}
-
-/// The trace that an invocation without a context begins: its own id where that is a GUID, as the host's are.
-pub fn trace_of(invocation: &str) -> Option<String> {
-    let trace: String = invocation.chars().filter(|c| *c != '-').map(|c| c.to_ascii_lowercase()).collect();
-    is_id(&trace, 32).then_some(trace)
-}
-
-/// A context in this trace whose parent is the span of this number; `flags` as in the context that came, else sampled.
-pub fn traceparent(trace: &str, span: u64, came: Option<&str>) -> String {
-    let flags = came.and_then(|came| came.rsplit('-').next()).unwrap_or("01");
-    format!("00-{trace}-{:016x}-{flags}", span.max(1))
 }

@@ -1,51 +1,69 @@
-//! What is running: the function and the trace of an invocation, for whatever happens on its behalf.
+//! What is running: the function, the trace and the call of an invocation, for whatever happens on its behalf.
 //!
 //! The W3C trace context comes in with a request or an event, else a trace begins here; the invocation is a span of it, and that is
-//! handed on with everything that is sent. None of these functions is async: a future that waits inside another one is copied
-//! into it, and a turn is large.
+//! handed on with everything that is sent. Ids are numbers until somebody reads them: most invocations write no line of the log. None of
+//! these functions is async: a future that waits inside another one is copied into it, and a turn is large.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::model::trace::{ids, is_valid, trace_of, traceparent as context};
-use crate::ports::clock::{Clock as _, SystemClock};
+use crate::model::ids::CallId;
+use crate::model::trace::{TraceContext, TraceId};
 
-/// One invocation.
+/// One invocation, or the part of it that is about one event; clones share it.
 #[derive(Debug, Clone)]
-pub struct Running {
-    /// The function.
-    pub function: &'static str,
-    /// Trace id that came with it, else the host's invocation id; empty where there is neither.
-    pub correlation: Arc<str>,
-    /// Trace context to hand on: the trace, and this invocation as the parent.
-    traceparent: Arc<str>,
-    /// The span that this one is a part of, where one came.
-    parent: Option<Arc<str>>,
+pub struct Running(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    function: &'static str,
+    invocation: Arc<str>,
+    /// Where it came from.
+    came: Option<TraceContext>,
+    /// What is handed on: the trace, and this invocation as the parent.
+    context: TraceContext,
+    call: OnceLock<CallId>,
 }
 
 impl Running {
-    /// An invocation with this trace context (one that is not valid is dropped) and this id.
+    /// An invocation with this trace context (one that is not valid is dropped) and the host's id, empty where there is none.
     pub fn new(function: &'static str, traceparent: Option<&str>, invocation: &str) -> Self {
-        let came = traceparent.filter(|text| is_valid(text));
-        let trace = came.and_then(ids).map(|(trace, _)| trace);
-        let correlation = trace.unwrap_or(invocation).into();
-        let begun = || trace_of(invocation).unwrap_or_else(|| SystemClock.new_id());
-        let trace = trace.map_or_else(begun, str::to_owned);
-        Self { function, correlation, traceparent: context(&trace, fastrand::u64(..), came).into(), parent: came.and_then(ids).map(|(_, span)| span.into()) }
+        let came = traceparent.and_then(TraceContext::parse);
+        let begun = || TraceContext::begin(TraceId::of_invocation(invocation).unwrap_or_else(TraceId::random));
+        let context = came.map_or_else(begun, TraceContext::next);
+        Self(Arc::new(Inner { function, invocation: invocation.into(), came, context, call: OnceLock::new() }))
     }
 
-    /// Its trace: 32 hexadecimal characters.
-    pub fn trace_id(&self) -> &str {
-        ids(&self.traceparent).map_or("", |(trace, _)| trace)
+    /// The function.
+    pub fn function(&self) -> &'static str {
+        self.0.function
     }
 
-    /// Its span: 16 hexadecimal characters.
-    pub fn span_id(&self) -> &str {
-        ids(&self.traceparent).map_or("", |(_, span)| span)
+    /// The host's id of the invocation; empty where there is none.
+    pub fn invocation(&self) -> &str {
+        &self.0.invocation
     }
 
-    /// The span that it is a part of.
-    pub fn parent_id(&self) -> Option<&str> {
-        self.parent.as_deref()
+    /// The trace that came with it, else the host's invocation id; none where there is neither.
+    pub fn correlation(&self) -> Option<Arc<str>> {
+        match &self.0.came {
+            Some(came) => Some(came.trace.to_string().into()),
+            None => Some(Arc::clone(&self.0.invocation)).filter(|id| !id.is_empty()),
+        }
+    }
+
+    /// Its trace, and the span that it is.
+    pub fn context(&self) -> TraceContext {
+        self.0.context
+    }
+
+    /// The context that it came with.
+    pub fn came(&self) -> Option<TraceContext> {
+        self.0.came
+    }
+
+    /// The call that it is about, once that is known.
+    pub fn call(&self) -> Option<&CallId> {
+        self.0.call.get()
     }
 }
 
@@ -58,14 +76,20 @@ pub fn current() -> Option<Running> {
     CURRENT.try_with(Clone::clone).ok().flatten()
 }
 
+/// Which call the invocation is about; the first one that is told stays.
+pub fn about(call: &CallId) {
+    // Outside of an invocation nobody asks.
+    let _ = CURRENT.try_with(|running| running.as_ref().map(|running| running.0.call.get_or_init(|| call.clone()).as_str().len()));
+}
+
 /// The trace context of what is running.
 pub fn traceparent() -> Option<String> {
-    Some(current()?.traceparent.as_ref().to_owned())
+    Some(current()?.context().to_string())
 }
 
 /// The trace of what is running.
 pub fn trace_id() -> Option<String> {
-    Some(current()?.trace_id().to_owned())
+    Some(current()?.context().trace.to_string())
 }
 
 /// Runs work as part of an invocation.
@@ -73,15 +97,19 @@ pub fn scope<F: Future>(running: Running, work: F) -> impl Future<Output = F::Ou
     CURRENT.scope(Some(running), work)
 }
 
-/// Runs work as part of the same invocation, under the trace context of what it is about; without a valid one that of the
-/// invocation stays.
+/// Does something as part of an invocation.
+pub fn within<T>(running: Running, work: impl FnOnce() -> T) -> T {
+    CURRENT.sync_scope(Some(running), work)
+}
+
+/// Runs work as the part of the same invocation that is about one event, under the event's trace context; without a valid one that of
+/// the invocation stays.
 pub fn traced<F: Future>(traceparent: Option<&str>, work: F) -> impl Future<Output = F::Output> {
-    let running = current().unwrap_or_else(|| Running::new("", None, ""));
-    let running = match traceparent.filter(|text| is_valid(text)) {
-        Some(came) => Running { correlation: Arc::clone(&running.correlation), ..Running::new(running.function, Some(came), "") },
-        None => running,
-    };
-    CURRENT.scope(Some(running), work)
+    let outer = current().unwrap_or_else(|| Running::new("", None, ""));
+    let came = traceparent.and_then(TraceContext::parse);
+    let context = came.map_or(outer.0.context, TraceContext::next);
+    let inner = Inner { function: outer.0.function, invocation: Arc::clone(&outer.0.invocation), came: came.or(outer.0.came), context, call: OnceLock::new() };
+    CURRENT.scope(Some(Running(Arc::new(inner))), work)
 }
 
 /// The same work, as part of the invocation that is running now, wherever it will be polled.

@@ -10,6 +10,7 @@ use crate::model::conversation::PROFILE_KEY;
 use crate::model::ids::{CallId, TurnId, UserToken};
 use crate::model::time::Timestamp;
 use crate::model::transcript::{EndedMessage, StartedMessage, TranscriptMessage};
+use crate::ports::running;
 use crate::ports::state::{Known, legacy};
 use crate::steps::{archive, outbox, profile};
 use crate::telemetry::label::{SetupOutcome, SetupStage};
@@ -45,7 +46,7 @@ pub async fn take(app: &App, event: &AcsEvent) -> Result<Taken> {
     let at = event.time.filter(|time| *time <= now.plus_millis(60_000)).unwrap_or(now);
     let event_id = app.config.deduplicate.then(|| event.id.clone());
     let change = CallChange { call: event.call()?, event_id, at, now, effect, fields: event.fields(), key: None };
-    tracing::Span::current().record("call_id", change.call.as_str());
+    running::about(&change.call);
     let began = Instant::now();
     let taken = match apply(app, &change).await {
         Err(e) if e.is_transient() => enqueue(app, &change, &e).await,

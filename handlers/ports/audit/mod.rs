@@ -290,8 +290,8 @@ impl Room<'_> {
         if note.actor.is_none() || note.correlation.is_none() {
             match running::current() {
                 Some(running) => {
-                    note.actor.get_or_insert(Actor::Function(running.function));
-                    note.correlation = note.correlation.or_else(|| Some(running.correlation).filter(|id| !id.is_empty()));
+                    note.actor.get_or_insert(Actor::Function(running.function()));
+                    note.correlation = note.correlation.or_else(|| running.correlation());
                 }
                 None => drop(note.actor.get_or_insert_with(|| shared.actor.get().cloned().unwrap_or(Actor::System))),
             }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::config::ExportConfig;
 use crate::error::Result;
 use crate::model::time::Timestamp;
+use crate::model::trace::{SpanId, TraceId};
 use crate::ports::exchange::Limits;
 use crate::ports::identity::Identity;
 use crate::telemetry::Figures;
@@ -34,11 +35,11 @@ pub struct Span {
     /// What was done: the function.
     pub name: &'static str,
     /// The trace.
-    pub trace: String,
+    pub trace: TraceId,
     /// Its own id.
-    pub span: String,
+    pub span: SpanId,
     /// What it is a part of.
-    pub parent: Option<String>,
+    pub parent: Option<SpanId>,
     /// The host's id of the invocation; empty where there is none.
     pub invocation: String,
     /// When it began.

@@ -35,7 +35,7 @@ pub(super) fn traces(spans: &[Span], source: &str) -> Value {
         let mut attributes = vec![attribute("faas.name", span.name), attribute("faas.invocation_id", &span.invocation)];
         attributes.extend(span.error.map(|kind| attribute("error.type", kind)));
         json!({
-            "traceId": span.trace, "spanId": span.span, "parentSpanId": span.parent.as_deref().unwrap_or_default(), "name": span.name, "kind": SERVER,
+            "traceId": span.trace, "spanId": span.span, "parentSpanId": span.parent.map(|parent| parent.to_string()).unwrap_or_default(), "name": span.name, "kind": SERVER,
             "startTimeUnixNano": nanos(span.began), "endTimeUnixNano": end.to_string(), "attributes": attributes,
             "status": { "code": if span.error.is_some() { 2 } else { 1 } },
         })
