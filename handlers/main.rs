@@ -215,6 +215,9 @@ pub(crate) fn log_to(filter: &str, target: LogTarget) {
     };
 }
 
+/// Threads for work that blocks: files and names of hosts. The embedded file has three connections, and each thread keeps memory of its own.
+const BLOCKING: usize = 8;
+
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::internal)
+    tokio::runtime::Builder::new_multi_thread().max_blocking_threads(BLOCKING).enable_all().build().map_err(Error::internal)
 }

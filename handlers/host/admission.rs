@@ -12,9 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::bodies::{Bodies, Leave};
 use crate::error::{Error, Kind, Result};
 
 /// When those who are refused may come back.
@@ -23,10 +24,10 @@ const COME_BACK: Duration = Duration::from_secs(1);
 const MOMENT: Duration = Duration::from_secs(1);
 /// Fewest places of one key, however small the room is.
 const FEWEST: usize = 8;
-/// Memory for request bodies that are on their way, in KiB for each seat: a turn's body may have 64.
-const INTERACTIVE_BODIES: usize = 256;
-/// The same for envelopes, which come without a length and may have 4 MiB.
-const BACKGROUND_BODIES: usize = 4096;
+/// Memory for request bodies that are on their way, in KiB for each seat, and the largest body: an event's.
+const INTERACTIVE_BODIES: (usize, usize) = (256, 1 << 20);
+/// The same for envelopes, which come without a length.
+const BACKGROUND_BODIES: (usize, usize) = (4096, 4 << 20);
 
 /// Both rooms; clones share them.
 #[derive(Debug, Clone)]
@@ -88,7 +89,7 @@ pub struct Gauge {
     pub waiting: usize,
     /// Keys that hold a place.
     pub keys: usize,
-    /// Memory that is set aside for bodies that are on their way, in KiB.
+    /// Memory that bodies on their way take, in KiB.
     pub bodies: usize,
     /// Invocations that were refused since the start.
     pub refused: u64,
@@ -101,9 +102,7 @@ pub struct Room {
     max_waiting: usize,
     /// Fair: in the order of arrival.
     seats: Semaphore,
-    body_kib: usize,
-    /// One permit a KiB.
-    bodies: Arc<Semaphore>,
+    bodies: Arc<Bodies>,
     inside: Mutex<Inside>,
     /// Seeded anew in each process: nobody can choose keys that fall together.
     hasher: RandomState,
@@ -115,17 +114,19 @@ struct Inside {
     places: usize,
     by_key: HashMap<u64, usize>,
     refused: u64,
+    /// Since when many have been waiting.
     pressed_since: Option<Instant>,
+    /// Until when it counts as pressed, whoever waits: somebody was refused, or nearly.
+    pressed_until: Option<Instant>,
 }
 
 impl Room {
-    fn new(max_in_flight: usize, max_waiting: usize, body_kib: usize) -> Self {
+    fn new(max_in_flight: usize, max_waiting: usize, (kib, largest): (usize, usize)) -> Self {
         Self {
             max_in_flight,
             max_waiting,
             seats: Semaphore::new(max_in_flight),
-            body_kib: max_in_flight * body_kib,
-            bodies: Arc::new(Semaphore::new(max_in_flight * body_kib)),
+            bodies: Arc::new(Bodies::new(max_in_flight, kib, largest)),
             inside: Mutex::default(),
             hasher: RandomState::new(),
         }
@@ -167,10 +168,11 @@ impl Room {
         Ok(seat)
     }
 
-    /// Leave to keep up to this many bytes of a body while the rest of it is on its way; none where too many bodies are.
-    pub fn body(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
-        Arc::clone(&self.bodies).try_acquire_many_owned(kib).ok()
+    /// Leave to keep a body of at most `limit` bytes of which `bytes` have come, while the rest of it is on its way; none where too many
+    /// bodies are. Without a key it shares with all others that have none.
+    pub fn body(&self, key: Option<Key>, limit: usize, bytes: usize) -> Option<Leave> {
+        let (key, part) = key.map_or((0, 2), |key| (key.hash, key.share.part_of_bodies()));
+        self.bodies.begin(key, part, limit, bytes)
     }
 
     /// The error of an invocation that was refused; counts it.
@@ -187,13 +189,15 @@ impl Room {
     pub fn gauge(&self) -> Gauge {
         let inside = self.lock();
         let in_flight = inside.places.min(self.max_in_flight);
-        let bodies = self.body_kib.saturating_sub(self.bodies.available_permits());
-        Gauge { in_flight, waiting: inside.places - in_flight, keys: inside.by_key.len(), bodies, refused: inside.refused }
+        Gauge { in_flight, waiting: inside.places - in_flight, keys: inside.by_key.len(), bodies: self.bodies.held(), refused: inside.refused }
     }
 
-    /// True where half of those who may wait do so, for longer than a moment, until it is less than a quarter.
+    /// True where half of those who may wait do so, for longer than a moment, until it is less than a quarter; at once, and for a moment,
+    /// where three quarters wait or somebody was refused for want of a place; and while bodies take most of their memory.
     pub fn is_pressed(&self) -> bool {
-        self.lock().pressed_since.is_some_and(|since| since.elapsed() >= MOMENT)
+        let inside = self.lock();
+        let long = inside.pressed_since.is_some_and(|since| since.elapsed() >= MOMENT);
+        long || inside.pressed_until.is_some_and(|until| Instant::now() < until) || self.bodies.is_pressed()
     }
 
     fn detail(&self) -> Value {
@@ -220,6 +224,7 @@ impl Room {
 
     fn fits(&self, inside: &mut Inside, key: Option<Key>) -> Result<()> {
         if inside.places >= self.max_in_flight + self.max_waiting {
+            inside.pressed_until = Some(Instant::now() + MOMENT);
             return Err(refused(inside, "too much is under way at once"));
         }
         match key {
@@ -259,6 +264,20 @@ impl Room {
             inside.pressed_since.get_or_insert_with(Instant::now);
         } else if waiting < (self.max_waiting / 4).max(1) {
             inside.pressed_since = None;
+        }
+        if waiting > 0 && waiting * 4 >= self.max_waiting * 3 {
+            inside.pressed_until = Some(Instant::now() + MOMENT);
+        }
+    }
+}
+
+impl Share {
+    /// One in how many parts of the memory for bodies such a key may take.
+    const fn part_of_bodies(self) -> usize {
+        match self {
+            Self::One => 4,
+            Self::Route => 2,
+            Self::Trigger => 1,
         }
     }
 }

@@ -8,9 +8,11 @@ use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt as _;
 use http_body_util::BodyExt as _;
+use hyper::body::Frame;
 use serde_json::{Map, Value, json};
 
-use super::admission::Room;
+use super::admission::{Key, Room};
+use super::bodies::SMALL;
 use super::json;
 use super::router::Params;
 use crate::error::{Error, Kind, Result};
@@ -19,10 +21,8 @@ use crate::error::{Error, Kind, Result};
 const READ_OFF: usize = 8 << 20;
 /// How long a body may be on its way.
 const BODY: Duration = Duration::from_secs(10);
-/// The same where more than [`LARGE`] bytes are allowed.
+/// The same where more than [`SMALL`] bytes are allowed.
 const LARGE_BODY: Duration = Duration::from_secs(30);
-/// Largest limit of a body that need not be waited for any longer.
-const LARGE: usize = 256 << 10;
 
 /// One request to an HTTP function.
 #[derive(Debug, Clone)]
@@ -151,53 +151,87 @@ pub fn unknown_field(name: &str) -> Error {
 }
 
 /// Reads a body of at most `limit` bytes. Of a larger one the excess is read off up to 8 MiB before `TooLarge` is
-/// answered. One that did not come with its head needs leave of the room (else `Throttled`), and must be whole within 10 s,
+/// answered. One that did not come with its head needs leave of the room as it comes (else `Throttled`), and must be whole within 10 s,
 /// within 30 s where it may be large (else `Slow`).
-pub async fn read_body(body: Body, limit: usize, room: &Room) -> Result<Bytes> {
-    let length = body.size_hint().upper().and_then(|n| usize::try_from(n).ok()).map_or(limit, |n| n.min(limit));
-    let mut whole = std::pin::pin!(read(body, limit));
-    if let Some(result) = whole.as_mut().now_or_never() {
-        return result;
+pub async fn read_body(body: Body, limit: usize, room: &Room, key: Option<Key>) -> Result<Bytes> {
+    let mut reading = Reading { body, limit, kept: BytesMut::new(), seen: 0 };
+    while let Some(frame) = reading.body.frame().now_or_never() {
+        let more = match frame {
+            Some(frame) => reading.takes(frame)?,
+            None => false,
+        };
+        if !more {
+            return reading.whole();
+        }
     }
-    let _leave = room.body(length).ok_or_else(|| room.refusal("too many bodies are on their way"))?;
-    let time = if limit > LARGE { LARGE_BODY } else { BODY };
-    tokio::time::timeout(time, whole).await.unwrap_or_else(|_| Err(Error::new(Kind::Slow, format!("must arrive within {} s", time.as_secs())).in_field("body")))
+    let refusal = || room.refusal("too many bodies are on their way");
+    let mut leave = room.body(key, limit, reading.kept.len()).ok_or_else(refusal)?;
+    let rest = async {
+        while let Some(frame) = reading.body.frame().await {
+            if !reading.takes(frame)? {
+                break;
+            }
+            if !leave.grow(reading.kept.len()) {
+                return Err(refusal());
+            }
+        }
+        reading.whole()
+    };
+    let time = if limit > SMALL { LARGE_BODY } else { BODY };
+    tokio::time::timeout(time, rest).await.unwrap_or_else(|_| Err(Error::new(Kind::Slow, format!("must arrive within {} s", time.as_secs())).in_field("body")))
 }
 
 /// Reads off the body of a request that is refused without it, beside the answer: so the client sees the answer and keeps
 /// its connection. One for which there is no leave, and one that the client has not begun to send, is left: the connection
 /// then ends with the answer.
-pub fn read_off(headers: &HeaderMap, body: Body, limit: usize, room: &Room) {
+pub fn read_off(headers: &HeaderMap, body: Body, room: &Room, key: Option<Key>) {
     if body.is_end_stream() || headers.contains_key(header::EXPECT) {
         return;
     }
-    if let Some(leave) = room.body(limit) {
+    // Nothing of it is kept.
+    if let Some(leave) = room.body(key, 0, 0) {
         tokio::spawn(async move {
+            let mut reading = Reading { body, limit: 0, kept: BytesMut::new(), seen: 0 };
+            let all = async {
+                while let Some(frame) = reading.body.frame().await
+                    && matches!(reading.takes(frame), Ok(true))
+                {}
+            };
             // Whatever comes of it, the answer is given.
-            let _ = tokio::time::timeout(BODY, read(body, 0)).await;
+            let _ = tokio::time::timeout(BODY, all).await;
             drop(leave);
         });
     }
 }
 
-async fn read(body: Body, limit: usize) -> Result<Bytes> {
-    let mut body = body;
-    let mut kept = BytesMut::new();
-    let mut seen = 0usize;
-    while let Some(frame) = body.frame().await {
+/// A body that is being read.
+struct Reading {
+    body: Body,
+    limit: usize,
+    kept: BytesMut,
+    seen: usize,
+}
+
+impl Reading {
+    /// Takes the next piece; false where so much has come that no more is read.
+    fn takes(&mut self, frame: std::result::Result<Frame<Bytes>, axum::Error>) -> Result<bool> {
         let frame = frame.map_err(|e| Error::input("body", "must arrive whole").because(e))?;
-        let Ok(data) = frame.into_data() else { continue };
-        seen = seen.saturating_add(data.len());
-        if seen > READ_OFF {
-            break;
-        }
-        if seen <= limit {
-            kept.extend_from_slice(&data);
+        let Ok(data) = frame.into_data() else { return Ok(true) };
+        self.seen = self.seen.saturating_add(data.len());
+        if self.seen <= self.limit {
+            self.kept.extend_from_slice(&data);
         } else {
-            kept = BytesMut::new();
+            self.kept = BytesMut::new();
         }
+        Ok(self.seen <= READ_OFF)
     }
-    if seen > limit { Err(Error::new(Kind::TooLarge, format!("must be at most {limit} bytes")).in_field("body")) } else { Ok(kept.freeze()) }
+
+    fn whole(self) -> Result<Bytes> {
+        if self.seen > self.limit {
+            return Err(Error::new(Kind::TooLarge, format!("must be at most {} bytes", self.limit)).in_field("body"));
+        }
+        Ok(self.kept.freeze())
+    }
 }
 
 /// A JSON answer.

@@ -1,6 +1,7 @@
 //! Speaks with the Functions host: its files, its envelope, its routes and its way to deliver messages.
 
 pub mod admission;
+pub mod bodies;
 pub mod callbacks;
 pub mod compose;
 pub mod deliver;

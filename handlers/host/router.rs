@@ -30,6 +30,7 @@ use crate::steps::breach;
 use crate::telemetry::Metrics;
 use crate::telemetry::label::InvocationOutcome;
 use crate::telemetry::metric::{ERRORS, INVOCATIONS};
+use crate::telemetry::storm::DONE;
 
 /// Prefix of forwarded routes; a test holds host.json to it.
 pub const PREFIX: &str = "api";
@@ -102,10 +103,10 @@ async fn http(app: App, function: &'static Function, invocation: String, params:
 /// The body of an invocation for which there is a place now; without a place it is not waited for.
 async fn admitted_body(room: &Room, key: Option<Key>, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes> {
     if let Some(Err(refusal)) = key.map(|key| room.look(Some(key))) {
-        read_off(headers, body, limit, room);
+        read_off(headers, body, room, key);
         return Err(refusal);
     }
-    read_body(body, limit, room).await
+    read_body(body, limit, room, key).await
 }
 
 /// Whom an invocation of an HTTP function is for: what its first parameter names; for events the call that their body names
@@ -276,6 +277,7 @@ async fn invoke<T: Send + 'static>(
         Ok(Err(_)) => Err(Error::deadline("the function", deadline)),
         Err(e) => Err(Error::internal(if e.is_panic() { "the function panicked" } else { "the function was stopped" })),
     };
+    let took = began.elapsed();
     app.export.keep(|| Finished {
         name: function.name,
         trace: running.context().trace,
@@ -283,18 +285,20 @@ async fn invoke<T: Send + 'static>(
         parent: running.came().map(|came| came.span),
         invocation,
         began: started,
-        took: began.elapsed(),
+        took,
         error: result.as_ref().err().map(|e| e.kind.row().slug),
     });
-    running::within(running, || outcome(&app.metrics, function.name, &result));
+    running::within(running, || outcome(&app.metrics, function.name, took, &result));
     result
 }
 
-fn outcome<T>(metrics: &Metrics, function: &str, result: &Result<T>) {
+fn outcome<T>(metrics: &Metrics, function: &str, took: Duration, result: &Result<T>) {
     match result {
         Ok(_) => {
             metrics.count(INVOCATIONS, InvocationOutcome::Done);
-            tracing::debug!(function, "done");
+            if !ALWAYS.contains(&function) {
+                tracing::info!(target: DONE, function, millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX), "done");
+            }
         }
         Err(e) => {
             let row = e.kind.row();

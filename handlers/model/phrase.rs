@@ -1,6 +1,8 @@
 //! A phrase to be spoken, and the hash that names its audio.
 
 use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::error::{Error, Result};
@@ -123,8 +125,12 @@ fn name(field: &'static str, value: &str, max: usize, extra: impl Fn(u8) -> bool
 
 /// Trims, folds inner white space to one space, and normalises to NFC.
 fn fold(text: &str) -> String {
-    let normal: String = text.nfc().collect();
-    normal.split_whitespace().collect::<Vec<_>>().join(" ")
+    composed(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The text in NFC; ASCII is so already.
+pub fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
 }
 
 /// Lower-case hexadecimal.

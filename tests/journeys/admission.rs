@@ -277,6 +277,32 @@ async fn seats_are_given_in_order_and_not_waited_for_for_ever() {
     assert_eq!((background.gauge().keys, background.gauge().in_flight), (0, 0));
 }
 
+#[tokio::test(start_paused = true)]
+async fn it_is_not_ready_at_once_where_nearly_all_places_are_taken_or_somebody_was_refused() {
+    for (waiting, patient) in [(0, 0), (16, 12)] {
+        let admission = Admission::new(16, waiting);
+        let room = Arc::clone(&admission.interactive);
+        let held = all_seats(&room, 16).await;
+        let others: Vec<_> = (0..patient)
+            .map(|n: u8| {
+                let room = Arc::clone(&room);
+                tokio::spawn(async move { room.enter(room.one(&[n]), PATIENCE).await })
+            })
+            .collect();
+        full(&room, 16, patient.into()).await;
+        if waiting == 0 {
+            assert!(admission.is_ready(), "all run, and nobody waits");
+            assert!(room.enter(room.one(b"one more"), PATIENCE).await.is_err());
+        }
+        assert!(!admission.is_ready(), "{waiting}");
+        others.iter().for_each(tokio::task::JoinHandle::abort);
+        full(&room, 16, 0).await;
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(admission.is_ready(), "{waiting}");
+        drop(held);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn readiness_turns_before_it_hurts_and_returns() {
     let server = Server::with(&[("MAX_IN_FLIGHT", "16"), ("MAX_WAITING", "16")]).await;

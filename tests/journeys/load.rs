@@ -100,6 +100,37 @@ async fn what_is_missing_doubled_foreign_or_out_of_order_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_was_deleted_is_told_as_what_it_held() {
+    let handler = Handler::start(Vec::new()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let saved = folder.path().join("saved.json");
+    let output = load(&handler, &["--calls", "3", "--turns", "2", "--concurrency", "1", "--no-audio", "--save", &saved.display().to_string()]).await;
+    assert!(output.status.success(), "{output:?}\n{}", handler.output());
+    let calls: Vec<String> = serde_json::from_value(report(&output)["callIds"].clone()).expect("the calls");
+    let documents = &handler.app().documents;
+    let header = documents.get(Container::Transcripts, &calls[0], HEADER_ID).await.expect("read").expect("a header").body;
+    assert!(documents.delete(Container::Transcripts, &calls[0], header["pages"][0].as_str().expect("a page"), None).await.expect("deleted"));
+    assert_eq!(verify(&handler, &saved).await, (Some(1), [2, 0, 0, 0]), "a page");
+    assert!(documents.delete(Container::Transcripts, &calls[1], HEADER_ID, None).await.expect("deleted"));
+    assert_eq!(verify(&handler, &saved).await, (Some(1), [4, 0, 0, 0]), "a header");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_does_not_wait_for_a_target_that_is_not_there_or_refuses() {
+    let handler = Handler::start(Vec::new()).await;
+    let output = load(&handler, &["--target", "http://127.0.0.1:1", "--calls", "50"]).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the target"), "{output:?}");
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let refusing = format!("http://{}", listener.local_addr().expect("its address"));
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(async || axum::http::StatusCode::UNAUTHORIZED)).await });
+    let output = load(&handler, &["--target", &refusing, "--calls", "50"]).await;
+    let report = report(&output);
+    assert_eq!((output.status.code(), &report["answered"]), (Some(1), &0.into()), "{report}");
+    assert!(report["brokenOff"][0].as_str().is_some_and(|reason| reason.contains("401")), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_it_is_asked_must_make_sense() {
     let handler = Handler::start(Vec::new()).await;
     for arguments in [

@@ -69,6 +69,8 @@ fn a_hundred_thousand_calls_are_what_the_model_says() {
     }
     assert_eq!(plan["bottlenecks"][0]["what"], "one Redis server without a cluster");
     near(&plan, "/bottlenecks/0/atCalls", 18_750.0);
+    assert_eq!(plan["bottleneck"], plan["bottlenecks"][0]["what"]);
+    assert_eq!(plan["instances"].as_f64(), Some(plan["functions"]["httpInstances"].as_f64().unwrap() + plan["functions"]["queueInstances"].as_f64().unwrap()));
     assert_eq!(plan["bottlenecks"][1]["what"], "QUEUE_LANES=256");
     near(&plan, "/bottlenecks/1/atCalls", 38_400.0);
     assert!(plan["lanes"]["reason"].as_str().expect("a reason").contains("at least 667"), "{plan}");

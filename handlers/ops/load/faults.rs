@@ -9,6 +9,8 @@ use fastrand::Rng;
 
 /// From one beginning to the next, in milliseconds.
 const EVERY: (u64, u64) = (5_000, 15_000);
+/// When the first one begins, in milliseconds: a short run meets one, too.
+const FIRST: (u64, u64) = (500, 1_000);
 /// How long a fault lasts, in milliseconds.
 const LASTS: (u64, u64) = (1_000, 6_000);
 /// The longest that the file is locked, in milliseconds: another process may wait five seconds for it, and no more.
@@ -101,7 +103,8 @@ pub fn schedule(seed: u64, length: Duration) -> Vec<Planned> {
     let (mut planned, mut bag) = (Vec::new(), Vec::new());
     let (mut at, mut free) = (0, 0);
     loop {
-        at = (at + rng.u64(EVERY.0..=EVERY.1)).max(free);
+        let (soonest, latest) = if planned.is_empty() { FIRST } else { EVERY };
+        at = (at + rng.u64(soonest..=latest)).max(free);
         let fault = match bag.pop() {
             Some(fault) => fault,
             None => {

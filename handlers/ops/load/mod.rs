@@ -27,7 +27,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 pub use gauge::{Counts, Gauge, Second, Stage, Times};
@@ -48,14 +48,18 @@ use crate::ports::http;
 
 /// Most calls that are open at once in the open loop.
 const MOST_OPEN: usize = 20_000;
+/// How long the target may take until it listens.
+const THERE: Duration = Duration::from_secs(5);
+/// Between two looks whether it does.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Calls against a running handler or host, and whether the record holds what was answered.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
     after_help = "With --faults: unlimited calls, 120 seconds, 250 ms of thinking and 180 s of patience unless they are given; needs redis-server on the PATH.\n\
                         The documents that the settings name must be those of the target. Exit codes: 0 every answered turn is in the record once and in order,\n\
-                        1 one is missing, doubled or foreign, nothing was answered, or a\n\
-                        fault was not recovered from within 10 s, 2 wrong usage or setting."
+                        1 one is missing, doubled or foreign, nothing was answered, nobody\n\
+                        listens at the target, or a fault was not recovered from within 10 s, 2 wrong usage or setting."
 )]
 pub struct LoadArgs {
     /// Where the handler or the host listens
@@ -139,11 +143,12 @@ pub async fn run(app: &App, arguments: &LoadArgs, key: Option<Secret>, progress:
     if let Some(file) = &arguments.verify {
         let saved = saved(file)?;
         let gauge = Gauge::new()?;
-        let verified = verify::calls(app, &saved.calls, Instant::now()).await?;
+        let verified = verify::calls(app, &saved.calls, Instant::now()).await;
         return Ok(Report::new(&gauge, &saved.calls, verified));
     }
     let gauge = Arc::new(Gauge::new()?);
     let target = Arc::new(target(arguments, key)?);
+    there(&target).await?;
     let load = Load { app, arguments, target: &target, gauge: &gauge, run: SystemClock.new_id()[..8].to_owned() };
     let played = watched(app, &gauge, progress, load.drive(&CancellationToken::new())).await?;
     if let Some(file) = &arguments.save {
@@ -151,7 +156,7 @@ pub async fn run(app: &App, arguments: &LoadArgs, key: Option<Secret>, progress:
         write(file, &serde_json::to_string(&saved).map_err(Error::internal)?)?;
     }
     progress("comparing with the record");
-    let verified = verify::calls(app, &played, Instant::now() + Duration::from_secs(arguments.patience)).await?;
+    let verified = verify::calls(app, &played, Instant::now() + Duration::from_secs(arguments.patience)).await;
     let report = Report::new(&gauge, &played, verified);
     if let Some(file) = &arguments.html {
         write(file, &page::html(&report, arguments))?;
@@ -176,6 +181,18 @@ fn target(arguments: &LoadArgs, key: Option<Secret>) -> Result<Target> {
         think: Duration::from_millis(arguments.think_ms),
         audio: !arguments.no_audio,
     })
+}
+
+/// Whether anybody listens at the target, before calls wait for it one after the other. Errors: `Unavailable`.
+async fn there(target: &Target) -> Result<()> {
+    let until = Instant::now() + THERE;
+    loop {
+        match target.client.get(&target.url).timeout(THERE).send().await {
+            Ok(_) => return Ok(()),
+            Err(e) if Instant::now() >= until => return Err(Error::unavailable("the target", e)),
+            Err(_) => sleep(LOOK).await,
+        }
+    }
 }
 
 fn saved(file: &Path) -> Result<Saved> {
@@ -220,8 +237,8 @@ struct Load<'a> {
 }
 
 impl Load<'_> {
-    /// Plays all calls; what was answered, and which archives were waited for. `over` is cancelled when the last call has begun,
-    /// and when it is cancelled no further one begins.
+    /// Plays all calls; what was answered, and which archives were waited for. `over` is cancelled when the last call has begun or
+    /// one was broken off, and when it is cancelled no further one begins.
     async fn drive(&self, over: &CancellationToken) -> Result<Vec<Played>> {
         let Self { app, arguments, target, gauge, run } = self;
         let mix = Mix { turns: arguments.turns, repeated: arguments.repeated, duplicated: arguments.duplicated, reordered: arguments.reordered };
@@ -233,7 +250,7 @@ impl Load<'_> {
         let patience = target.patience;
         for number in 0..arguments.calls {
             let due = arguments.rate.map_or(began, |rate| began + Duration::from_secs_f64(number as f64 / rate));
-            sleep_until(due.min(last)).await;
+            tokio::select! { () = sleep_until(due.min(last)) => {}, () = over.cancelled() => break }
             if open.available_permits() == 0 && arguments.rate.is_some() {
                 gauge.count(|counts| counts.late += 1);
             }
@@ -245,9 +262,12 @@ impl Load<'_> {
             let due = if arguments.rate.is_some() { due } else { Instant::now() };
             let player = Player { target: Arc::clone(target), gauge: Arc::clone(gauge), call: format!("load-{run}-{number}") };
             let (plan, done) = (PlannedCall::draw(mix, arguments.seed, number), done.clone());
-            let (app, gauge) = ((*app).clone(), Arc::clone(gauge));
+            let (app, gauge, over) = ((*app).clone(), Arc::clone(gauge), over.clone());
             waiting.spawn(async move {
                 let played = player.play(plan, due).await;
+                if played.broken_off.is_some() {
+                    over.cancel();
+                }
                 drop(permit);
                 verify::wait(&app, &played, &gauge, Instant::now() + patience).await;
                 // The receiver lives until all calls are through.

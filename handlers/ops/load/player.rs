@@ -62,9 +62,15 @@ pub struct Played {
     pub problems: Vec<String>,
     /// Whether the end was acknowledged.
     pub ended: bool,
+    /// Why the call was broken off, where it was: it was refused, or nobody answered in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_off: Option<String>,
 }
 
-/// An answer; or none after all tries.
+/// Answers after which a call is broken off.
+const REFUSED: [StatusCode; 3] = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];
+
+/// An answer.
 struct Answer {
     status: StatusCode,
     body: Value,
@@ -93,8 +99,11 @@ impl Player {
             if place > 0 {
                 sleep(self.target.think).await;
             }
-            played.sent.push(turn.id.clone());
             self.turn(turn, &mut played).await;
+            if played.broken_off.is_some() {
+                // Whoever was refused, or not answered for so long, will not fare better with the next turn.
+                return played;
+            }
             if place == 0 {
                 if plan.reordered {
                     self.connect(plan.connected, due).await;
@@ -168,26 +177,45 @@ impl Player {
             Delivery::Together => tokio::join!(send(), send()).0,
             Delivery::Again => {
                 let first = send().await;
-                send().await;
+                // Whatever the repetition is answered.
+                let _ = send().await;
                 first
             }
         };
-        answer.is_some_and(|answer| answer.status.is_success())
+        answer.is_ok_and(|answer| answer.status.is_success())
     }
 
     async fn turn(&self, turn: &PlannedTurn, played: &mut Played) {
         self.gauge.count(|counts| counts.turns += 1);
-        let body = json!({ "turnId": turn.id, "text": turn.text, "language": "en-US" });
+        // Of this call alone: a turn that stands in another call's archive is found there.
+        let id = format!("{}-{}", self.call, turn.id);
+        played.sent.push(id.clone());
+        let body = json!({ "turnId": id, "text": turn.text, "language": "en-US" });
         let path = format!("/api/calls/{}/turns", self.call);
         let send = || self.request(Method::POST, &path, Some(&body));
         let began = Instant::now();
         let (answer, together) = match turn.delivery {
-            Delivery::Together => tokio::join!(send(), send()),
+            Delivery::Together => {
+                let (first, second) = tokio::join!(send(), send());
+                (first, second.ok())
+            }
             Delivery::Once | Delivery::Again => (send().await, None),
         };
         self.gauge.took(Stage::Turn, began.elapsed());
-        let again = if turn.delivery == Delivery::Again { send().await } else { together };
-        let Some(answer) = answer.filter(|answer| answer.status == StatusCode::OK) else { return };
+        let answer = match answer {
+            Ok(answer) if answer.status == StatusCode::OK => answer,
+            Ok(answer) => {
+                if REFUSED.contains(&answer.status) {
+                    played.broken_off = Some(format!("turn {id} was answered {}", answer.status));
+                }
+                return;
+            }
+            Err(reason) => {
+                played.broken_off = Some(format!("turn {id} was not answered within {} s: {reason}", self.target.patience.as_secs()));
+                return;
+            }
+        };
+        let again = if turn.delivery == Delivery::Again { send().await.ok() } else { together };
         for (stage, time) in &answer.timing {
             self.gauge.took(*stage, *time);
         }
@@ -196,18 +224,18 @@ impl Player {
             && let (Some(first), Some(second)) = (number(&answer), number(&again))
             && (first != second || answer.body["reply"] != again.body["reply"])
         {
-            played.problems.push(format!("turn {} was answered twice, and not the same", turn.id));
+            played.problems.push(format!("turn {id} was answered twice, and not the same"));
         }
         let degraded = answer.body["degraded"] == true;
         self.gauge.count(|counts| {
             counts.answered += 1;
             counts.degraded += u64::from(degraded);
         });
-        played.answered.push(Answered { turn: turn.id.clone(), seq: number(&answer) });
+        played.answered.push(Answered { turn: id, seq: number(&answer) });
         self.listen(&answer).await;
         if let Some(phrase) = &turn.phrase {
             let began = Instant::now();
-            if self.request(Method::POST, "/api/tts", Some(&json!({ "text": phrase }))).await.is_some() {
+            if self.request(Method::POST, "/api/tts", Some(&json!({ "text": phrase }))).await.is_ok() {
                 self.gauge.took(Stage::Phrase, began.elapsed());
             }
         }
@@ -217,33 +245,33 @@ impl Player {
     async fn listen(&self, answer: &Answer) {
         let Some(url) = answer.body.pointer("/speech/url").and_then(Value::as_str).filter(|_| self.target.audio) else { return };
         let began = Instant::now();
-        if self.request(Method::GET, url, None).await.is_some() {
+        if self.request(Method::GET, url, None).await.is_ok() {
             self.gauge.took(Stage::Audio, began.elapsed());
         }
     }
 
-    /// Sends a request until it is answered for good. None where that does not happen in time; each failure is counted.
-    async fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Option<Answer> {
+    /// Sends a request until it is answered for good. Where that does not happen in time, what happened last; each failure is counted.
+    async fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, String> {
         let until = Instant::now() + self.target.patience;
         let mut pause = PAUSES.0;
         loop {
-            let wait = match self.once(method.clone(), path, body).await {
-                Ok((answer, _)) if answer.status.is_success() => return Some(answer),
+            let (wait, reason) = match self.once(method.clone(), path, body).await {
+                Ok((answer, _)) if answer.status.is_success() => return Ok(answer),
                 Ok((answer, wait)) => {
                     self.failed(Some(answer.status));
                     if !(answer.status.is_server_error() || answer.status == StatusCode::TOO_MANY_REQUESTS) {
-                        return Some(answer);
+                        return Ok(answer);
                     }
-                    wait
+                    (wait, answer.status.to_string())
                 }
-                Err(_) => {
+                Err(e) => {
                     self.failed(None);
-                    None
+                    (None, e.without_url().to_string())
                 }
             };
             let wait = wait.unwrap_or(pause);
             if Instant::now() + wait >= until {
-                return None;
+                return Err(reason);
             }
             sleep(wait).await;
             pause = (pause * 2).min(PAUSES.1);

@@ -25,6 +25,9 @@ pub struct Report {
     pub verified: Verified,
     /// Turns that were answered twice, and not the same.
     pub contradictions: u64,
+    /// Calls that were broken off, with the reason; the first few.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub broken_off: Vec<String>,
     /// Seconds from the first call to the last archive.
     pub seconds: f64,
     /// Answered turns by seconds in which turns were answered.
@@ -56,6 +59,7 @@ impl Report {
         let contradictions = played.iter().map(|call| call.problems.len() as u64).sum();
         let told = played.iter().flat_map(|call| call.problems.iter().map(|problem| format!("call {}: {problem}", call.call)));
         verified.problems.extend(told.take(TOLD));
+        let broken_off = played.iter().filter_map(|call| Some(format!("call {}: {}", call.call, call.broken_off.as_ref()?))).take(TOLD);
         let timeline = gauge.seconds();
         let busy = timeline.iter().filter(|second| second.turns > 0).count().max(1);
         Self {
@@ -67,6 +71,7 @@ impl Report {
             counts,
             verified,
             contradictions,
+            broken_off: broken_off.collect(),
             faulted: None,
             timeline,
         }
@@ -107,6 +112,9 @@ impl Report {
         );
         if let Some(faulted) = &self.faulted {
             out.push_str(&faulted_text(faulted));
+        }
+        for reason in &self.broken_off {
+            let _ = writeln!(out, "broken off: {reason}");
         }
         for problem in &verified.problems {
             let _ = writeln!(out, "DOES NOT HOLD: {problem}");

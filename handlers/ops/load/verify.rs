@@ -73,6 +73,9 @@ impl Verified {
 /// Waits until a call is archived with all its turns, at most until `until`, and notes when.
 pub async fn wait(app: &App, played: &Played, gauge: &Gauge, until: Instant) {
     let Ok(call) = CallId::parse(played.call.as_str()) else { return };
+    if played.answered.is_empty() && !played.ended {
+        return;
+    }
     let (began, mut pause) = (Instant::now(), LOOK.0);
     while Instant::now() < until {
         if let Ok(Some(archived)) = archive::read(app, &call).await
@@ -87,22 +90,26 @@ pub async fn wait(app: &App, played: &Played, gauge: &Gauge, until: Instant) {
 
 /// Compares all calls with the record, and each that does not hold again until it does or `until` has come: a turn is written into
 /// the record in several steps, and where one of them failed or was broken off the queue brings it again.
-pub async fn calls(app: &App, played: &[Played], until: Instant) -> Result<Verified> {
+pub async fn calls(app: &App, played: &[Played], until: Instant) -> Verified {
     let mut verified = Verified::default();
     let mut each = stream::iter(played).map(|played| settled(app, played, until)).buffered(AT_ONCE);
     while let Some(found) = each.next().await {
-        verified.add(found?);
+        verified.add(found);
     }
-    Ok(verified)
+    verified
 }
 
-/// What of a call does not hold for good.
-async fn settled(app: &App, played: &Played, until: Instant) -> Result<Verified> {
+/// What of a call does not hold for good. A call whose archive cannot be read lacks all its turns: a part of it may be gone.
+async fn settled(app: &App, played: &Played, until: Instant) -> Verified {
     let mut pause = LOOK.0;
     loop {
-        let found = call(app, played).await?;
+        let found = call(app, played).await.unwrap_or_else(|e| {
+            let mut found = Verified { missing: played.answered.len() as u64, ..Verified::default() };
+            found.tell(format!("call {}: its archive cannot be read: {}", played.call, e.chain()));
+            found
+        });
         if found.holds() || Instant::now() + pause > until {
-            return Ok(found);
+            return found;
         }
         sleep(pause).await;
         pause = (pause * 3 / 2).min(LOOK.1);

@@ -173,6 +173,8 @@ pub struct Needs {
     pub turns_per_second: f64,
     /// Calls of a day.
     pub calls_per_day: f64,
+    /// Function instances of both kinds together.
+    pub instances: f64,
     /// Function instances.
     pub functions: Functions,
     /// Redis.
@@ -183,6 +185,8 @@ pub struct Needs {
     pub lanes: Lanes,
     /// Cosmos DB.
     pub cosmos: Cosmos,
+    /// What ends first.
+    pub bottleneck: String,
     /// What ends first, and what after it.
     pub bottlenecks: Vec<Bottleneck>,
     /// Executions of functions each second.
@@ -210,11 +214,13 @@ pub fn needs(load: &Load, call: &PerCall) -> Needs {
         // Each turn, each message at the writer, and the two events of a call.
         executions: starts * (load.turns + call.queue_messages * scale + 2.0),
         busy_hours: load.busy_hours,
+        instances: functions.http_instances + functions.queue_instances,
         functions,
         redis,
         queue,
         lanes,
         cosmos,
+        bottleneck: bottlenecks.first().map(|first| first.what.clone()).unwrap_or_default(),
         bottlenecks,
     }
 }

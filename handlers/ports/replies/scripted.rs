@@ -9,10 +9,10 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
-use unicode_normalization::UnicodeNormalization as _;
 
 use super::{Prompt, Replies, Reply, spoken};
 use crate::error::{Error, Kind, Result};
+use crate::model::phrase::composed;
 
 /// The file that is built in.
 const BUILTIN: &str = include_str!("../../../prompts/agent.json");
@@ -190,6 +190,6 @@ fn fact<'a>(profile: Option<&'a Value>, name: &str) -> Option<&'a str> {
 
 /// Lower-case words between single spaces, with one at each end, so that `contains` matches whole words.
 fn words(text: &str) -> String {
-    let lower = text.nfc().collect::<String>().to_lowercase();
+    let lower = composed(text).to_lowercase();
     lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).fold(" ".to_owned(), |line, word| line + word + " ")
 }
