@@ -204,7 +204,7 @@ pub(crate) fn log_to(filter: &str, target: LogTarget) {
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
     let filter = tracing_subscriber::EnvFilter::try_new(format!("{TALKATIVE},{filter}")).unwrap_or_default();
-    let lines = tracing_subscriber::fmt::layer().event_format(rtvoice::telemetry::line::Line);
+    let lines = tracing_subscriber::fmt::layer().event_format(rtvoice::host::line::Line);
     // A line that nobody can read any more is no reason to end.
     let lines = lines.log_internal_errors(false);
     let bounded = tracing_subscriber::registry().with(filter).with(rtvoice::telemetry::storm::here().clone());

@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod failpoint;
 pub mod http;
 pub mod json;
+pub mod line;
 pub mod link;
 pub mod manifest;
 pub mod route;

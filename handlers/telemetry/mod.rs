@@ -7,7 +7,6 @@
 pub mod figures;
 pub mod histogram;
 pub mod label;
-pub mod line;
 pub mod metric;
 pub mod prometheus;
 pub mod registry;
