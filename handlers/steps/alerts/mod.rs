@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::model::time::Timestamp;
 use crate::ports::board::Board;
 use crate::ports::board::local::LocalBoard;
-use crate::ports::notices::{Notice, What};
+use crate::ports::notices::{Notice, Sink, What};
 use crate::steps::watch::{Reach, View};
 use crate::telemetry::label::{Only, Worked};
 use crate::telemetry::metric::{ALERT_NOTICES, ALERTS_FIRING};
@@ -44,7 +44,15 @@ pub struct Episode {
 #[derive(Default)]
 pub struct Alerts {
     own: LocalBoard,
-    untold: Mutex<Vec<Notice>>,
+    untold: Mutex<[Untold; Sink::ALL.len()]>,
+}
+
+/// What a sink has not taken yet.
+#[derive(Default)]
+struct Untold {
+    notices: Vec<Notice>,
+    /// It is left alone until then.
+    not_before: Timestamp,
 }
 
 impl std::fmt::Debug for Alerts {
@@ -200,29 +208,45 @@ async fn notify(app: &App, notice: Notice) {
         }
         What::Resolved => tracing::warn!(alert, level, value, threshold, episode = notice.episode, "an alert is resolved"),
     }
-    app.alerts.untold.lock().await.push(notice);
+    let mut untold = app.alerts.untold.lock().await;
+    for (sink, untold) in Sink::ALL.into_iter().zip(untold.iter_mut()) {
+        if app.notices.wants(sink, &notice) {
+            untold.notices.push(notice.clone());
+        }
+    }
 }
 
-/// Tells the sinks what they have not taken yet, in order.
+/// Tells each sink what it has not taken yet, in order: what one episode says must not overtake itself. None waits for another.
 async fn tell_untold(app: &App) {
     let mut untold = app.alerts.untold.lock().await;
-    let mut left = Vec::new();
-    for notice in untold.drain(..) {
-        // What one episode says must not overtake itself.
-        if left.iter().any(|waiting: &Notice| waiting.rule == notice.rule) {
+    let [webhook, mail] = untold.each_mut();
+    tokio::join!(tell(app, Sink::Webhook, webhook), tell(app, Sink::Mail, mail));
+}
+
+/// A sink that is away costs a round one attempt; one that refuses something gets what is told of other rules.
+async fn tell(app: &App, sink: Sink, untold: &mut Untold) {
+    let now = app.clock.now();
+    if now < untold.not_before {
+        return;
+    }
+    let mut left: Vec<Notice> = Vec::new();
+    let mut away = false;
+    for notice in std::mem::take(&mut untold.notices) {
+        if away || left.iter().any(|waiting| waiting.rule == notice.rule) {
             left.push(notice);
             continue;
         }
-        match app.notices.tell(&notice).await {
+        match app.notices.tell(sink, &notice).await {
             Ok(()) => app.metrics.count(ALERT_NOTICES, Worked::Ok),
             Err(e) => {
                 app.metrics.count(ALERT_NOTICES, Worked::Failed);
-                tracing::warn!(alert = notice.rule, error = e.chain(), "a notice was not taken");
-                if app.clock.now().since(notice.at) < TRYING {
-                    left.push(notice);
-                }
+                tracing::warn!(alert = notice.rule, sink = sink.name(), error = e.chain(), "a notice was not taken");
+                away = matches!(e.kind, Kind::Unavailable | Kind::Throttled | Kind::Deadline);
+                untold.not_before = now.plus_millis(sink.pause());
+                left.push(notice);
             }
         }
     }
-    *untold = left;
+    left.retain(|notice| now.since(notice.at) < TRYING);
+    untold.notices = left;
 }
