@@ -17,7 +17,7 @@ use crate::ports::board::local::LocalBoard;
 use crate::ports::notices::{Notice, Sink, What};
 use crate::steps::watch::{Reach, View};
 use crate::telemetry::label::{Only, Worked};
-use crate::telemetry::metric::{ALERT_NOTICES, ALERTS_FIRING};
+use crate::telemetry::metric::{ALERT_NOTICES, ALERT_ROUNDS, ALERTS_FIRING};
 
 pub mod rule;
 pub mod signal;
@@ -77,7 +77,9 @@ pub struct Standing {
 
 /// Judges all rules once, and tells of what has changed.
 pub async fn judge(app: &App, view: &View) {
-    if let Err(e) = judged(app, view, app.board.as_ref()).await {
+    let all = judged(app, view, app.board.as_ref()).await;
+    app.metrics.count(ALERT_ROUNDS, if all.is_ok() && view.shared { Worked::Ok } else { Worked::Failed });
+    if let Err(e) = all {
         tracing::debug!(error = e.chain(), "alerts are judged by this instance alone");
         // It does not fail.
         let _ = judged(app, view, &app.alerts.own).await;
