@@ -206,7 +206,7 @@ pub(crate) fn log_to(filter: &str, target: LogTarget) {
     let filter = tracing_subscriber::EnvFilter::try_new(format!("{TALKATIVE},{filter}")).unwrap_or_default();
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
     // A line that nobody can read any more is no reason to end.
-    let lines = lines.log_internal_errors(false);
+    let lines = lines.log_internal_errors(false).map_event_format(rtvoice::telemetry::lines::Lines);
     let bounded = tracing_subscriber::registry().with(filter).with(rtvoice::telemetry::storm::here().clone());
     // A subscriber that is installed already stays.
     let _ = match target {

@@ -11,7 +11,7 @@ use rtvoice::host::deliver::{Deliverer, Target};
 use rtvoice::host::link::HandlerLink;
 use rtvoice::host::manifest::{Manifest, Trigger};
 use rtvoice::host::{failpoint, router, server};
-use rtvoice::{ports, steps};
+use rtvoice::{ports, steps, telemetry};
 use tokio_util::sync::CancellationToken;
 
 /// Runs until it is told to end. A setting that is missing, wrong or contradictory is one line and exit code 2.
@@ -39,6 +39,8 @@ async fn serve(config: Config) -> Result<()> {
     failpoint::set(config.ends_at.as_ref());
     let with_stdin = config.exit_with_stdin;
     let app = App::new(config)?;
+    let vault = Arc::clone(&app.vault);
+    telemetry::lines::name_calls(move |call| vault.call_name(call));
     server::connect(&app).await?;
     if let Err(e) = steps::audit::settings(&app).await {
         tracing::warn!(error = e.chain(), "whether the settings have changed was not noted");

@@ -7,6 +7,7 @@
 pub mod figures;
 pub mod histogram;
 pub mod label;
+pub mod lines;
 pub mod metric;
 pub mod prometheus;
 pub mod registry;

@@ -3,4 +3,5 @@
 mod alerts;
 mod board;
 mod figures;
+mod lines;
 mod traces;
