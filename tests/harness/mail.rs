@@ -369,12 +369,14 @@ impl Session {
         }
         let letter =
             Letter { from: self.from.take().unwrap_or_default(), to: std::mem::take(&mut self.to), user: self.user.clone(), secure: self.secure, text };
-        self.record.lock().expect("unpoisoned").letters.push(letter);
-        if !self.step("message", "250 queued").await? {
-            // What was answered otherwise was not taken.
-            self.record.lock().expect("unpoisoned").letters.pop();
+        {
+            let mut record = self.record.lock().expect("unpoisoned");
+            let refused = record.faults.iter().any(|(at, trouble)| *at == "message" && matches!(trouble, Trouble::Say(_)));
+            if !refused {
+                record.letters.push(letter);
+            }
         }
-        Ok(())
+        self.step("message", "250 queued").await.map(drop)
     }
 }
 
