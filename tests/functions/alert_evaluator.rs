@@ -187,3 +187,24 @@ async fn a_mail_server_that_is_away_is_tried_each_minute_and_holds_up_nobody() {
     assert_eq!(of(&bodies, "call-setup-failed").len(), 1, "the webhook is not told again: {bodies:?}");
     app.finish().await;
 }
+
+#[tokio::test]
+async fn a_mail_server_that_hangs_keeps_no_round_waiting() {
+    let (webhook, mail) = (receiver().await, MailServer::start(Options::default()));
+    let app = mailing(&webhook, &mail);
+    mail.inject([("MAIL", Trouble::Hang)]);
+    failing_set_ups(&app, 25).await;
+    let began = tokio::time::Instant::now();
+    app.tick("AlertEvaluator").await.ok();
+    assert!(began.elapsed() < std::time::Duration::from_millis(4_500), "{:?}", began.elapsed());
+    assert_eq!((of(&told(&webhook).await, "call-setup-failed").len(), mail.sessions()), (1, 1));
+    // It hangs on: the next round judges and tells others all the same.
+    let began = tokio::time::Instant::now();
+    app.app.metrics.add(AUTH_FAILURES, AuthSource::Caller, 30);
+    app.tick("AlertEvaluator").await.ok();
+    assert!(began.elapsed() < std::time::Duration::from_millis(1_500), "{:?}", began.elapsed());
+    assert_eq!((of(&told(&webhook).await, "authentication-failures").len(), mail.sessions()), (1, 1));
+    app.quiesce().await;
+    assert!(mail.letters().iter().any(|letter| letter.header("Subject").contains("call-setup-failed")), "the second attempt, after six seconds");
+    app.finish().await;
+}

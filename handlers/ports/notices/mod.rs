@@ -30,7 +30,7 @@ pub enum Sink {
 }
 
 impl Sink {
-    /// All of them.
+    /// All of them, in the order of their numbers.
     pub const ALL: [Self; 2] = [Self::Webhook, Self::Mail];
 
     /// Its name in the log.

@@ -5,9 +5,12 @@
 //! opens nothing. Out: notices, tried again for an hour where a sink did not take them, and the hook to scale out.
 
 use std::collections::BTreeMap;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
+use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::error::{Kind, Result};
@@ -26,6 +29,8 @@ pub use rule::{Hook, Level, RULES, Rule};
 
 /// Silences all rules.
 pub const ALL: &str = "*";
+/// How long a round waits until its notices are taken.
+const AWAITED: Duration = Duration::from_secs(3);
 /// Milliseconds for which a notice that was not taken is tried again.
 const TRYING: i64 = 3_600_000;
 
@@ -44,7 +49,21 @@ pub struct Episode {
 #[derive(Default)]
 pub struct Alerts {
     own: LocalBoard,
-    untold: Mutex<[Untold; Sink::ALL.len()]>,
+    told: [ToTell; Sink::ALL.len()],
+}
+
+/// What one sink is to be told.
+#[derive(Default)]
+struct ToTell {
+    fresh: std::sync::Mutex<Vec<Notice>>,
+    /// Held while it is told.
+    untold: Mutex<Untold>,
+}
+
+impl ToTell {
+    fn fresh(&self) -> MutexGuard<'_, Vec<Notice>> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What a sink has not taken yet.
@@ -107,7 +126,7 @@ async fn judged(app: &App, view: &View, board: &dyn Board) -> Result<()> {
                 if value > rule.resolve {
                     firing += 1.0;
                 } else if board.close(&rule.name, &app.clock.new_id()).await? {
-                    notify(app, notice(app, rule, &episode, What::Resolved, value)).await;
+                    notify(app, notice(app, rule, &episode, What::Resolved, value));
                 }
             }
         }
@@ -171,7 +190,7 @@ async fn hand_over(app: &App, board: &dyn Board) -> Result<()> {
 }
 
 async fn begun(app: &App, rule: &'static Rule, episode: &Episode) {
-    notify(app, notice(app, rule, episode, What::Fires, episode.value)).await;
+    notify(app, notice(app, rule, episode, What::Fires, episode.value));
     if rule.hook == Some(Hook::ScaleOut)
         && let Some(hook) = &app.notices.scale_out
     {
@@ -201,7 +220,7 @@ fn notice(app: &App, rule: &Rule, episode: &Episode, what: What, value: f64) -> 
 }
 
 /// Into the log at once, and to the sinks.
-async fn notify(app: &App, notice: Notice) {
+fn notify(app: &App, notice: Notice) {
     let (alert, level, value, threshold) = (notice.rule.as_str(), notice.level, notice.value, notice.threshold);
     match notice.what {
         What::Fires => {
@@ -210,23 +229,30 @@ async fn notify(app: &App, notice: Notice) {
         }
         What::Resolved => tracing::warn!(alert, level, value, threshold, episode = notice.episode, "an alert is resolved"),
     }
-    let mut untold = app.alerts.untold.lock().await;
-    for (sink, untold) in Sink::ALL.into_iter().zip(untold.iter_mut()) {
+    for (sink, to_tell) in Sink::ALL.into_iter().zip(&app.alerts.told) {
         if app.notices.wants(sink, &notice) {
-            untold.notices.push(notice.clone());
+            to_tell.fresh().push(notice.clone());
         }
     }
 }
 
-/// Tells each sink what it has not taken yet, in order: what one episode says must not overtake itself. None waits for another.
+/// Tells each sink what it has not taken yet, in order: what one episode says must not overtake itself. None waits for another,
+/// and one that takes long is left to it: the next round must judge in time.
 async fn tell_untold(app: &App) {
-    let mut untold = app.alerts.untold.lock().await;
-    let [webhook, mail] = untold.each_mut();
-    tokio::join!(tell(app, Sink::Webhook, webhook), tell(app, Sink::Mail, mail));
+    let tellings = Sink::ALL.map(|sink| {
+        let app = app.clone();
+        app.tasks.clone().spawn(async move { tell(&app, sink).await }.instrument(tracing::Span::current()))
+    });
+    // What is under way goes on.
+    let _ = tokio::time::timeout(AWAITED, futures::future::join_all(tellings)).await;
 }
 
 /// A sink that is away costs a round one attempt; one that refuses something gets what is told of other rules.
-async fn tell(app: &App, sink: Sink, untold: &mut Untold) {
+async fn tell(app: &App, sink: Sink) {
+    let Some(to_tell) = app.alerts.told.get(sink as usize) else { return };
+    // While it is being told, what is fresh waits for the next round.
+    let Ok(mut untold) = to_tell.untold.try_lock() else { return };
+    untold.notices.append(&mut to_tell.fresh());
     let now = app.clock.now();
     if now < untold.not_before {
         return;
