@@ -17,6 +17,11 @@ check:
 test: redis-server chromium
 	$(CARGO) test
 
+# What needs the machine for itself: every alert under its real condition, and a healthy hour that fires none.
+.PHONY: rehearse
+rehearse: redis-server
+	$(CARGO) test -- --ignored --test-threads=1 journeys::alerts journeys::healthy_hour
+
 .PHONY: redis-server chromium
 redis-server:
 	@command -v redis-server >/dev/null 2>&1 || sh .ci/install redis-server

@@ -200,7 +200,7 @@ impl App {
             .build();
         let health = crate::steps::health::Watch::default();
         let admission = Admission::new(config.max_in_flight, config.max_waiting);
-        let notices = Arc::new(Notices::new(&http, &config.alerts));
+        let notices = Arc::new(Notices::new(&http, &config.alerts, config.ca_file.as_deref()));
         let wants_tokens = config.export.insights.as_ref().is_some_and(|insights| insights.entra);
         let source = format!("{}/{}", config.app_prefix, config.environment.as_str());
         let export = Arc::new(Export::new(&config.export, &http, if wants_tokens { Some(identity()?) } else { None }, source, clock.now()));

@@ -10,7 +10,7 @@ use rtvoice::error::{Error, Kind, Result};
 use rtvoice::host::deliver::{Deliverer, Target};
 use rtvoice::host::link::HandlerLink;
 use rtvoice::host::manifest::{Manifest, Trigger};
-use rtvoice::host::{failpoint, router, server};
+use rtvoice::host::{failpoint, line, router, server};
 use rtvoice::{ports, steps};
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +39,8 @@ async fn serve(config: Config) -> Result<()> {
     failpoint::set(config.ends_at.as_ref());
     let with_stdin = config.exit_with_stdin;
     let app = App::new(config)?;
+    let vault = Arc::clone(&app.vault);
+    line::name_calls(move |call| vault.call_name(call));
     server::connect(&app).await?;
     if let Err(e) = steps::audit::settings(&app).await {
         tracing::warn!(error = e.chain(), "whether the settings have changed was not noted");

@@ -157,6 +157,7 @@ const VENDORS: &[(&str, &[&str])] = &[
     ("azure_core_legacy", &["handlers/ports/queue/service_bus"]),
     ("aws_lc_rs", &["handlers/privacy/"]),
     ("azure_identity", &["handlers/ports/identity.rs"]),
+    ("tokio_rustls", &["handlers/ports/notices/smtp.rs"]),
     ("azure_core", &["handlers/ports/identity.rs", "handlers/ports/documents/cosmos.rs"]),
     (
         "rusqlite",

@@ -21,6 +21,10 @@ struct Case {
     named: &'static str,
 }
 
+const MAIL_HOST: (&str, &str) = ("ALERT_MAIL_HOST", "mail.example.com");
+const MAIL_FROM: (&str, &str) = ("ALERT_MAIL_FROM", "alerts@contoso.example");
+const MAIL_TO: (&str, &str) = ("ALERT_MAIL_TO", "oncall@contoso.example");
+
 /// All that can be wrong with them.
 const WRONG: &[Case] = &[
     case(&[("RETENTION_METRICS", "0")], "RETENTION_METRICS"),
@@ -29,6 +33,25 @@ const WRONG: &[Case] = &[
     case(&[("ALERT_WEBHOOK_FORM", "pagerduty")], "ALERT_WEBHOOK_SECRET"),
     case(&[("ALERT_WEBHOOK_SECRET", SECRET)], "ALERT_WEBHOOK_URL"),
     case(&[("SCALE_OUT_WEBHOOK_URL", "hooks")], "SCALE_OUT_WEBHOOK_URL"),
+    case(&[("ALERT_MAIL_FROM", "alerts@contoso.example")], "ALERT_MAIL_HOST"),
+    case(&[("ALERT_MAIL_PASSWORD", SECRET)], "ALERT_MAIL_HOST"),
+    case(&[("ALERT_MAIL_HOST", "smtp://mail.example.com")], "ALERT_MAIL_HOST"),
+    case(&[("ALERT_MAIL_HOST", "mail.example.com:587")], "ALERT_MAIL_HOST"),
+    case(&[MAIL_HOST, MAIL_FROM, MAIL_TO, ("ALERT_MAIL_PORT", "0")], "ALERT_MAIL_PORT"),
+    case(&[MAIL_HOST, MAIL_FROM, MAIL_TO, ("ALERT_MAIL_TLS", "ssl")], "ALERT_MAIL_TLS"),
+    case(&[MAIL_HOST, MAIL_FROM, MAIL_TO, ("ALERT_MAIL_TLS", "none")], "ALERT_MAIL_TLS"),
+    case(&[MAIL_HOST, MAIL_TO], "ALERT_MAIL_FROM"),
+    case(&[MAIL_HOST, MAIL_TO, ("ALERT_MAIL_FROM", "Alerts <alerts@contoso.example>")], "ALERT_MAIL_FROM"),
+    case(&[MAIL_HOST, MAIL_FROM], "ALERT_MAIL_TO"),
+    case(&[MAIL_HOST, MAIL_FROM, ("ALERT_MAIL_TO", "a@contoso.example,,b@contoso.example")], "ALERT_MAIL_TO"),
+    case(&[MAIL_HOST, MAIL_FROM, ("ALERT_MAIL_TO", "a@contoso.example>\r\nRCPT TO:<b@contoso.example")], "ALERT_MAIL_TO"),
+    case(&[MAIL_HOST, MAIL_FROM, MAIL_TO, ("ALERT_MAIL_PASSWORD", SECRET)], "ALERT_MAIL_USER"),
+    case(&[MAIL_HOST, MAIL_FROM, MAIL_TO, ("ALERT_MAIL_USER", "rtvoice")], "ALERT_MAIL_PASSWORD"),
+    case(&[MAIL_HOST, MAIL_FROM, MAIL_TO, ("ALERT_MAIL_USER", "rt\u{1}voice"), ("ALERT_MAIL_PASSWORD", SECRET)], "ALERT_MAIL_USER"),
+    case(
+        &[("ALERT_MAIL_HOST", "127.0.0.1"), MAIL_FROM, MAIL_TO, ("ALERT_MAIL_TLS", "none"), ("ALERT_MAIL_USER", "rtvoice"), ("ALERT_MAIL_PASSWORD", SECRET)],
+        "ALERT_MAIL_TLS",
+    ),
     case(&[("ALERTS_PACE", "0.5")], "ALERTS_PACE"),
     case(&[("ALERTS_PACE", "fast")], "ALERTS_PACE"),
     case(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example.com:4318")], "OTEL_EXPORTER_OTLP_ENDPOINT"),
@@ -216,11 +239,18 @@ fn a_full_set_is_taken_and_shows_no_secret() {
         ("OPENAI_DEPLOYMENT", "gpt-4o-mini"),
         ("OPENAI_KEY", SECRET),
         ("KEY_VAULT_URL", "https://contoso.vault.azure.net"),
+        MAIL_HOST,
+        MAIL_FROM,
+        ("ALERT_MAIL_TO", "oncall@contoso.example, second.line+alerts@contoso.example"),
+        ("ALERT_MAIL_USER", "rtvoice"),
+        ("ALERT_MAIL_PASSWORD", SECRET),
     ];
     let config = config(&settings).unwrap();
     let shown = format!("{config:?} {config:#?}");
     assert!(!shown.contains("c2VjcmV0"), "{shown}");
     assert_eq!(config.redis.unwrap().port, 6380);
+    let mail = config.alerts.mail.unwrap();
+    assert_eq!((mail.port, mail.tls, mail.to.len()), (587, rtvoice::config::MailTls::StartTls, 2));
     assert_eq!(config.service_bus.unwrap().base_url, "https://contoso.servicebus.windows.net");
 }
 

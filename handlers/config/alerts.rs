@@ -26,7 +26,14 @@ pub(super) fn alerts(lookup: Lookup<'_>, guarded: bool) -> Result<AlertConfig, S
         return Err(wrong("ALERT_WEBHOOK_URL", "must be set when ALERT_WEBHOOK_SECRET is", "https://contoso.example/hooks/alerts"));
     }
     let scale_out_url = webhook(lookup, "SCALE_OUT_WEBHOOK_URL")?.map(Secret::new);
-    Ok(AlertConfig { webhook_url: webhook_url.map(Secret::new), webhook_form, webhook_secret, scale_out_url, pace: pace(lookup, guarded)? })
+    Ok(AlertConfig {
+        webhook_url: webhook_url.map(Secret::new),
+        webhook_form,
+        webhook_secret,
+        mail: super::mail::mail(lookup)?,
+        scale_out_url,
+        pace: pace(lookup, guarded)?,
+    })
 }
 
 /// A webhook may carry its secret in its query.

@@ -57,6 +57,8 @@ fn derived(config: &Config, name: &str, default: &str) -> Option<String> {
         "REDIS_SSL" => config.redis.as_ref().map(|redis| redis.ssl.to_string()),
         "REDIS_CLUSTER" => config.redis.as_ref().map(|redis| redis.cluster.to_string()),
         "COSMOS_DATABASE" => config.cosmos.as_ref().map(|cosmos| cosmos.database.clone()),
+        "ALERT_MAIL_PORT" => config.alerts.mail.as_ref().map(|mail| mail.port.to_string()),
+        "ALERT_MAIL_TLS" => config.alerts.mail.as_ref().map(|_| default.to_owned()),
         "EMBEDDED_PATH" => shown(&config.embedded_path),
         "KEYS_PATH" => match &config.root_key {
             RootKey::File(path) => shown(path),

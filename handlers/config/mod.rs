@@ -8,6 +8,7 @@ pub mod effective;
 
 mod alerts;
 mod export;
+mod mail;
 mod read;
 
 use std::path::PathBuf;
@@ -187,6 +188,34 @@ pub enum WebhookForm {
     Slack,
 }
 
+/// How a mail server is spoken with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailTls {
+    /// TLS from the first byte.
+    Implicit,
+    /// In clear until TLS is asked for, which is required.
+    StartTls,
+    /// In clear, on this machine alone.
+    None,
+}
+
+/// Who takes alerts by mail.
+#[derive(Debug, Clone)]
+pub struct MailConfig {
+    /// `ALERT_MAIL_HOST`.
+    pub host: String,
+    /// `ALERT_MAIL_PORT`, default 587, with TLS from the first byte 465, without TLS 25.
+    pub port: u16,
+    /// `ALERT_MAIL_TLS`, default starttls.
+    pub tls: MailTls,
+    /// `ALERT_MAIL_FROM`.
+    pub from: String,
+    /// `ALERT_MAIL_TO`, at least one.
+    pub to: Vec<String>,
+    /// `ALERT_MAIL_USER` and `ALERT_MAIL_PASSWORD`.
+    pub login: Option<(String, Secret)>,
+}
+
 /// Where and how alerts are told.
 #[derive(Debug, Clone)]
 pub struct AlertConfig {
@@ -196,6 +225,8 @@ pub struct AlertConfig {
     pub webhook_form: WebhookForm,
     /// `ALERT_WEBHOOK_SECRET`.
     pub webhook_secret: Option<Secret>,
+    /// `ALERT_MAIL_*`; none where there is no mail server.
+    pub mail: Option<MailConfig>,
     /// `SCALE_OUT_WEBHOOK_URL`, likewise.
     pub scale_out_url: Option<Secret>,
     /// `ALERTS_PACE`, how many times as fast time runs for alerts, default 1; for rehearsals, refused where production's rules hold.

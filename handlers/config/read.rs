@@ -77,6 +77,13 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("ALERT_WEBHOOK_URL", "https URL (http on loopback) that alerts are told to", ""),
     ("ALERT_WEBHOOK_FORM", "generic, pagerduty, teams or slack", "generic"),
     ("ALERT_WEBHOOK_SECRET", "secret: generic: signs what is told; pagerduty: the routing key", ""),
+    ("ALERT_MAIL_HOST", "host name of the mail server that takes P0 and P1 alerts; unset: no mail", ""),
+    ("ALERT_MAIL_PORT", "port number", "587, with ALERT_MAIL_TLS=tls 465, with none 25"),
+    ("ALERT_MAIL_TLS", "starttls, tls (from the first byte) or none (on loopback alone)", "starttls"),
+    ("ALERT_MAIL_FROM", "mail address that alerts come from", ""),
+    ("ALERT_MAIL_TO", "1 to 10 mail addresses with commas between", ""),
+    ("ALERT_MAIL_USER", "user name at the mail server; unset: it takes mail without", ""),
+    ("ALERT_MAIL_PASSWORD", "secret: password of ALERT_MAIL_USER", ""),
     ("SCALE_OUT_WEBHOOK_URL", "https URL (http on loopback) that is called when Redis is nearly full", ""),
     ("ALERTS_PACE", "number, 1 to 600: how many times as fast time runs for alerts, for rehearsals", "1"),
     ("FUNCTIONS_CUSTOMHANDLER_PORT", "port number, set by the host", ""),
@@ -116,7 +123,7 @@ fn flag(lookup: Lookup<'_>, name: &'static str, default: bool) -> Result<bool, S
     }
 }
 
-fn number<T: FromStr + PartialOrd + Display + Copy>(
+pub(super) fn number<T: FromStr + PartialOrd + Display + Copy>(
     lookup: Lookup<'_>,
     name: &'static str,
     default: T,
@@ -128,7 +135,7 @@ fn number<T: FromStr + PartialOrd + Display + Copy>(
     value.parse::<T>().ok().filter(|n| (min..=max).contains(n)).ok_or_else(|| wrong(name, format!("must be a whole number from {min} to {max}"), example))
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 

@@ -1,5 +1,5 @@
 //! Dashboard: one page on how everything stands, for whoever is on call. `GET` answers the page, with `format=json` the figures
-//! and with `format=live` what the page asks for every few seconds. `POST` with `call=ID` answers it with what was said in one
+//! and with `format=live` what the page asks for every few seconds. `POST` with `call=TOKEN` answers it with what was said in one
 //! call, masked; the audit log notes that first. Nothing is changed.
 
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -9,7 +9,6 @@ use serde_json::json;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::host::http::{Request, json_response, response};
-use crate::model::ids::CallId;
 use crate::steps::dashboard::{self, page};
 
 /// How it is answered.
@@ -30,7 +29,7 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
     };
     let asked = if request.method == Method::POST { Some(asked_for(&request)?) } else { None };
     let said = match &asked {
-        Some(call) => Some((call, dashboard::said(&app, call).await?)),
+        Some(name) => Some((name.as_str(), dashboard::said(&app, &dashboard::named(&app, name).await?).await?)),
         None => None,
     };
     let answer = match (format, &said) {
@@ -47,8 +46,8 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
     guarded(answer)
 }
 
-/// The call that a form names. A page of another site may not ask.
-fn asked_for(request: &Request) -> Result<CallId> {
+/// What names the call in a form. A page of another site may not ask.
+fn asked_for(request: &Request) -> Result<String> {
     let site = request.header(HeaderName::from_static("sec-fetch-site"));
     if site.is_some_and(|site| !matches!(site, "same-origin" | "none")) {
         return Err(Error::input("Sec-Fetch-Site", "must be same-origin: only the dashboard itself may ask what was said"));
@@ -56,7 +55,7 @@ fn asked_for(request: &Request) -> Result<CallId> {
     let body = std::str::from_utf8(&request.body).unwrap_or_default();
     let mut calls = body.split('&').filter_map(|pair| pair.strip_prefix("call="));
     match (calls.next(), calls.next()) {
-        (Some(call), None) => CallId::parse(percent_encoding::percent_decode_str(call).decode_utf8_lossy().as_ref()),
+        (Some(call), None) => Ok(percent_encoding::percent_decode_str(call).decode_utf8_lossy().into_owned()),
         _ => Err(Error::input("call", "must stand once in the form")),
     }
 }

@@ -1,9 +1,11 @@
 //! Lines of the log: one JSON object each, with what the event says and, as `span`, the invocation on whose behalf it was written.
 //!
 //! In: events, and what is running. Out: `timestamp` (RFC 3339, UTC), `level`, the event's fields, `target` and `span`. Nothing is put
-//! together for an invocation that writes no line. Fails only where the line cannot be written.
+//! together for an invocation that writes no line. Calls stand there as `call`, by their names: whoever reads the log must not learn the id
+//! under which a call can be asked for. Fails only where the line cannot be written.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde::Serializer as _;
 use serde_json::{Value, json};
@@ -15,6 +17,23 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::ports::clock::{Clock as _, SystemClock};
 use crate::ports::running::{self, Running};
+
+type Namer = Box<dyn Fn(&str) -> String + Send + Sync>;
+
+static NAMER: OnceLock<Namer> = OnceLock::new();
+
+/// Names calls by this from now on. A process has one log: the first one counts.
+pub fn name_calls(namer: impl Fn(&str) -> String + Send + Sync + 'static) {
+    let _ = NAMER.set(Box::new(namer));
+}
+
+/// The name of a call; empty where nobody names them.
+fn name(call: &str) -> Value {
+    json!(NAMER.get().map(|namer| namer(call)).unwrap_or_default())
+}
+
+/// Under which events tell the id of a call.
+const ID: &str = "call_id";
 
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,7 +69,7 @@ fn span(running: &Running) -> Value {
         "span_id": context.span,
     });
     if let Some(call) = running.call() {
-        span["call_id"] = json!(call);
+        span["call"] = name(call.as_str());
     }
     if let Some(came) = running.came() {
         span["traceparent"] = json!(came.to_string());
@@ -63,7 +82,10 @@ struct Fields(Vec<(&'static str, Value)>);
 
 impl Fields {
     fn put(&mut self, field: &Field, value: Value) {
-        self.0.push((field.name(), value));
+        self.0.push(match (field.name(), &value) {
+            (ID, Value::String(call)) => ("call", name(call)),
+            (field, _) => (field, value),
+        });
     }
 }
 

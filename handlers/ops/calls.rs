@@ -13,8 +13,11 @@ use super::told::{Told, span_ms, table};
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::model::call::{Session, field};
-use crate::model::ids::CallId;
+use crate::model::ids::{CallId, UserToken};
 use crate::steps::open_calls::{self, Listed, Open, Place};
+
+/// Calls that are looked at at once, where one is looked for by its token.
+const PAGE: u64 = 200;
 
 /// Open calls
 #[derive(Debug, Clone, clap::Args)]
@@ -64,7 +67,7 @@ pub struct ListArgs {
 /// How a call is shown.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ShowArgs {
-    /// The call's callConnectionId
+    /// The call's callConnectionId; while it is open also its token, as log and dashboard have it
     pub call: String,
     /// Print one JSON object
     #[arg(long)]
@@ -117,8 +120,23 @@ async fn list(app: &App, args: &ListArgs) -> Result<Told> {
     })
 }
 
+/// The open call of this token, as log and dashboard have it, else the call of this id.
+async fn meant(app: &App, name: &str) -> Result<CallId> {
+    let mut place = UserToken::parse(name).ok().filter(UserToken::is_call).map(|_| Place::default());
+    while let Some(at) = place {
+        let page = open_calls::page(app, at, PAGE).await?;
+        for open in &page.calls {
+            if app.vault.call_token(&open.survey.call).await?.as_str() == name {
+                return Ok(open.survey.call.clone());
+            }
+        }
+        place = page.next;
+    }
+    CallId::parse(name)
+}
+
 async fn show(app: &App, args: &ShowArgs) -> Result<Told> {
-    let call = CallId::parse(args.call.as_str())?;
+    let call = meant(app, args.call.as_str()).await?;
     let survey = app.state.survey(std::slice::from_ref(&call)).await?.pop();
     let survey = survey.filter(|found| found.session.is_some() || found.archived || found.waiting > 0);
     let survey = survey.ok_or_else(|| {
@@ -137,6 +155,8 @@ async fn show(app: &App, args: &ShowArgs) -> Result<Told> {
     let listed = Listed::of(&Open { registered: time(field::LAST_ACTIVITY).unwrap_or(now), survey: survey.clone() });
     let mut body = json!({
         "call": call,
+        // Without the key of tokens the rest is told all the same.
+        "token": app.vault.call_token(&call).await.ok(),
         "status": listed.status,
         "archived": survey.archived,
         "openedAt": time(field::OPENED_AT),

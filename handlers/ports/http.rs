@@ -80,13 +80,16 @@ pub fn loopback_client() -> Result<reqwest::Client> {
     build(None, reqwest::ClientBuilder::no_proxy)
 }
 
-fn build(ca_file: Option<&Path>, adapt: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> Result<reqwest::Client> {
+/// How everything but Redis speaks TLS: 1.2 and 1.3, whatever the process default is. Errors: `Setting` where the file of
+/// certificate authorities holds none.
+pub fn tls(ca_file: Option<&Path>) -> Result<rustls::ClientConfig> {
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(Error::internal)?
-        .with_root_certificates(root_store(ca_file)?)
-        .with_no_client_auth();
+    let versions = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(Error::internal)?;
+    Ok(versions.with_root_certificates(root_store(ca_file)?).with_no_client_auth())
+}
+
+fn build(ca_file: Option<&Path>, adapt: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> Result<reqwest::Client> {
+    let tls = tls(ca_file)?;
     #[expect(clippy::disallowed_methods, reason = "the one place that makes the shared client")]
     let builder = reqwest::Client::builder();
     adapt(builder)

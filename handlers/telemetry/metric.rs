@@ -160,5 +160,6 @@ metrics! {
     Counter RetentionRemoved(Only) RETENTION_REMOVED = "retention.removed", One, "Documents past their time that were removed.";
     Counter LinesLeftOut(Only) LINES_LEFT_OUT = "log.left_out", One, "Log lines that were left out because too many of their kind came.";
     Gauge AlertsFiring(Only) ALERTS_FIRING = "alerts.firing", One, "Alerts that fire, as this instance last saw them.";
+    Counter AlertRounds(Worked) ALERT_ROUNDS = "alerts.rounds", One, "Times that the rules were judged: by the figures of all instances, or (failed) by those of this one alone.";
     Counter AlertNotices(Worked) ALERT_NOTICES = "alerts.notices", One, "Notices of alerts by whether a sink took them.";
 }

@@ -5,6 +5,7 @@ mod documents_cosmos;
 mod documents_expiry;
 mod embedded_file;
 mod http;
+mod mail;
 mod queue;
 mod replies;
 mod speech;

@@ -1,8 +1,8 @@
 //! AlertEvaluator: what fires is told once, what is over is told once, in the form that the receiver takes; silence is kept.
 
 use hmac::{Hmac, Mac as _};
-use rtvoice::telemetry::label::Worked;
-use rtvoice::telemetry::metric::ALERT_NOTICES;
+use rtvoice::telemetry::label::{AuthSource, RoomName, Worked};
+use rtvoice::telemetry::metric::{ALERT_NOTICES, AUTH_FAILURES, IN_FLIGHT_USE};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use wiremock::matchers::any;
@@ -10,6 +10,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::harness::app::Rtvoice;
 use crate::harness::faults::Fault;
+use crate::harness::mail::{MailServer, Options, Trouble};
 
 async fn receiver() -> MockServer {
     let server = MockServer::start().await;
@@ -123,5 +124,87 @@ async fn what_the_receiver_does_not_take_is_told_again() {
     Mock::given(any()).respond_with(ResponseTemplate::new(202)).mount(&server).await;
     app.tick("AlertEvaluator").await.ok();
     assert_eq!(of(&told(&server).await, "call-setup-failed").len(), 1);
+    app.finish().await;
+}
+
+/// An app that tells this webhook and this mail server.
+fn mailing(webhook: &MockServer, mail: &MailServer) -> Rtvoice {
+    let mut settings = mail.settings("starttls");
+    settings.push(("ALERT_WEBHOOK_URL", webhook.uri()));
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    Rtvoice::with(&settings)
+}
+
+#[tokio::test]
+async fn what_must_be_acted_on_is_mailed_when_it_begins_and_when_it_ends() {
+    let (webhook, mail) = (receiver().await, MailServer::start(Options::default()));
+    let app = mailing(&webhook, &mail);
+    // P0, P1 and P2.
+    failing_set_ups(&app, 25).await;
+    app.app.metrics.add(AUTH_FAILURES, AuthSource::Caller, 30);
+    (0..3).for_each(|_| app.app.metrics.record(IN_FLIGHT_USE, RoomName::Interactive, 95));
+    for _ in 0..3 {
+        app.tick("AlertEvaluator").await.ok();
+        app.clock.advance_millis(5_000);
+    }
+    let about = |rule: &str| mail.letters().into_iter().filter(|letter| letter.header("Subject").contains(&format!(" {rule} "))).collect::<Vec<_>>();
+    for (rule, level) in [("call-setup-failed", "[P0] "), ("authentication-failures", "[P1] ")] {
+        let letters = about(rule);
+        assert_eq!(letters.len(), 1, "{rule}: {letters:?}");
+        assert!(letters[0].header("Subject").starts_with(&format!("{level}{rule} fires on rtvoice/dev")), "{}", letters[0].header("Subject"));
+        assert!(letters[0].body().contains(&format!("docs/OPERATIONS.md#{rule}")), "{}", letters[0].body());
+    }
+    assert_eq!((of(&told(&webhook).await, "in-flight").len(), about("in-flight").len()), (1, 0), "P2 fills no mailbox");
+    app.clock.advance_millis(400_000);
+    app.tick("AlertEvaluator").await.ok();
+    app.tick("AlertEvaluator").await.ok();
+    for rule in ["call-setup-failed", "authentication-failures"] {
+        let letters = about(rule);
+        assert_eq!(letters.len(), 2, "{rule}: {letters:?}");
+        assert_eq!(letters[1].header("In-Reply-To"), letters[0].header("Message-ID"));
+        assert!(letters[1].header("Subject").contains("is resolved"));
+    }
+    assert_eq!(mail.complaints(), Vec::<String>::new());
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_mail_server_that_is_away_is_tried_each_minute_and_holds_up_nobody() {
+    let (webhook, mail) = (receiver().await, MailServer::start(Options::default()));
+    let app = mailing(&webhook, &mail);
+    mail.inject([("MAIL", Trouble::Say("451 later")), ("MAIL", Trouble::Say("451 later"))]);
+    failing_set_ups(&app, 25).await;
+    let mut letters = Vec::new();
+    for _ in 0..26 {
+        app.tick("AlertEvaluator").await.ok();
+        letters.push(mail.letters().len());
+        app.clock.advance_millis(5_000);
+    }
+    let burns = mail.letters().iter().filter(|letter| letter.header("Subject").contains("burn")).count();
+    assert_eq!((letters[23], letters[24], burns), (0, 3, 2), "after two minutes, with all that waited: {letters:?}");
+    assert_eq!(mail.sessions(), 2 + 3, "one attempt a minute, whatever waits");
+    let bodies = told(&webhook).await;
+    assert_eq!(of(&bodies, "call-setup-failed").len(), 1, "the webhook is not told again: {bodies:?}");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_mail_server_that_hangs_keeps_no_round_waiting() {
+    let (webhook, mail) = (receiver().await, MailServer::start(Options::default()));
+    let app = mailing(&webhook, &mail);
+    mail.inject([("MAIL", Trouble::Hang)]);
+    failing_set_ups(&app, 25).await;
+    let began = tokio::time::Instant::now();
+    app.tick("AlertEvaluator").await.ok();
+    assert!(began.elapsed() < std::time::Duration::from_millis(4_500), "{:?}", began.elapsed());
+    assert_eq!((of(&told(&webhook).await, "call-setup-failed").len(), mail.sessions()), (1, 1));
+    // It hangs on: the next round judges and tells others all the same.
+    let began = tokio::time::Instant::now();
+    app.app.metrics.add(AUTH_FAILURES, AuthSource::Caller, 30);
+    app.tick("AlertEvaluator").await.ok();
+    assert!(began.elapsed() < std::time::Duration::from_millis(1_500), "{:?}", began.elapsed());
+    assert_eq!((of(&told(&webhook).await, "authentication-failures").len(), mail.sessions()), (1, 1));
+    app.quiesce().await;
+    assert!(mail.letters().iter().any(|letter| letter.header("Subject").contains("call-setup-failed")), "the second attempt, after six seconds");
     app.finish().await;
 }

@@ -9,6 +9,7 @@ use axum::http::Method;
 use rtvoice::app::{App, Parts};
 use rtvoice::error::{Error, Result};
 use rtvoice::host::manifest::{AuthLevel, Manifest};
+use rtvoice::model::ids::CallId;
 use rtvoice::ports::board::local::LocalBoard;
 use rtvoice::ports::board::{Board, Grain, ServerLoad, Silence, Slot};
 use rtvoice::ports::documents::Container;
@@ -45,6 +46,11 @@ async fn ask(app: &Rtvoice, query: &str, form: &str) -> Answer {
     app.send(Method::POST, &format!("{PATH}{query}"), FORM, form.to_owned()).await
 }
 
+/// What the page calls a call.
+async fn name(app: &Rtvoice, call: &str) -> String {
+    app.app.vault.call_token(&CallId::parse(call).unwrap()).await.unwrap().to_string()
+}
+
 /// The actions that the audit log has, with who did them.
 fn audited(app: &Rtvoice, action: &str) -> Vec<Value> {
     let entries = app.documents_in(Container::Audit).into_iter().flat_map(|document| document["entries"].as_array().cloned().unwrap_or_default());
@@ -66,15 +72,20 @@ async fn it_shows_how_everything_stands() {
         "the queue is away"
     );
     let call = &now["calls"]["shown"][0];
-    assert_eq!((&call["call"], &call["status"], &call["turns"], &call["waiting"]), (&json!("call-1"), &json!("connected"), &json!(1), &json!(1)), "{now}");
+    assert_eq!(
+        (&call["call"], &call["status"], &call["turns"], &call["waiting"]),
+        (&json!(name(&app, "call-1").await), &json!("connected"), &json!(1), &json!(1)),
+        "{now}"
+    );
     assert_eq!((&now["flow"]["outboxDepth"], &now["flow"]["outboxAgeS"], &now["flow"]["exact"]), (&json!(1), &json!(30.0), &json!(true)));
     assert_eq!(now["alerts"].as_array().map(Vec::len), Some(RULES.len()));
     assert_eq!((now["tenMinutes"][0]["lines"][0]["values"].as_array().map(Vec::len), now["sixHours"][0]["step"].as_i64()), (Some(60), Some(300)));
     assert_eq!(now["keeping"]["rules"][0], json!({"container": "transcripts", "days": 90, "documents": null, "overdue": null}));
 
     let page = page(&app).await;
+    assert!(!page.contains("call-1") && !now.to_string().contains("call-1"), "a call stands there under its token alone");
     for part in [
-        "call-1",
+        name(&app, "call-1").await.as_str(),
         "redis connectivity",
         "Open calls",
         "redis-unavailable",
@@ -132,15 +143,17 @@ async fn what_was_said_comes_masked_once_the_log_has_it() {
     app.turn("call-1", "t1", "my number is 4255550123 thank you").await.ok();
     app.quiesce().await;
     app.deliver_queue().await;
-    let shown = ask(&app, "", "call=call-1").await;
+    let token = name(&app, "call-1").await;
+    let shown = ask(&app, "", &format!("call={token}")).await;
     let page = text(&shown);
     assert!(page.contains("my number is [PHONE_NUMBER] thank you") && !page.contains("4255550123"), "{page}");
     assert!(page.contains("<h2 id=\"h-now\">Now</h2>"), "the figures stand beside it");
     let notes = audited(&app, "call.read");
     assert_eq!((notes.len(), &notes[0]["actor"], &notes[0]["count"]), (1, &json!("function:Dashboard"), &json!(1)), "{notes:?}");
     assert!(notes[0].to_string().contains("call-1") || !notes[0]["call"].is_null(), "{}", notes[0]);
-    let turns = ask(&app, "?format=json", "call=call-1").await.ok();
-    assert_eq!((&turns["call"], &turns["turns"][0]["user"]), (&json!("call-1"), &json!("my number is [PHONE_NUMBER] thank you")));
+    assert!(!page.contains("call-1"), "{page}");
+    let turns = ask(&app, "?format=json", &format!("call={token}")).await.ok();
+    assert_eq!((&turns["call"], &turns["turns"][0]["user"]), (&json!(token), &json!("my number is [PHONE_NUMBER] thank you")));
     assert!(ask(&app, "?format=live", "call=call-1").await.ok()["html"].as_str().unwrap().contains("[PHONE_NUMBER]"));
     assert_eq!(audited(&app, "call.read").len(), 3, "each time that somebody reads it");
     app.finish().await;
@@ -168,6 +181,7 @@ async fn what_is_asked_wrongly_is_refused_and_nobody_else_may_ask() {
         assert_eq!((answer.status, answer.json()["type"].as_str()), (400, Some("urn:rtvoice:problem:bad-input")), "{form}");
     }
     ask(&app, "", "call=call-2").await.problem(404, "not-found", "");
+    ask(&app, "", &format!("call={}", name(&app, "call-2").await)).await.problem(404, "not-found", "");
     app.get("/api/dashboard?format=xml").await.problem(400, "bad-input", "format");
     for site in ["cross-site", "same-site"] {
         let headers = [FORM[0], ("sec-fetch-site", site)];

@@ -9,7 +9,7 @@ mod call_connected;
 mod call_disconnected;
 mod call_events;
 mod call_worker;
-mod compliance_report;
+pub mod compliance_report;
 mod compliance_reports;
 mod conversation_turn;
 mod dashboard;

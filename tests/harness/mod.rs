@@ -9,6 +9,7 @@ pub mod fake_handler;
 pub mod faults;
 pub mod identity;
 pub mod key_vault;
+pub mod mail;
 pub mod openai;
 pub mod process;
 pub mod proxy;

@@ -3,7 +3,7 @@
 //! Each runs under a watchdog shell that ends it, and only it, when the server is dropped or the test process is gone
 //! for whatever reason; so servers may stand in statics. Fails by panic, with the server's log.
 
-mod certificates;
+pub mod certificates;
 mod cluster;
 mod proof;
 mod refusing;

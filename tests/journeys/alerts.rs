@@ -62,7 +62,6 @@ rehearsals! {
     a_month_burnt_slowly = "call-setup-burn-slow";
     #[ignore = "takes a minute of traffic: run it alone"]
     keys_by_the_thousand = "key-creation-rate";
-    #[ignore = "does not hold yet: under a slow Redis the looks at the seats are too few, and its circuit opens"]
     hardly_a_seat_left = "in-flight";
     #[ignore = "takes a minute of traffic: run it alone"]
     operations_that_fail = "failed-operations";

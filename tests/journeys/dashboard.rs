@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rtvoice::dev::host::{LocalHost, Options};
 use rtvoice::dev::log::LogSink;
+use rtvoice::model::ids::CallId;
 use rtvoice::ports::documents::Container;
 use serde_json::json;
 
@@ -23,6 +24,16 @@ async fn turn(handler: &Arc<Handler>, call: &str, text: &str) {
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
+/// What the page calls a call.
+async fn name(handler: &Handler, call: &str) -> String {
+    handler.app().vault.call_token(&CallId::parse(call).expect("an id")).await.expect("a token").to_string()
+}
+
+/// Whether the page shows the call of this name.
+fn shows(name: &str) -> String {
+    format!("document.querySelector('[data-part=calls]').textContent.includes('{name}')")
+}
+
 async fn audited(handler: &Handler, action: &str) -> bool {
     let page = handler.app().documents.scan(Container::Audit, None, 500).await.expect("the log");
     page.documents.iter().any(|document| document.body.to_string().contains(&format!("\"{action}\"")))
@@ -37,21 +48,23 @@ async fn a_call_appears_without_reloading_and_its_words_on_a_click() {
     browser.value("window.first = true").await;
     assert!(browser.text("[data-part=calls]").await.contains("No call is open"));
     turn(&handler, "call-a", "my number is 4255550123").await;
-    browser.until("the call is there", "document.querySelector('[data-part=calls]').textContent.includes('call-a')").await;
+    let (a, b) = (name(&handler, "call-a").await, name(&handler, "call-b").await);
+    browser.until("the call is there", &shows(&a)).await;
+    assert!(!browser.html().await.contains("call-a"), "its id is nobody's business");
     browser.until("it says that it lives", "document.getElementById('link').textContent === 'live'").await;
     assert!(!browser.html().await.contains("my number is"), "nobody has asked for it");
     assert!(!audited(&handler, "call.read").await);
 
-    browser.click("#show-call-a").await;
+    browser.click(&format!("#show-{a}")).await;
     browser.until("the words are there", "document.getElementById('said').textContent.includes('my number is [PHONE_NUMBER]')").await;
     assert!(audited(&handler, "call.read").await, "the log has it");
     assert_eq!(browser.value("document.activeElement.id").await, "said-heading", "its reader is led there");
     turn(&handler, "call-b", "hello").await;
-    browser.until("the second call is there", "document.querySelector('[data-part=calls]').textContent.includes('call-b')").await;
+    browser.until("the second call is there", &shows(&b)).await;
     assert!(browser.text("#said").await.contains("[PHONE_NUMBER]"), "it stays while the page lives");
     browser.click("#close-said").await;
     assert_eq!(browser.text("#said").await, "");
-    assert_eq!(browser.value("document.activeElement.id").await, "show-call-a");
+    assert_eq!(browser.value("document.activeElement.id").await, format!("show-{a}"));
 
     assert_eq!(browser.value("window.first").await, true, "it was never loaded again");
     assert_eq!(browser.value("[localStorage.length, sessionStorage.length, document.cookie].join()").await, "0,0,");
@@ -140,16 +153,17 @@ async fn it_is_legible_on_every_screen_and_by_ear() {
 async fn without_scripts_it_shows_the_figures_and_the_words_that_are_asked_for() {
     let handler = Handler::start(Vec::new()).await;
     turn(&handler, "call-a", "my number is 4255550123").await;
+    let a = name(&handler, "call-a").await;
     let mut browser = Browser::start().await;
     browser.scripts(false).await;
     browser.call("Page.navigate", json!({ "url": url(&handler) })).await;
-    let html = eventually("it is there", String::new, async || Some(browser.html().await).filter(|html| html.contains("show-call-a"))).await;
-    for part in ["call-a", "redis connectivity", "Open calls", "reload it for newer figures", "<svg"] {
+    let html = eventually("it is there", String::new, async || Some(browser.html().await).filter(|html| html.contains(&format!("show-{a}")))).await;
+    for part in [a.as_str(), "redis connectivity", "Open calls", "reload it for newer figures", "<svg"] {
         assert!(html.contains(part), "{part} in {html}");
     }
-    browser.click("#show-call-a").await;
+    browser.click(&format!("#show-{a}")).await;
     let shown = eventually("the words are there", String::new, async || Some(browser.html().await).filter(|html| html.contains("[PHONE_NUMBER]"))).await;
-    assert!(shown.contains("call-a") && !shown.contains("4255550123") && !shown.contains(KEY), "{shown}");
+    assert!(shown.contains(&a) && !shown.contains("call-a") && !shown.contains("4255550123") && !shown.contains(KEY), "{shown}");
     assert!(audited(&handler, "call.read").await);
 }
 
@@ -174,8 +188,8 @@ async fn the_local_host_shows_it_at_its_root_and_its_key_opens_it() {
     let turn = json!({ "turnId": "t1", "text": "my number is 4255550123", "speak": false }).to_string();
     let sent = client.post(format!("{}/api/calls/call-a/turns", host.url())).header("x-functions-key", &key).body(turn).send().await.expect("an answer");
     assert_eq!(sent.status(), 200);
-    browser.until("the call is there", "document.querySelector('[data-part=calls]').textContent.includes('call-a')").await;
-    browser.click("#show-call-a").await;
+    browser.until("the call is there", "document.querySelector('[data-part=calls] [id^=show-c1-]') !== null").await;
+    browser.click("[id^=show-c1-]").await;
     browser.until("the words are there", "document.getElementById('said').textContent.includes('[PHONE_NUMBER]')").await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
     host.stop().await;

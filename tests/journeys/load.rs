@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::harness::process::Handler;
 use crate::harness::redis::RedisServer;
 
-async fn load(handler: &Arc<Handler>, arguments: &[&str]) -> Output {
+pub(super) async fn load(handler: &Arc<Handler>, arguments: &[&str]) -> Output {
     let target = format!("http://127.0.0.1:{}", handler.port().expect("it runs"));
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_rtvoice"));
     command.args(["load", "--json", "--patience", "60"]).args(arguments).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
@@ -22,7 +22,7 @@ async fn load(handler: &Arc<Handler>, arguments: &[&str]) -> Output {
     command.output().await.expect("it runs")
 }
 
-fn report(output: &Output) -> Value {
+pub(super) fn report(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"))
 }
 

@@ -12,6 +12,7 @@ mod copies;
 mod dashboard;
 mod deadlines;
 mod faults;
+mod healthy_hour;
 mod instances;
 mod killed;
 mod leaks;

@@ -33,6 +33,9 @@ async fn lists(app: Rtvoice) {
     assert_eq!((all["calls"].as_array().unwrap().len(), &all["next"]), (CALLS, &Value::Null));
     let third = all["calls"].as_array().unwrap().iter().find(|call| call["call"] == "call-3").unwrap();
     assert_eq!((&third["status"], &third["turns"], &third["waiting"]), (&json!("connected"), &json!(1), &json!(0)));
+    let shown = run(&app, &["show", "call-3", "--json"]).await;
+    let token = shown["token"].as_str().expect("its token");
+    assert_eq!(run(&app, &["show", token, "--json"]).await, shown, "it is found by its token");
 
     let (mut seen, mut from) = (std::collections::BTreeSet::new(), "0:0".to_owned());
     loop {

@@ -16,6 +16,7 @@ use crate::harness::app::Rtvoice;
 use crate::harness::cosmos::CosmosEmulator;
 use crate::harness::faults::Fault;
 use crate::harness::identity::IdentityEndpoint;
+use crate::harness::mail::{self, MailServer};
 use crate::harness::redis::{Options, RedisServer};
 use crate::harness::service_bus::{self, ServiceBus, Shape};
 
@@ -332,4 +333,20 @@ async fn the_identity_is_asked_for_a_token_where_no_key_is_set() {
     let found = identity(Vec::new()).await;
     assert_eq!((&found["status"], &found["found"]), (&"fault".into(), &"gets no token for Azure Speech".into()), "{found}");
     assert!(found["fix"].as_str().unwrap().contains("az login"), "{found}");
+}
+
+#[tokio::test]
+async fn a_mail_server_is_asked_and_sent_nothing() {
+    let server = MailServer::start(mail::Options::default());
+    let report = Place::new(server.settings("starttls")).examine().await;
+    assert!(report.findings.iter().any(|f| f.check == "mail" && f.status == Status::Ok && f.found.contains("for 2 recipients")), "{report:#?}");
+    let mut settings = server.settings("starttls");
+    settings.push(setting("ALERT_MAIL_PASSWORD", "n0t-the-password"));
+    let report = Place::new(settings).examine().await;
+    fault(&report, "mail", "AUTH with 535", "set ALERT_MAIL_USER and ALERT_MAIL_PASSWORD");
+    assert!(!format!("{report:?}").contains("n0t-the-password"));
+    let mut settings = server.settings("starttls");
+    settings.push(setting("ALERT_MAIL_PORT", "1"));
+    fault(&Place::new(settings).examine().await, "mail", "the mail server is out of reach", "ALERT_MAIL_PORT");
+    assert_eq!((server.letters(), server.complaints()), (Vec::new(), Vec::new()));
 }

@@ -2,5 +2,7 @@
 
 mod alerts;
 mod board;
+mod episodes;
 mod figures;
+mod lines;
 mod traces;

@@ -23,7 +23,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Last lines of the handler that are shown when something fails.
 const LAST_LINES: usize = 20;
 /// Settings that would lead the demo to services of the cloud; it runs on the embedded backends whatever is set.
-const CLOUD: [&str; 16] = [
+const CLOUD: [&str; 28] = [
     "REDIS_HOST",
     "REDIS_PORT",
     "REDIS_SSL",
@@ -40,6 +40,18 @@ const CLOUD: [&str; 16] = [
     "SPEECH_KEY",
     "OPENAI_ENDPOINT",
     "OPENAI_KEY",
+    "BREACH_WEBHOOK_URL",
+    "ALERT_WEBHOOK_URL",
+    "ALERT_WEBHOOK_FORM",
+    "ALERT_WEBHOOK_SECRET",
+    "SCALE_OUT_WEBHOOK_URL",
+    "ALERT_MAIL_HOST",
+    "ALERT_MAIL_PORT",
+    "ALERT_MAIL_TLS",
+    "ALERT_MAIL_FROM",
+    "ALERT_MAIL_TO",
+    "ALERT_MAIL_USER",
+    "ALERT_MAIL_PASSWORD",
 ];
 
 /// How the demo is played.

@@ -99,10 +99,8 @@ pub async fn begin(rule: &Rule, stack: &mut Stack, client: &Client) -> Result<Co
         Signal::KeyGrowth => stack.redis(&keys("rehearsal", rule.least as f64 * 2.0, ",'EX','600'")).await?,
         Signal::KeyCreation => stack.redis(&keys("rehearsal", rule.threshold * 40.0, ",'EX','20'")).await?,
         Signal::AuthSpike => guesses(client, &url).await,
-        Signal::InFlight => {
-            stack.begin(fault(Fault::Delay(Duration::from_millis(40)))).await?;
-            talking(60);
-        }
+        // The agent is slow, so that whoever has a seat keeps it for a while.
+        Signal::InFlight => talking(60),
         Signal::FailedOperations => {
             talking(12);
             stack.begin(fault(Fault::RedisKilled)).await?;
@@ -125,9 +123,9 @@ impl Condition {
                 stack.end(Fault::FileLocked).await?;
                 stack.end(Fault::RedisKilled).await
             }
-            Signal::RedisP95 | Signal::InFlight => stack.end(Fault::Delay(Duration::ZERO)).await,
+            Signal::RedisP95 => stack.end(Fault::Delay(Duration::ZERO)).await,
             Signal::Unexpiring | Signal::KeyGrowth => stack.redis(&keys("rehearsal", 4000.0, ",'PX','1'")).await,
-            Signal::KeyCreation | Signal::SecurityEvents | Signal::AuthSpike | Signal::Ttl => Ok(()),
+            Signal::KeyCreation | Signal::SecurityEvents | Signal::AuthSpike | Signal::Ttl | Signal::InFlight => Ok(()),
         }
     }
 }

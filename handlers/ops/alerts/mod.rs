@@ -11,6 +11,7 @@ use crate::ports::audit::Note;
 use crate::steps::alerts::{self, ALL, RULES, Standing};
 
 pub mod condition;
+mod loopback;
 pub mod rehearsal;
 
 /// Longest silence, in minutes: a week.

@@ -13,11 +13,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::condition::{self, Condition};
+use super::loopback::{self, SlowAgent};
 use crate::error::{Error, Kind, Result};
 use crate::ops::load::stack::Stack;
 use crate::ports::http;
@@ -65,14 +65,8 @@ impl Receiver {
             }
         };
         let router = Router::new().fallback(take).with_state(Arc::clone(&taken));
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(Error::internal)?;
-        let url = format!("http://127.0.0.1:{}/alerts", listener.local_addr().map_err(Error::internal)?.port());
-        let task = tokio::spawn(async move {
-            if let Err(e) = axum::serve(listener, router).await {
-                tracing::warn!(error = %e, "the receiver has ended");
-            }
-        });
-        Ok(Self { url, taken, _task: AbortOnDropHandle::new(task) })
+        let (port, task) = loopback::serve(router).await?;
+        Ok(Self { url: format!("http://127.0.0.1:{port}/alerts"), taken, _task: task })
     }
 
     /// Waits for a notice of this rule and state.
@@ -94,6 +88,8 @@ impl Receiver {
 pub async fn run(app_root: PathBuf, rule: &Rule, pace: u32, progress: &(dyn Fn(&str) + Sync)) -> Result<Rehearsed> {
     let receiver = Receiver::start().await?;
     let mut settings = condition::settings(rule);
+    let agent = if rule.signal == Signal::InFlight { Some(SlowAgent::start().await?) } else { None };
+    settings.extend(agent.iter().flat_map(SlowAgent::settings));
     settings.push(("ALERTS_PACE".to_owned(), pace.to_string()));
     settings.push(("ALERT_WEBHOOK_URL".to_owned(), receiver.url.clone()));
     progress(&format!("{}: starting Redis, the local host and the handler", rule.name));

@@ -34,7 +34,7 @@ const WALK: Duration = Duration::from_secs(20);
 #[command(
     after_help = "Looks at: settings; host.json and function.json against the code; names, ports and TLS of every service; tokens of the identity; each right\n\
                         by a harmless call; clocks; Redis policy, memory, persistence and keys without a life; outboxes; queue settings, as far as a sender\n\
-                        may see them; containers and their expiry; parked messages; speech and replies.\n\
+                        may see them; containers and their expiry; parked messages; speech, replies and the mail server.\n\
                         Exit codes: 0 nothing is wrong (warnings are told), 1 something is, 2 a setting is wrong or contradictory, or wrong usage."
 )]
 pub struct DoctorArgs {
@@ -120,6 +120,7 @@ pub async fn look(app: &App, args: &DoctorArgs) -> Report {
         ("speech", Box::pin(services::speech(app, args.free))),
         ("replies", Box::pin(services::replies(app, args.free))),
         ("keys", Box::pin(services::keys(app))),
+        ("mail", Box::pin(services::mail(app))),
     ];
     let bounded = looks.into_iter().map(|(name, work)| bounded(name, work));
     findings.extend(join_all(bounded).await.into_iter().flatten());

@@ -1,4 +1,4 @@
-//! The identity's tokens, the voice, the agent and the keys.
+//! The identity's tokens, the voice, the agent, the keys and the mail server.
 
 use super::{Finding, blame};
 use crate::app::App;
@@ -111,5 +111,18 @@ pub async fn keys(app: &App) -> Vec<Finding> {
     vec![match app.vault.fingerprint(PHRASE).await {
         Ok(_) => Finding::ok("keys", "the root key opens the keys of the record"),
         Err(e) => blame("keys", &e, access, reach),
+    }]
+}
+
+/// Whether the mail server would take alerts; none is sent.
+pub async fn mail(app: &App) -> Vec<Finding> {
+    let (Some(mail), Some(config)) = (&app.notices.mail, &app.config.alerts.mail) else {
+        return vec![Finding::skipped("mail", "ALERT_MAIL_HOST is unset: alerts are not mailed")];
+    };
+    let access = "set ALERT_MAIL_USER and ALERT_MAIL_PASSWORD to what the mail server knows, ALERT_MAIL_FROM to an address that it lets this user send from, ALERT_MAIL_TO to addresses that it takes; ALERT_MAIL_TLS must be what its port speaks";
+    let reach = "correct ALERT_MAIL_HOST, ALERT_MAIL_PORT and ALERT_MAIL_TLS, or allow outbound TCP to them; many networks block port 25; an authority of your own belongs into SSL_CERT_FILE";
+    vec![match mail.check().await {
+        Ok(()) => Finding::ok("mail", format!("{}:{} would take alerts for {} recipients", config.host, config.port, config.to.len())),
+        Err(e) => blame("mail", &e, access, reach),
     }]
 }

@@ -1,7 +1,13 @@
-//! Telling people of alerts: by webhook in the form that the receiver takes, and calling the hook to scale out.
+//! Telling people of alerts: by webhook in the form that the receiver takes, by mail, and calling the hook to scale out.
 //!
-//! In: a [`Notice`]. `Ok` means that every sink has it; a sink that is told again knows by the episode what it has already.
-//! Errors: those of [`Webhook`]. URLs and secrets stand in no error and in no log.
+//! In: a [`Notice`] and the [`Sink`] that is told, so that one that is away holds up no other. `Ok` means that it has it; a sink
+//! that is told again knows by the episode what it has already. Errors: those of [`Webhook`] and [`mail::Mail`]. URLs, addresses
+//! and secrets stand in no error and in no log.
+
+pub mod mail;
+mod smtp;
+
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -9,6 +15,40 @@ use crate::config::{AlertConfig, WebhookForm};
 use crate::error::Result;
 use crate::model::time::Timestamp;
 use crate::ports::webhook::Webhook;
+use mail::Mail;
+
+/// Levels that are mailed: somebody must act. What can wait for the weekly report fills no mailbox.
+const MAILED: [&str; 2] = ["P0", "P1"];
+
+/// Who can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sink {
+    /// `ALERT_WEBHOOK_URL`, of all levels.
+    Webhook,
+    /// `ALERT_MAIL_*`, of P0 and P1.
+    Mail,
+}
+
+impl Sink {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 2] = [Self::Webhook, Self::Mail];
+
+    /// Its name in the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Mail => "mail",
+        }
+    }
+
+    /// Milliseconds that it is left alone once it has not taken something. Mail servers take being pressed amiss.
+    pub const fn pause(self) -> i64 {
+        match self {
+            Self::Webhook => 0,
+            Self::Mail => 60_000,
+        }
+    }
+}
 
 /// Whether an alert begins or ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,20 +149,23 @@ fn card(body: &[Value]) -> Value {
 #[derive(Debug)]
 pub struct Notices {
     webhook: Option<(Webhook, WebhookForm, String)>,
+    /// Takes mail.
+    pub mail: Option<Mail>,
     /// Called under memory pressure.
     pub scale_out: Option<Webhook>,
 }
 
 impl Notices {
-    /// The sinks that the settings name.
-    pub fn new(http: &reqwest::Client, config: &AlertConfig) -> Self {
+    /// The sinks that the settings name. A mail server is trusted by the system's authorities and those of `ca_file`.
+    pub fn new(http: &reqwest::Client, config: &AlertConfig, ca_file: Option<&Path>) -> Self {
         let secret = config.webhook_secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default();
         let webhook = config.webhook_url.as_ref().map(|url| {
             let hook = Webhook::new(http.clone(), url.expose());
             let signed = config.webhook_form == WebhookForm::Generic && !secret.is_empty();
             (if signed { hook.signed(&secret) } else { hook }, config.webhook_form, secret)
         });
-        Self { webhook, scale_out: config.scale_out_url.as_ref().map(|url| Webhook::new(http.clone(), url.expose())) }
+        let mail = config.mail.clone().map(|mail| Mail::new(mail, ca_file.map(Path::to_owned)));
+        Self { webhook, mail, scale_out: config.scale_out_url.as_ref().map(|url| Webhook::new(http.clone(), url.expose())) }
     }
 
     /// Tells of a report, in Markdown, whoever reads such a thing: an incident is none.
@@ -137,15 +180,28 @@ impl Notices {
         webhook.tell(&format!("weekly-{week}"), &body).await
     }
 
-    /// Tells all sinks.
-    pub async fn tell(&self, notice: &Notice) -> Result<()> {
-        let Some((webhook, form, secret)) = &self.webhook else { return Ok(()) };
-        let body = match form {
-            WebhookForm::Generic => notice.json(),
-            WebhookForm::PagerDuty => notice.pager_duty(secret),
-            WebhookForm::Teams => notice.teams(),
-            WebhookForm::Slack => notice.slack(),
-        };
-        webhook.tell(&notice.key(), &body).await
+    /// Whether this sink is there and is to be told of this.
+    pub fn wants(&self, sink: Sink, notice: &Notice) -> bool {
+        match sink {
+            Sink::Webhook => self.webhook.is_some(),
+            Sink::Mail => self.mail.is_some() && MAILED.contains(&notice.level),
+        }
+    }
+
+    /// Tells one sink; nothing where it is not there.
+    pub async fn tell(&self, sink: Sink, notice: &Notice) -> Result<()> {
+        match (sink, &self.webhook, &self.mail) {
+            (Sink::Webhook, Some((webhook, form, secret)), _) => {
+                let body = match form {
+                    WebhookForm::Generic => notice.json(),
+                    WebhookForm::PagerDuty => notice.pager_duty(secret),
+                    WebhookForm::Teams => notice.teams(),
+                    WebhookForm::Slack => notice.slack(),
+                };
+                webhook.tell(&notice.key(), &body).await
+            }
+            (Sink::Mail, _, Some(mail)) => mail.tell(notice).await,
+            _ => Ok(()),
+        }
     }
 }

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use self::epochs::Epochs;
 use self::index::Index;
 use self::kept::Kept;
+use self::names::Names;
 use self::stored::Stored;
 use self::users::Users;
 use super::cipher::{self, CallCipher};
@@ -30,6 +31,7 @@ mod calls;
 mod epochs;
 mod index;
 mod kept;
+mod names;
 mod reseal;
 mod rotate;
 mod status;
@@ -75,6 +77,7 @@ pub struct Vault {
     refused: Arc<Refusals>,
     /// The index key, and the key of phrases that was derived from it: every turn wants it.
     phrase: Mutex<Option<(Key, Key)>>,
+    names: Names,
 }
 
 /// What sealing takes; absent while privacy is off.
@@ -114,7 +117,7 @@ impl Vault {
             lives,
             stored,
         };
-        Self { keys: Some(keys), refused: Arc::default(), phrase: Mutex::default() }
+        Self { keys: Some(keys), refused: Arc::default(), phrase: Mutex::default(), names: Names::default() }
     }
 
     /// A vault that seals nothing, for measurements: values pass through behind a zero byte (`e0.` in text), tokens are hashes
@@ -123,7 +126,7 @@ impl Vault {
         if guarded {
             return Err(Error::new(Kind::Setting, "PRIVACY must not be off in prod, in staging and in Azure"));
         }
-        Ok(Self { keys: None, refused: Arc::default(), phrase: Mutex::default() })
+        Ok(Self { keys: None, refused: Arc::default(), phrase: Mutex::default(), names: Names::default() })
     }
 
     /// True where values pass through unsealed.
@@ -192,15 +195,21 @@ impl Vault {
     }
 
     async fn token(&self, sort: char, domain: &str, name: &str) -> Result<UserToken> {
-        let version = if self.is_off() { 0 } else { index::VERSION };
-        UserToken::parse(format!("{sort}{version}-{}", index::token(&self.index_key().await?, domain, name)))
+        UserToken::parse(format!("{sort}{}-{}", self.version(), index::token(&self.index_key().await?, domain, name)))
+    }
+
+    /// The version in tokens.
+    fn version(&self) -> u32 {
+        if self.is_off() { 0 } else { index::VERSION }
     }
 
     async fn index_key(&self) -> Result<Key> {
-        match &self.keys {
-            Some(keys) => keys.index.key().await.map_err(|e| self.noted(e, "index")),
-            None => Key::from_slice(&[0; super::crypto::KEY]).ok_or_else(|| Error::internal("a key of the wrong size")),
-        }
+        let key = match &self.keys {
+            Some(keys) => keys.index.key().await.map_err(|e| self.noted(e, "index"))?,
+            None => Key::from_slice(&[0; super::crypto::KEY]).ok_or_else(|| Error::internal("a key of the wrong size"))?,
+        };
+        self.names.learn(&key);
+        Ok(key)
     }
 
     /// Counts a stored key that is not what was stored as a security event.

@@ -5,19 +5,22 @@
 //! opens nothing. Out: notices, tried again for an hour where a sink did not take them, and the hook to scale out.
 
 use std::collections::BTreeMap;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
+use tracing::Instrument as _;
 
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::model::time::Timestamp;
 use crate::ports::board::Board;
 use crate::ports::board::local::LocalBoard;
-use crate::ports::notices::{Notice, What};
+use crate::ports::notices::{Notice, Sink, What};
 use crate::steps::watch::{Reach, View};
 use crate::telemetry::label::{Only, Worked};
-use crate::telemetry::metric::{ALERT_NOTICES, ALERTS_FIRING};
+use crate::telemetry::metric::{ALERT_NOTICES, ALERT_ROUNDS, ALERTS_FIRING};
 
 pub mod rule;
 pub mod signal;
@@ -26,6 +29,8 @@ pub use rule::{Hook, Level, RULES, Rule};
 
 /// Silences all rules.
 pub const ALL: &str = "*";
+/// How long a round waits until its notices are taken.
+const AWAITED: Duration = Duration::from_secs(3);
 /// Milliseconds for which a notice that was not taken is tried again.
 const TRYING: i64 = 3_600_000;
 
@@ -44,7 +49,29 @@ pub struct Episode {
 #[derive(Default)]
 pub struct Alerts {
     own: LocalBoard,
-    untold: Mutex<Vec<Notice>>,
+    told: [ToTell; Sink::ALL.len()],
+}
+
+/// What one sink is to be told.
+#[derive(Default)]
+struct ToTell {
+    fresh: std::sync::Mutex<Vec<Notice>>,
+    /// Held while it is told.
+    untold: Mutex<Untold>,
+}
+
+impl ToTell {
+    fn fresh(&self) -> MutexGuard<'_, Vec<Notice>> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a sink has not taken yet.
+#[derive(Default)]
+struct Untold {
+    notices: Vec<Notice>,
+    /// It is left alone until then.
+    not_before: Timestamp,
 }
 
 impl std::fmt::Debug for Alerts {
@@ -69,7 +96,9 @@ pub struct Standing {
 
 /// Judges all rules once, and tells of what has changed.
 pub async fn judge(app: &App, view: &View) {
-    if let Err(e) = judged(app, view, app.board.as_ref()).await {
+    let all = judged(app, view, app.board.as_ref()).await;
+    app.metrics.count(ALERT_ROUNDS, if all.is_ok() && view.shared { Worked::Ok } else { Worked::Failed });
+    if let Err(e) = all {
         tracing::debug!(error = e.chain(), "alerts are judged by this instance alone");
         // It does not fail.
         let _ = judged(app, view, &app.alerts.own).await;
@@ -97,7 +126,7 @@ async fn judged(app: &App, view: &View, board: &dyn Board) -> Result<()> {
                 if value > rule.resolve {
                     firing += 1.0;
                 } else if board.close(&rule.name, &app.clock.new_id()).await? {
-                    notify(app, notice(app, rule, &episode, What::Resolved, value)).await;
+                    notify(app, notice(app, rule, &episode, What::Resolved, value));
                 }
             }
         }
@@ -161,7 +190,7 @@ async fn hand_over(app: &App, board: &dyn Board) -> Result<()> {
 }
 
 async fn begun(app: &App, rule: &'static Rule, episode: &Episode) {
-    notify(app, notice(app, rule, episode, What::Fires, episode.value)).await;
+    notify(app, notice(app, rule, episode, What::Fires, episode.value));
     if rule.hook == Some(Hook::ScaleOut)
         && let Some(hook) = &app.notices.scale_out
     {
@@ -191,7 +220,7 @@ fn notice(app: &App, rule: &Rule, episode: &Episode, what: What, value: f64) -> 
 }
 
 /// Into the log at once, and to the sinks.
-async fn notify(app: &App, notice: Notice) {
+fn notify(app: &App, notice: Notice) {
     let (alert, level, value, threshold) = (notice.rule.as_str(), notice.level, notice.value, notice.threshold);
     match notice.what {
         What::Fires => {
@@ -200,29 +229,52 @@ async fn notify(app: &App, notice: Notice) {
         }
         What::Resolved => tracing::warn!(alert, level, value, threshold, episode = notice.episode, "an alert is resolved"),
     }
-    app.alerts.untold.lock().await.push(notice);
+    for (sink, to_tell) in Sink::ALL.into_iter().zip(&app.alerts.told) {
+        if app.notices.wants(sink, &notice) {
+            to_tell.fresh().push(notice.clone());
+        }
+    }
 }
 
-/// Tells the sinks what they have not taken yet, in order.
+/// Tells each sink what it has not taken yet, in order: what one episode says must not overtake itself. None waits for another,
+/// and one that takes long is left to it: the next round must judge in time.
 async fn tell_untold(app: &App) {
-    let mut untold = app.alerts.untold.lock().await;
-    let mut left = Vec::new();
-    for notice in untold.drain(..) {
-        // What one episode says must not overtake itself.
-        if left.iter().any(|waiting: &Notice| waiting.rule == notice.rule) {
+    let tellings = Sink::ALL.map(|sink| {
+        let app = app.clone();
+        app.tasks.clone().spawn(async move { tell(&app, sink).await }.instrument(tracing::Span::current()))
+    });
+    // What is under way goes on.
+    let _ = tokio::time::timeout(AWAITED, futures::future::join_all(tellings)).await;
+}
+
+/// A sink that is away costs a round one attempt; one that refuses something gets what is told of other rules.
+async fn tell(app: &App, sink: Sink) {
+    let Some(to_tell) = app.alerts.told.get(sink as usize) else { return };
+    // While it is being told, what is fresh waits for the next round.
+    let Ok(mut untold) = to_tell.untold.try_lock() else { return };
+    untold.notices.append(&mut to_tell.fresh());
+    let now = app.clock.now();
+    if now < untold.not_before {
+        return;
+    }
+    let mut left: Vec<Notice> = Vec::new();
+    let mut away = false;
+    for notice in std::mem::take(&mut untold.notices) {
+        if away || left.iter().any(|waiting| waiting.rule == notice.rule) {
             left.push(notice);
             continue;
         }
-        match app.notices.tell(&notice).await {
+        match app.notices.tell(sink, &notice).await {
             Ok(()) => app.metrics.count(ALERT_NOTICES, Worked::Ok),
             Err(e) => {
                 app.metrics.count(ALERT_NOTICES, Worked::Failed);
-                tracing::warn!(alert = notice.rule, error = e.chain(), "a notice was not taken");
-                if app.clock.now().since(notice.at) < TRYING {
-                    left.push(notice);
-                }
+                tracing::warn!(alert = notice.rule, sink = sink.name(), error = e.chain(), "a notice was not taken");
+                away = matches!(e.kind, Kind::Unavailable | Kind::Throttled | Kind::Deadline);
+                untold.not_before = now.plus_millis(sink.pause());
+                left.push(notice);
             }
         }
     }
-    *untold = left;
+    left.retain(|notice| now.since(notice.at) < TRYING);
+    untold.notices = left;
 }

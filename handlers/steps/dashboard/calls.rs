@@ -1,6 +1,8 @@
 //! The open calls as the dashboard shows them: at most so many, with what waits in their outboxes.
 
-use futures::future::try_join_all;
+use std::time::Duration;
+
+use futures::future::{join_all, try_join_all};
 use serde::Serialize;
 
 use crate::app::App;
@@ -16,13 +18,46 @@ const EACH: u64 = 16;
 const SHOWN: usize = 60;
 /// Calls whose waiting messages are looked at for their age.
 const AGES: usize = 16;
+/// How long the key of tokens is waited for.
+const NAMING: Duration = Duration::from_millis(300);
+
+/// An open call under its token: whoever looks on must not learn the id under which it can be asked for.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shown {
+    /// Its token.
+    pub call: String,
+    /// `provisional`, `connected`, `ended`, `archived`, or `lost`.
+    pub status: &'static str,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// Its last activity.
+    pub last_activity: Timestamp,
+    /// Number of its last turn.
+    pub turns: u64,
+    /// Messages in its outbox.
+    pub waiting: u64,
+    /// Its id.
+    #[serde(skip)]
+    pub id: CallId,
+}
+
+impl Shown {
+    /// Fails never: without the key of tokens, a call has the name that this process gives it.
+    async fn of(app: &App, listed: Listed) -> Self {
+        let Listed { call: id, status, started_at, last_activity, turns, waiting } = listed;
+        let token = tokio::time::timeout(NAMING, app.vault.call_token(&id)).await;
+        let call = token.ok().and_then(Result::ok).map_or_else(|| app.vault.call_name(id.as_str()), |token| token.to_string());
+        Self { call, status, started_at, last_activity, turns, waiting, id }
+    }
+}
 
 /// Open calls.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Calls {
     /// Those that are shown: what waits first, then by their last activity, the newest first.
-    pub shown: Vec<Listed>,
+    pub shown: Vec<Shown>,
     /// How many were looked at.
     pub looked: usize,
     /// True where more are open than were looked at: then these are the ones that have been silent for the longest.
@@ -54,7 +89,8 @@ impl Calls {
         let oldest_waiting_s = oldest(app, &found).await?;
         let looked = open.len();
         found.truncate(SHOWN);
-        Ok(Self { shown: found, looked, more, waiting, oldest_waiting_s, unreadable, failed: None })
+        let shown = join_all(found.into_iter().map(|listed| Shown::of(app, listed))).await;
+        Ok(Self { shown, looked, more, waiting, oldest_waiting_s, unreadable, failed: None })
     }
 }
 

@@ -71,6 +71,13 @@ pub async fn current(app: &App) -> Arc<Data> {
     data
 }
 
+/// The call of this token among those that are shown; else, for whoever knows it, the call of this id. `BadInput` names `call`.
+pub async fn named(app: &App, name: &str) -> Result<CallId> {
+    let data = current(app).await;
+    let shown = data.calls.shown.iter().find(|shown| shown.call == name);
+    shown.map_or_else(|| CallId::parse(name), |shown| Ok(shown.id.clone()))
+}
+
 /// The last turns of a call that is in the state store, masked; the audit log says first that they were read. `NotFound` where
 /// the store knows nothing of it, or has let it go to the archive.
 pub async fn said(app: &App, call: &CallId) -> Result<Vec<Value>> {

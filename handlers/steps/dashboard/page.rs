@@ -13,7 +13,6 @@ use sha2::{Digest as _, Sha256};
 use super::data::Data;
 use super::html::{Html, Mood};
 use super::{parts, runbook};
-use crate::model::ids::CallId;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -52,9 +51,9 @@ pub fn live(data: &Data) -> Value {
 }
 
 /// What was said in a call, as the script asks for it.
-pub fn live_said(call: &CallId, turns: &[Value]) -> Value {
+pub fn live_said(call: &str, turns: &[Value]) -> Value {
     let mut html = Html::default();
-    parts::said(&mut html, call.as_str(), turns);
+    parts::said(&mut html, call, turns);
     json!({ "html": html.finish() })
 }
 
@@ -65,7 +64,7 @@ fn title(data: &Data) -> String {
 }
 
 /// The whole page, with what was said in a call where somebody has asked for that.
-pub fn whole(data: &Data, said: Option<(&CallId, &[Value])>) -> String {
+pub fn whole(data: &Data, said: Option<(&str, &[Value])>) -> String {
     let mut html = Html::default();
     html.raw(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
@@ -82,7 +81,7 @@ pub fn whole(data: &Data, said: Option<(&CallId, &[Value])>) -> String {
     );
     html.text(&parts::spoken(data)).raw("</p></header><main id=\"main\" tabindex=\"-1\"><section id=\"said\" aria-label=\"What was said\" class=\"row\">");
     if let Some((call, turns)) = said {
-        parts::said(&mut html, call.as_str(), turns);
+        parts::said(&mut html, call, turns);
     }
     html.raw("</section><section id=\"alerts\" class=\"row\" aria-labelledby=\"h-alerts\"><h2 id=\"h-alerts\">Alerts</h2>");
     part(&mut html, data, "alerts", "div");

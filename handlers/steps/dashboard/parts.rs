@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
+use super::calls::Shown;
 use super::data::Data;
 use super::html::{Html, Mood};
 use super::trends::Chart;
 use super::words::{ago, clock, count, number};
 use super::{chart, stores, tiles};
 use crate::steps::alerts::{Level, Standing};
-use crate::steps::open_calls::Listed;
 
 /// A part: its id and how it is written.
 pub type Part = (&'static str, fn(&mut Html, &Data));
@@ -139,7 +139,7 @@ fn calls(html: &mut Html, data: &Data) {
     html.raw("</tbody></table></div>");
 }
 
-fn row(html: &mut Html, call: &Listed, data: &Data) {
+fn row(html: &mut Html, call: &Shown, data: &Data) {
     let id = call.call.as_str();
     let mood = match call.status {
         "connected" => Mood::Good,
