@@ -22,6 +22,9 @@ const HELD: Duration = Duration::from_secs(8);
 const SET_UPS: usize = 40;
 /// Callers that fail to show who they are.
 const GUESSES: usize = 40;
+/// How often keys are written by the thousand, and the pause between.
+const BURSTS: usize = 8;
+const BETWEEN: Duration = Duration::from_millis(250);
 /// Longest that a request of ours may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -97,7 +100,13 @@ pub async fn begin(rule: &Rule, stack: &mut Stack, client: &Client) -> Result<Co
         }
         Signal::Unexpiring => stack.redis(&keys("rehearsal", rule.threshold * 1.5, "")).await?,
         Signal::KeyGrowth => stack.redis(&keys("rehearsal", rule.least as f64 * 2.0, ",'EX','600'")).await?,
-        Signal::KeyCreation => stack.redis(&keys("rehearsal", rule.threshold * 40.0, ",'EX','20'")).await?,
+        // For a while: what was there before the first look at Redis is not new to it.
+        Signal::KeyCreation => {
+            for burst in 0..BURSTS {
+                stack.redis(&keys(&format!("rehearsal-{burst}"), rule.threshold * 5.0, ",'EX','20'")).await?;
+                tokio::time::sleep(BETWEEN).await;
+            }
+        }
         Signal::AuthSpike => guesses(client, &url).await,
         // The agent is slow, so that whoever has a seat keeps it for a while.
         Signal::InFlight => talking(60),
