@@ -128,7 +128,7 @@ impl App {
         let embedded = if config.uses_embedded() { Some(Embedded::open(&config.embedded_path)?) } else { None };
         let embedded = || embedded.clone().ok_or_else(|| Error::internal("no embedded file was opened"));
 
-        let metrics = Arc::<Metrics>::default();
+        let metrics = Arc::new(if config.telemetry { Metrics::default() } else { Metrics::off() });
         let documents: Arc<dyn Documents> = match &config.cosmos {
             Some(cosmos) => {
                 let identity = if cosmos.key.is_none() { Some(identity()?) } else { None };

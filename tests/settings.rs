@@ -145,6 +145,8 @@ const WRONG: &[Case] = &[
     case(&[("PRIVACY", "none")], "PRIVACY"),
     case(&[("PRIVACY", "off"), ("ENVIRONMENT", "prod"), ("ALLOW_EMBEDDED", "true")], "PRIVACY"),
     case(&[("PRIVACY", "off"), ("WEBSITE_SITE_NAME", "contoso"), ("ALLOW_EMBEDDED", "true")], "PRIVACY"),
+    case(&[("TELEMETRY", "some")], "TELEMETRY"),
+    case(&[("TELEMETRY", "off"), ("ENVIRONMENT", "staging"), ("ALLOW_EMBEDDED", "true")], "TELEMETRY"),
     case(&[("STORE_PII", "clear")], "STORE_PII"),
     case(&[("REPLY_SEES_PII", "perhaps")], "REPLY_SEES_PII"),
     case(&[("KEY_VAULT_URL", "http://contoso.vault.azure.net")], "KEY_VAULT_URL"),

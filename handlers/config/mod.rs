@@ -115,6 +115,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// `PRIVACY`: masking, sealing and audit; off only for measurements, and refused where production's rules hold.
     pub privacy: bool,
+    /// `TELEMETRY`: metrics, traces and alerts; off only for measurements, and refused where production's rules hold.
+    pub telemetry: bool,
     /// `STORE_PII`, what is kept of a detected value, default masked.
     pub store_pii: StorePii,
     /// `REPLY_SEES_PII`: whether the agent is told detected values or their kinds alone, default false.

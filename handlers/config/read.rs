@@ -49,6 +49,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("EMBEDDED_PATH", "file path", ".rtvoice/rtvoice.db under the app root"),
     ("ALLOW_EMBEDDED", "true or false", "false"),
     ("PRIVACY", "on or off; off (for measurements) is refused in prod, in staging and in Azure", "on"),
+    ("TELEMETRY", "on or off: metrics, traces and alerts; off (for measurements) is refused in prod, in staging and in Azure", "on"),
     ("STORE_PII", "masked or encrypted: what is kept of a detected value", "masked"),
     ("REPLY_SEES_PII", "true or false: whether the agent is told detected values", "false"),
     ("KEY_VAULT_URL", "https URL (http on loopback); unset: the file of KEYS_PATH", ""),
@@ -196,7 +197,8 @@ pub(super) fn config(lookup: Lookup<'_>, app_root: PathBuf) -> Result<Config, Se
         azure_client_id: client_id(lookup)?,
         managed_identity: text(lookup, "IDENTITY_ENDPOINT").is_some(),
         ca_file: ca_file(lookup)?,
-        privacy: privacy(lookup, guarded)?,
+        privacy: switch(lookup, "PRIVACY", guarded)?,
+        telemetry: switch(lookup, "TELEMETRY", guarded)?,
         store_pii: store_pii(lookup)?,
         reply_sees_pii: flag(lookup, "REPLY_SEES_PII", false)?,
         root_key: root_key(lookup, guarded, &app_root)?,
@@ -372,12 +374,13 @@ fn embedded_path(lookup: Lookup<'_>, app_root: &Path) -> PathBuf {
     }
 }
 
-fn privacy(lookup: Lookup<'_>, guarded: bool) -> Result<bool, SettingError> {
-    match text(lookup, "PRIVACY").as_deref() {
+/// What is on, and off only for measurements.
+fn switch(lookup: Lookup<'_>, name: &'static str, guarded: bool) -> Result<bool, SettingError> {
+    match text(lookup, name).as_deref() {
         None | Some("on") => Ok(true),
         Some("off") if !guarded => Ok(false),
-        Some("off") => Err(wrong("PRIVACY", "must be on in prod, in staging and in Azure", "on")),
-        Some(_) => Err(wrong("PRIVACY", "must be on or off", "on")),
+        Some("off") => Err(wrong(name, "must be on in prod, in staging and in Azure", "on")),
+        Some(_) => Err(wrong(name, "must be on or off", "on")),
     }
 }
 

@@ -112,7 +112,7 @@ async fn take(app: App, request: Request) -> Result<Response> {
     let began = Instant::now();
     // What can be told of the words alone is found out while the state store works.
     let (loaded, bearing) = tokio::join!(load(&app, &turn), async { if app.config.privacy { app.talk.bearing(&turn.text) } else { Bearing::ANY } });
-    stages.load_ms = millis(began);
+    stages.load_ms = ended(&app, "load", began);
     let loaded = match loaded {
         Ok(loaded) => Some(loaded),
         Err(e) if e.is_transient() => {
@@ -136,7 +136,7 @@ async fn take(app: App, request: Request) -> Result<Response> {
     let heard = hear(&app, conversation.window(), &turn.text, bearing);
     let began = Instant::now();
     let reply = reply(&app, &turn, &heard, &conversation).await;
-    stages.reply_ms = millis(began);
+    stages.reply_ms = ended(&app, "reply", began);
     if degraded {
         let entry = entry(&app, &turn, &heard, &conversation, &reply);
         return degrade(&app, &turn, entry, &mut stages).await;
@@ -144,7 +144,7 @@ async fn take(app: App, request: Request) -> Result<Response> {
 
     let began = Instant::now();
     let Tried { committed, entry, revisions } = commit(&app, &turn, conversation, heard, bearing, &reply).await?;
-    stages.commit_ms = millis(began);
+    stages.commit_ms = ended(&app, "commit", began);
     match committed {
         Ok(Committed::New(seq)) => {
             let sent = send(&app, &turn, seq, entry.clone(), revisions);
@@ -275,7 +275,7 @@ fn entry(app: &App, turn: &Turn, heard: &Heard, conversation: &ConversationManag
         source: Some(reply.source.to_owned()),
         language: turn.language.clone(),
         confidence: turn.confidence,
-        trace_id: running::trace_id(),
+        trace_id: if app.config.telemetry { running::trace_id() } else { None },
         ..Entry::default()
     }
 }
@@ -349,7 +349,7 @@ async fn answer(app: &App, turn: &Turn, outcome: Outcome, stages: &mut StageTime
             Ok(speech) => body["speech"] = speech,
             Err(reason) => body["speechReason"] = json!(reason),
         }
-        stages.speech_ms = Some(millis(began));
+        stages.speech_ms = Some(ended(app, "speech", began));
     }
     counted(app, &outcome, stages);
     let mut response = json_response(StatusCode::OK, &body);
@@ -428,6 +428,7 @@ fn call_ended() -> Error {
     Error::new(Kind::CallEnded, "the call has ended: no turn can be added to it")
 }
 
-fn millis(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1000.0
+/// Ends a stage, which is a span of the turn's own; how many milliseconds it took.
+fn ended(app: &App, stage: &'static str, began: Instant) -> f64 {
+    app.export.part(stage, began, || app.clock.now()).as_secs_f64() * 1000.0
 }

@@ -27,7 +27,6 @@ use crate::functions::{self, Face, Function};
 use crate::ports::export::Span as Finished;
 use crate::ports::running::{self, Running};
 use crate::steps::breach;
-use crate::telemetry::Metrics;
 use crate::telemetry::label::InvocationOutcome;
 use crate::telemetry::metric::{ERRORS, INVOCATIONS};
 use crate::telemetry::storm::DONE;
@@ -280,6 +279,7 @@ async fn invoke<T: Send + 'static>(
     let took = began.elapsed();
     app.export.keep(|| Finished {
         name: function.name,
+        whole: true,
         trace: running.context().trace,
         span: running.context().span,
         parent: running.came().map(|came| came.span),
@@ -288,15 +288,16 @@ async fn invoke<T: Send + 'static>(
         took,
         error: result.as_ref().err().map(|e| e.kind.row().slug),
     });
-    running::within(running, || outcome(&app.metrics, function.name, took, &result));
+    running::within(running, || outcome(&app, function.name, took, &result));
     result
 }
 
-fn outcome<T>(metrics: &Metrics, function: &str, took: Duration, result: &Result<T>) {
+fn outcome<T>(app: &App, function: &str, took: Duration, result: &Result<T>) {
+    let metrics = &app.metrics;
     match result {
         Ok(_) => {
             metrics.count(INVOCATIONS, InvocationOutcome::Done);
-            if !ALWAYS.contains(&function) {
+            if app.config.telemetry && !ALWAYS.contains(&function) {
                 tracing::info!(target: DONE, function, millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX), "done");
             }
         }

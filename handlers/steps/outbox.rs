@@ -1,5 +1,7 @@
 //! From the outbox to the queue: composing messages, sending them, and taking what was confirmed out again.
 
+use tokio::time::Instant;
+
 use crate::app::App;
 use crate::config::StorePii;
 use crate::error::{Error, Result};
@@ -94,17 +96,21 @@ pub async fn opened(app: &App, message: TranscriptMessage) -> Result<TranscriptM
 pub async fn send(app: &App, message: &TranscriptMessage, not_before: Option<Timestamp>) -> Result<()> {
     let call = message.call();
     let body = sealed(app, message).await?.to_json()?;
-    app.queue
+    let began = Instant::now();
+    let sent = app
+        .queue
         .send(&Message {
             message_id: message.message_id(),
             session_id: format!("lane-{}", lane(call, app.config.queue_lanes)),
             correlation_id: call.to_string(),
             label: message.kind().to_owned(),
-            traceparent: running::traceparent(),
+            traceparent: if app.config.telemetry { running::traceparent() } else { None },
             not_before,
             body,
         })
-        .await
+        .await;
+    app.export.part("queue.send", began, || app.clock.now());
+    sent
 }
 
 /// Sends what one outbox entry holds and takes it out.

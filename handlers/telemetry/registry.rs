@@ -16,6 +16,7 @@ pub struct Metrics {
     cells: Box<[AtomicU64]>,
     /// Where the cells of each metric begin.
     places: Box<[usize]>,
+    on: bool,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -42,11 +43,16 @@ impl Default for Metrics {
             let empty = if row.kind == Kind::Gauge { f64::NAN.to_bits() } else { 0 };
             cells.extend((0..row.values.len() * width(row)).map(|_| AtomicU64::new(empty)));
         }
-        Self { cells: cells.into(), places: places.into() }
+        Self { cells: cells.into(), places: places.into(), on: true }
     }
 }
 
 impl Metrics {
+    /// Metrics that count nothing, for measurements.
+    pub fn off() -> Self {
+        Self { on: false, ..Self::default() }
+    }
+
     /// Counts one.
     pub fn count<L: Label>(&self, counter: Counter<L>, label: L) {
         self.add(counter, label, 1);
@@ -54,17 +60,23 @@ impl Metrics {
 
     /// Counts so many.
     pub fn add<L: Label>(&self, counter: Counter<L>, label: L, more: u64) {
-        self.cell(counter.0, label.index()).fetch_add(more, Ordering::Relaxed);
+        if self.on {
+            self.cell(counter.0, label.index()).fetch_add(more, Ordering::Relaxed);
+        }
     }
 
     /// Takes over a count that is kept elsewhere.
     pub fn raise<L: Label>(&self, counter: Counter<L>, label: L, total: u64) {
-        self.cell(counter.0, label.index()).fetch_max(total, Ordering::Relaxed);
+        if self.on {
+            self.cell(counter.0, label.index()).fetch_max(total, Ordering::Relaxed);
+        }
     }
 
     /// Sets a gauge.
     pub fn set<L: Label>(&self, gauge: Gauge<L>, label: L, value: f64) {
-        self.cell(gauge.0, label.index()).store(value.to_bits(), Ordering::Relaxed);
+        if self.on {
+            self.cell(gauge.0, label.index()).store(value.to_bits(), Ordering::Relaxed);
+        }
     }
 
     /// A gauge's value; none where nobody has set it.
@@ -80,6 +92,9 @@ impl Metrics {
 
     /// Keeps one value, in the metric's unit.
     pub fn record<L: Label>(&self, histogram: Histogram<L>, label: L, value: u64) {
+        if !self.on {
+            return;
+        }
         let first = label.index() * WIDTH;
         self.cell(histogram.0, first + histogram::bucket(value)).fetch_add(1, Ordering::Relaxed);
         self.cell(histogram.0, first + BUCKETS).fetch_add(value, Ordering::Relaxed);

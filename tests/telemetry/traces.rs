@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::Method;
 use rtvoice::model::trace;
 use rtvoice::ports::documents::Container;
-use rtvoice::telemetry::storm::{MOST, SPAN, Storm};
+use rtvoice::telemetry::storm::{DONE, MOST, MOST_DONE, SPAN, Storm};
 use serde_json::{Value, json};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use wiremock::matchers::any;
@@ -97,7 +97,14 @@ async fn otlp_collectors_get_spans_and_metrics() {
         request.body_json::<Value>().unwrap()
     };
     let spans = body("/v1/traces");
-    let span = &spans["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+    let spans = spans["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();
+    let called = |name: &str| spans.iter().find(|span| span["name"] == name).unwrap_or_else(|| panic!("there is no span {name}"));
+    let span = called("ConversationTurn");
+    assert_eq!(span["kind"], 2);
+    for part in ["load", "reply", "commit", "speech", "queue.send"] {
+        assert_eq!((&called(part)["traceId"], &called(part)["parentSpanId"], &called(part)["kind"]), (&json!(TRACE), &span["spanId"], &json!(1)), "{part}");
+        assert_ne!(called(part)["spanId"], span["spanId"]);
+    }
     assert_eq!((&span["traceId"], &span["parentSpanId"], &span["name"]), (&json!(TRACE), &json!(PARENT), &json!("ConversationTurn")));
     assert_eq!(span["startTimeUnixNano"], format!("{}000000", START.millis()));
     let metrics = body("/v1/metrics");
@@ -121,6 +128,8 @@ async fn application_insights_gets_requests_and_metrics() {
     let lines: Vec<Value> = String::from_utf8(requests[0].body.clone()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let request = lines.iter().find(|line| line["data"]["baseType"] == "RequestData").unwrap();
     assert_eq!((&request["tags"]["ai.operation.id"], &request["data"]["baseData"]["success"]), (&json!(TRACE), &json!(true)));
+    let part = lines.iter().find(|line| line["data"]["baseData"]["name"] == "commit").unwrap();
+    assert_eq!((&part["data"]["baseType"], &part["tags"]["ai.operation.parentId"]), (&json!("RemoteDependencyData"), &request["data"]["baseData"]["id"]));
     assert!(lines.iter().any(|line| line["data"]["baseData"]["metrics"][0]["name"] == "rtvoice.turn.count"));
     assert!(lines.iter().all(|line| line["iKey"] == "11111111-2222-3333-4444-555555555555"));
     app.finish().await;
@@ -151,4 +160,18 @@ async fn a_storm_of_one_line_is_bounded_and_counted_and_others_are_heard() {
     tokio::time::advance(SPAN).await;
     storming(3);
     assert_eq!(written.load(Ordering::Relaxed), MOST + 4);
+    // The line that each invocation ends with: more of them, and what is left out is not told.
+    (0..MOST_DONE + 10).for_each(|_| tracing::info!(target: DONE, "done"));
+    assert_eq!(written.load(Ordering::Relaxed), MOST + 4 + MOST_DONE);
+    assert!(storm.left_out().is_empty());
+}
+
+#[tokio::test]
+async fn without_telemetry_nothing_is_counted_and_no_trace_handed_on() {
+    let app = Rtvoice::with(&[("TELEMETRY", "off")]);
+    traced_turn(&app, &[("traceparent", &format!("00-{TRACE}-{PARENT}-01"))]).await;
+    assert_eq!(app.app.metrics.figures().counts.len(), 0);
+    let sent = app.embedded_queue().receive(64, LOCK).await.unwrap();
+    assert_eq!(sent.iter().map(|delivery| delivery.message.traceparent.clone()).collect::<Vec<_>>(), [None]);
+    app.finish().await;
 }

@@ -14,12 +14,14 @@ mod machine;
 mod memory;
 pub mod paths;
 pub mod privacy;
+mod pure;
 mod record;
 mod report;
 mod script;
 mod sink;
 mod stage;
 mod start;
+mod telemetry;
 mod turns;
 mod wire;
 

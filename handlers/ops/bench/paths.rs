@@ -10,7 +10,7 @@ use clap::ValueEnum;
 
 use super::report::{Report, Row};
 use super::stage::Stage;
-use super::{audio, call, envelope, growth, machine, memory, script, start, turns};
+use super::{audio, call, envelope, growth, machine, memory, pure, script, start, telemetry, turns};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::ports::clock::{Clock as _, SystemClock};
@@ -62,6 +62,10 @@ pub enum RowName {
     Start,
     /// Memory of the process and of a call in Redis
     Memory,
+    /// Turns with metrics, traces and alerts against turns without
+    Telemetry,
+    /// Envelopes, masking and sealing against the least that their work takes
+    Pure,
     /// What one call costs each store, for rtvoice plan
     Call,
 }
@@ -79,6 +83,8 @@ impl RowName {
             Self::Archive => "archive",
             Self::Start => "start",
             Self::Memory => "memory",
+            Self::Telemetry => "telemetry",
+            Self::Pure => "pure",
             Self::Call => "call",
         }
     }
@@ -122,6 +128,8 @@ async fn one(name: RowName, stage: &Stage, arguments: &PathsArgs, report: &mut R
         RowName::Archive => call::archive(stage).await,
         RowName::Start => start::rows(stage).await,
         RowName::Memory => memory::rows(stage).await,
+        RowName::Telemetry => telemetry::rows(stage).await,
+        RowName::Pure => pure::rows(stage).await,
         RowName::Call => {
             let cost = call::per_call(stage).await?;
             let what = format!("a call of {} turns, everything of it", cost.turns);

@@ -1,4 +1,4 @@
-//! A queue that takes everything: answers like Service Bus over HTTP on loopback, at the least cost.
+//! A queue, and a collector of spans, that take everything: answer like Service Bus and OTLP over HTTP on loopback, at the least cost.
 //!
 //! In: sends. Out: their number, and where it is asked to keep them the messages themselves. It checks nothing: it stands
 //! in a measurement, not in a test.
@@ -81,6 +81,11 @@ impl Drop for Sink {
 async fn take(stream: TcpStream, shared: &Shared) -> Result<()> {
     let mut wire = Wire::over(stream);
     while let Some(parts) = wire.message().await? {
+        if wire.head(&parts).starts_with(b"POST /v1/") {
+            // Spans and metrics.
+            wire.send(TAKEN).await?;
+            continue;
+        }
         let properties = header(wire.head(&parts), "brokerproperties").unwrap_or_default();
         let body = wire.body(&parts);
         if properties.is_empty() {

@@ -43,13 +43,18 @@ fn envelope(kind: &str, base: &str, at: Timestamp, (key, source): (&str, &str), 
 fn request(span: &Span, key: &str, source: &str) -> Value {
     let millis = span.took.as_millis();
     let (hours, minutes, seconds) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
-    let data = json!({
+    let mut data = json!({
         "ver": 2, "id": span.span, "name": span.name, "duration": format!("{hours:02}:{minutes:02}:{seconds:02}.{:03}", millis % 1000),
-        "success": span.error.is_none(), "responseCode": span.error.unwrap_or("ok"), "properties": { "invocationId": span.invocation },
+        "success": span.error.is_none(), "properties": { "invocationId": span.invocation },
     });
     let mut operation = json!({ "ai.operation.id": span.trace, "ai.operation.name": span.name });
     if let Some(parent) = &span.parent {
         operation["ai.operation.parentId"] = json!(parent);
     }
+    if !span.whole {
+        data["type"] = json!("InProc");
+        return envelope("RemoteDependency", "RemoteDependencyData", span.began, (key, source), operation, data);
+    }
+    data["responseCode"] = json!(span.error.unwrap_or("ok"));
     envelope("Request", "RequestData", span.began, (key, source), operation, data)
 }

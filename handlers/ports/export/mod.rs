@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::config::ExportConfig;
 use crate::error::Result;
@@ -16,6 +17,7 @@ use crate::model::time::Timestamp;
 use crate::model::trace::{SpanId, TraceId};
 use crate::ports::exchange::Limits;
 use crate::ports::identity::Identity;
+use crate::ports::running;
 use crate::telemetry::Figures;
 
 mod insights;
@@ -32,8 +34,10 @@ const LIMITS: Limits = Limits { service: "the collector", deadline: Duration::fr
 /// One finished piece of work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
-    /// What was done: the function.
+    /// What was done: the function, or a part of it.
     pub name: &'static str,
+    /// False for a part of an invocation.
+    pub whole: bool,
     /// The trace.
     pub trace: TraceId,
     /// Its own id.
@@ -88,6 +92,28 @@ impl Export {
     /// Whether anybody collects.
     pub fn is_on(&self) -> bool {
         !self.collectors.is_empty()
+    }
+
+    /// Keeps a part of what is running, which began then and ends now; how long it took.
+    pub fn part(&self, name: &'static str, began: Instant, now: impl FnOnce() -> Timestamp) -> Duration {
+        let took = began.elapsed();
+        if self.is_on()
+            && let Some(running) = running::current()
+        {
+            let (context, millis) = (running.context(), i64::try_from(took.as_millis()).unwrap_or(i64::MAX));
+            self.keep(|| Span {
+                name,
+                whole: false,
+                trace: context.trace,
+                span: context.next().span,
+                parent: Some(context.span),
+                invocation: running.invocation().to_owned(),
+                began: now().plus_millis(-millis),
+                took,
+                error: None,
+            });
+        }
+        took
     }
 
     /// Keeps a finished span for the next lot; too many are left out.

@@ -12,6 +12,8 @@ use crate::telemetry::{Figures, Metric, Series, Spread};
 
 /// Kind of a span that answers a request.
 const SERVER: u8 = 2;
+/// Kind of a span that is a part of one.
+const INTERNAL: u8 = 1;
 /// Sums and histograms count from the start of the process.
 const CUMULATIVE: u8 = 2;
 
@@ -35,7 +37,8 @@ pub(super) fn traces(spans: &[Span], source: &str) -> Value {
         let mut attributes = vec![attribute("faas.name", span.name), attribute("faas.invocation_id", &span.invocation)];
         attributes.extend(span.error.map(|kind| attribute("error.type", kind)));
         json!({
-            "traceId": span.trace, "spanId": span.span, "parentSpanId": span.parent.map(|parent| parent.to_string()).unwrap_or_default(), "name": span.name, "kind": SERVER,
+            "traceId": span.trace, "spanId": span.span, "parentSpanId": span.parent.map(|parent| parent.to_string()).unwrap_or_default(), "name": span.name,
+            "kind": if span.whole { SERVER } else { INTERNAL },
             "startTimeUnixNano": nanos(span.began), "endTimeUnixNano": end.to_string(), "attributes": attributes,
             "status": { "code": if span.error.is_some() { 2 } else { 1 } },
         })

@@ -70,6 +70,9 @@ impl Watch {
 
 /// Rounds until `stop`; the last one shares what is left.
 pub async fn run(app: App, stop: CancellationToken) {
+    if !app.config.telemetry {
+        return;
+    }
     let every = ROUND.div_f64(app.windows.pace());
     loop {
         // First a pause: an instance that starts has callers waiting.

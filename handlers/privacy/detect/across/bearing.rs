@@ -49,7 +49,7 @@ impl Bearing {
         Self {
             quiet: spans.is_empty() && hints.numbers == 0 && !hints.masks && !hints.inner_dots && hints.colons == 0 && !mail::leads_on(&read),
             holds: !spans.is_empty(),
-            holds_address: hints.at && (0..read.tokens.len()).any(|n| (read.has(n, words::AT) || read.sign(n, b'@')) && !mail::is_place(&read, n)),
+            holds_address: mail::holds_at(&read),
             // "com." may end one, "Thank you." not.
             ends_address: mail::may_end(&read) && (read.has(0, words::WEAK | words::FILLER) || !read.has(0, words::STOP)),
             leads_to_name: either(|asked| asked.name) || named(Label::PersonName),

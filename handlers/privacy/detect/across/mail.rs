@@ -36,10 +36,15 @@ pub(super) fn is_place(read: &Text<'_>, at: usize) -> bool {
     read.one_of(at + 1, &["the", "a", "an", "my", "our", "your", "this", "that", "home", "least", "once"]) && !read.word(at + 2, "rate")
 }
 
+/// True where a text holds an "at" that may be an address's.
+pub(super) fn holds_at(read: &Text<'_>) -> bool {
+    read.hints.at && (0..read.tokens.len()).any(|n| (read.has(n, words::AT) || read.sign(n, b'@')) && !is_place(read, n))
+}
+
 /// Joins the newest caller's text with up to three before it, most first.
 pub(super) fn join(said: &[Turn<'_>], from: usize, newest: usize, spans: &mut [Vec<Span>]) {
     let own = &said[newest].read;
-    if !(own.hints.at || leads_on(own) || may_end(own)) {
+    if !(holds_at(own) || leads_on(own) || may_end(own)) {
         return;
     }
     let mut parts = vec![newest];
