@@ -22,6 +22,8 @@ struct Inner {
     /// What is handed on: the trace, and this invocation as the parent.
     context: TraceContext,
     call: OnceLock<CallId>,
+    /// The invocation that this is a part of.
+    whole: Option<Running>,
 }
 
 impl Running {
@@ -30,7 +32,7 @@ impl Running {
         let came = traceparent.and_then(TraceContext::parse);
         let begun = || TraceContext::begin(TraceId::of_invocation(invocation).unwrap_or_else(TraceId::random));
         let context = came.map_or_else(begun, TraceContext::next);
-        Self(Arc::new(Inner { function, invocation: invocation.into(), came, context, call: OnceLock::new() }))
+        Self(Arc::new(Inner { function, invocation: invocation.into(), came, context, call: OnceLock::new(), whole: None }))
     }
 
     /// The function.
@@ -78,8 +80,11 @@ pub fn current() -> Option<Running> {
 
 /// Which call the invocation is about; the first one that is told stays.
 pub fn about(call: &CallId) {
-    // Outside of an invocation nobody asks.
-    let _ = CURRENT.try_with(|running| running.as_ref().map(|running| running.0.call.get_or_init(|| call.clone()).as_str().len()));
+    let mut running = current();
+    while let Some(Running(inner)) = running {
+        inner.call.get_or_init(|| call.clone());
+        running = inner.whole.clone();
+    }
 }
 
 /// The trace context of what is running.
@@ -108,7 +113,8 @@ pub fn traced<F: Future>(traceparent: Option<&str>, work: F) -> impl Future<Outp
     let outer = current().unwrap_or_else(|| Running::new("", None, ""));
     let came = traceparent.and_then(TraceContext::parse);
     let context = came.map_or(outer.0.context, TraceContext::next);
-    let inner = Inner { function: outer.0.function, invocation: Arc::clone(&outer.0.invocation), came: came.or(outer.0.came), context, call: OnceLock::new() };
+    let (function, invocation) = (outer.0.function, Arc::clone(&outer.0.invocation));
+    let inner = Inner { function, invocation, came: came.or(outer.0.came), context, call: OnceLock::new(), whole: Some(outer) };
     CURRENT.scope(Some(Running(Arc::new(inner))), work)
 }
 

@@ -91,8 +91,8 @@ fn paths_measures_turns_and_what_surrounds_them_beside_their_limits() {
 
 #[test]
 fn paths_measures_growth_audio_starts_and_memory() {
-    let report = paths("growth,tts,start,memory", &["--long-turns", "60"]);
-    assert_sound(&report, &["growth", "tts", "start", "memory"]);
+    let report = paths("growth,tts,start,memory,telemetry,pure", &["--long-turns", "60"]);
+    assert_sound(&report, &["growth", "tts", "start", "memory", "telemetry", "pure"]);
     let traffic = rows_of(&report, "growth").into_iter().find(|row| row["what"] == "turn 60 beside turn 30, Redis traffic").expect("the row");
     // Turn 60 reads as many entries as turn 30.
     assert!(traffic["ratio"].as_f64().is_some_and(|ratio| ratio > 0.9 && ratio < 1.1), "{traffic}");

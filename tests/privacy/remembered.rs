@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use rtvoice::config::StorePii;
 use rtvoice::model::conversation::{Entry, Window, Words};
 use rtvoice::privacy::detect::{Bearing, Remembered, Role, Span, detect_newest, may_continue};
@@ -49,8 +50,15 @@ fn calls() -> impl Strategy<Value = Vec<(Role, String)>> {
     })
 }
 
+/// The same cases in each run; `PROPTEST_RNG_SEED` names others.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let rng_seed = if default.rng_seed == RngSeed::Random { RngSeed::Fixed(1) } else { default.rng_seed };
+    ProptestConfig { cases: 1000, rng_seed, ..default }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn what_is_kept_changes_no_answer(call in calls()) {
@@ -90,7 +98,10 @@ proptest! {
             prop_assert_eq!((&spared.text, &spared.found), (&whole.text, &whole.found), "{} after {:#?}", text, before());
             // What an earlier turn has read already may look otherwise once what was said before it is out of sight.
             let unread = |heard: &Heard| heard.revisions.iter().find(|(seq, _)| window.seqs.last() == Some(seq)).cloned();
-            prop_assert_eq!(unread(&spared), unread(&whole), "{} after {:#?}", text, before());
+            // Nor is it for this turn to find what any other would have brought to light.
+            let idle = hear(&talk, &window, "okay", Bearing::ANY, StorePii::Masked);
+            let new = |heard: &Heard| unread(heard).filter(|found| unread(&idle).as_ref() != Some(found));
+            prop_assert_eq!(new(&spared), new(&whole), "{} after {:#?}", text, before());
             for (seq, entry) in whole.revisions {
                 let place = window.seqs.iter().position(|s| *s == seq).unwrap();
                 window.entries[place] = entry;

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::host::envelope::Envelope;
 use crate::model::ids::CallId;
+use crate::ports::state::keys::{CallKey, RedisKeyManager};
 use crate::privacy::crypto::{Key, NONCE};
 use crate::privacy::detect;
 use crate::privacy::envelope::Place;
@@ -59,7 +60,8 @@ pub(super) async fn rows(stage: &Stage) -> Result<Vec<Row>> {
         || Ok(SAID.map(|text| detect::mask(black_box(text), &detect::detect(black_box(text))))),
         || Ok(SAID.map(|text| black_box(text).split_whitespace().map(str::to_lowercase).collect::<Vec<_>>())),
     )?;
-    let (place, plain) = (Place::redis("rtvoice:dev:conversation:bench-pure:history", "t1", "entry"), [b'a'; SEALED]);
+    let history = RedisKeyManager::new(&app.config).call(&call, CallKey::History);
+    let (place, plain) = (Place::redis(&history, "t1", "entry"), [b'a'; SEALED]);
     let gcm = Key::random()?.gcm()?;
     let sealed = cipher.seal(&place, &plain)?;
     // The same nonce again and again: nothing of it is kept.

@@ -17,7 +17,7 @@ pub(super) async fn rows(stage: &Stage) -> Result<Vec<Row>> {
     let mut taken = [Taken::default(), Taken::default()];
     for block in 0..BLOCKS * 4 {
         // On, off, off, on: whatever drifts meets both alike.
-        let arm = ((block + 1) / 2 % 2) as usize;
+        let arm = (block.div_ceil(2) % 2) as usize;
         let (more, back) = closed(std::mem::take(&mut callers[arm]), stage.block() / 2, Caller::turn).await?;
         taken[arm].add(more);
         callers[arm] = back;
