@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use rtvoice::config;
-use rtvoice::error::Result;
+use rtvoice::error::{Kind, Result};
 use rtvoice::ops::alerts::rehearsal::Rehearsed;
 use rtvoice::ops::alerts::{self, AlertsArgs, AlertsCommand, Report};
 use serde_json::json;
@@ -45,6 +45,13 @@ fn test(rule: &str, pace: u32, json: bool) -> ExitCode {
         Err(e) => return super::failed(&e),
     };
     let ok = all.iter().all(|(_, rehearsed)| rehearsed.as_ref().is_ok_and(|rehearsed| rehearsed.ok));
+    // What this machine lacks for one rule it lacks for all.
+    let lacking = all.iter().any(|(_, rehearsed)| matches!(rehearsed, Err(e) if matches!(e.kind, Kind::BadInput | Kind::Setting)));
+    let code = match ok {
+        true => ExitCode::SUCCESS,
+        false if lacking => ExitCode::from(2),
+        false => ExitCode::FAILURE,
+    };
     let text = if json {
         let entry = |(rule, rehearsed): &(&str, Result<Rehearsed>)| match rehearsed {
             Ok(rehearsed) => json!(rehearsed),
@@ -54,7 +61,7 @@ fn test(rule: &str, pace: u32, json: bool) -> ExitCode {
     } else {
         all.iter().map(line).collect::<Vec<_>>().join("\n")
     };
-    super::out::say(&text, if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    super::out::say(&text, code)
 }
 
 fn line((rule, rehearsed): &(&str, Result<Rehearsed>)) -> String {

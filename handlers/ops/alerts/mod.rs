@@ -52,7 +52,7 @@ pub enum AlertsCommand {
         #[arg(long, conflicts_with = "why")]
         end: bool,
     },
-    #[command(after_help = "Exit codes: 0 each rule fired in time and resolved, 1 one did not, or could not be rehearsed, 2 wrong usage.")]
+    #[command(after_help = "Exit codes: 0 each rule fired in time and resolved, 1 one did not, or could not be rehearsed, 2 wrong usage, or no redis-server.")]
     /// Produce the condition of a rule in a stack of its own on this machine, and see the alert fire and resolve
     Test {
         /// Name of the rule, or `all`
