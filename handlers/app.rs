@@ -121,8 +121,18 @@ impl App {
         Self::observed(config, clock, |documents| documents)
     }
 
+    /// An app that makes nothing that is missing, for whoever looks what is.
+    pub fn looking(config: Config, clock: Arc<dyn Clock>) -> Result<Self> {
+        Self::assembled(config, clock, false, |documents| documents)
+    }
+
     /// The same with something between it and its documents, for measurements.
     pub fn observed(config: Config, clock: Arc<dyn Clock>, between: impl FnOnce(Arc<dyn Documents>) -> Arc<dyn Documents>) -> Result<Self> {
+        let make_missing = !config.guarded;
+        Self::assembled(config, clock, make_missing, between)
+    }
+
+    fn assembled(config: Config, clock: Arc<dyn Clock>, make_missing: bool, between: impl FnOnce(Arc<dyn Documents>) -> Arc<dyn Documents>) -> Result<Self> {
         let http = config.ca_file.as_deref().map_or_else(http::client, http::client_trusting)?;
         let identity = || Identity::new(http.clone(), config.guarded || config.managed_identity, config.azure_client_id.clone());
         let embedded = if config.uses_embedded() { Some(Embedded::open(&config.embedded_path)?) } else { None };
@@ -132,7 +142,7 @@ impl App {
         let documents: Arc<dyn Documents> = match &config.cosmos {
             Some(cosmos) => {
                 let identity = if cosmos.key.is_none() { Some(identity()?) } else { None };
-                let store = CosmosDocuments::connect(cosmos, identity, !config.guarded)?;
+                let store = CosmosDocuments::connect(cosmos, identity, make_missing)?;
                 Arc::new(Guarded::new("Cosmos DB", store).measured(&metrics, Dependency::Documents))
             }
             None => Arc::new(EmbeddedDocuments::open(embedded()?, Arc::clone(&clock))?),

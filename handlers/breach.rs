@@ -7,15 +7,23 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use rtvoice::app::App;
 use rtvoice::error::{Error, Result};
-use rtvoice::privacy::breach::{Action, csv};
+use rtvoice::privacy::breach::{Action, Breach, csv};
 use rtvoice::steps::breach;
 use serde_json::{Map, Value, json};
 
+/// Exit codes of what changes one.
+const DONE: &str = "Exit codes: 0 done, 1 no such breach, not allowed in its state or failed, 2 wrong usage, field or setting.";
+/// Exit codes of what reads all.
+const READ: &str = "Exit codes: 0 printed, 1 failed, 2 wrong usage or setting.";
+
 /// Carry a personal data breach through its states (GDPR Art. 33 and 34).
 #[derive(Args)]
-#[command(after_help = "Fields come from --json and --set, which wins; docs/PRIVACY.md lists them.\n\
+#[command(after_help = "Fields come from --fields and --set, which wins; docs/PRIVACY.md lists them.\n\
                         Exit codes: 0 done, 1 no such breach, not allowed in its state or failed, 2 wrong usage, field or setting.")]
 pub(crate) struct Arguments {
+    /// Print JSON in one line
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -24,13 +32,14 @@ pub(crate) struct Arguments {
 struct Fields {
     /// A JSON object with fields; - reads standard input
     #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    fields: Option<PathBuf>,
     /// One field; VALUE is JSON where it is JSON, else a text
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     set: Vec<String>,
 }
 
 #[derive(Args)]
+#[command(after_help = DONE)]
 struct Step {
     /// The breach
     id: String,
@@ -47,10 +56,13 @@ enum Format {
 #[derive(Subcommand)]
 enum Command {
     /// Open a breach
+    #[command(after_help = DONE)]
     Open(Fields),
     /// List the register
+    #[command(after_help = READ)]
     List,
     /// Show one breach
+    #[command(after_help = "Exit codes: 0 shown, 1 no such breach or failed, 2 wrong usage or setting.")]
     Show {
         /// The breach
         id: String,
@@ -72,9 +84,10 @@ enum Command {
     /// Whose data could have been read (from, to, actor, subject, correlationId, cursor)
     Scope(Step),
     /// Print the whole register
+    #[command(after_help = READ)]
     Export {
         /// How
-        #[arg(long, default_value = "json")]
+        #[arg(long, default_value = "json", conflicts_with = "json")]
         format: Format,
     },
 }
@@ -83,9 +96,12 @@ enum Command {
 enum Outcome {
     Json(Value),
     Text(String),
+    /// For people, and for programs.
+    Either(String, Value),
 }
 
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
+    let json = arguments.json;
     let config = match super::settings() {
         Ok(config) => config,
         Err(code) => return code,
@@ -96,8 +112,9 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         async |app| carry(&app, arguments.command).await,
         |outcome| {
             let text = match outcome {
+                Outcome::Json(value) | Outcome::Either(_, value) if json => value.to_string(),
                 Outcome::Json(value) => format!("{value:#}"),
-                Outcome::Text(text) => text,
+                Outcome::Text(text) | Outcome::Either(text, _) => text,
             };
             super::out::say(&text, ExitCode::SUCCESS)
         },
@@ -132,11 +149,16 @@ async fn carry(app: &App, command: Command) -> Result<Outcome> {
 async fn list(app: &App) -> Result<Outcome> {
     breach::noted_reading(app, breach::CLI).await?;
     let mut text = String::new();
-    for breach in breach::register(app).await? {
+    let register = breach::register(app).await?;
+    for breach in &register {
         let due = breach.due_at.filter(|_| breach.is_clock_running()).map_or_else(String::new, |due| format!("  due {due}"));
         text.push_str(&format!("{}  {:<20}  {}  {}{due}\n", breach.id, breach.state.as_str(), breach.detected_at, breach.source));
     }
-    Ok(Outcome::Text(text))
+    let line = |breach: &Breach| {
+        let due = breach.due_at.filter(|_| breach.is_clock_running());
+        json!({ "id": breach.id, "state": breach.state.as_str(), "detectedAt": breach.detected_at, "source": breach.source, "dueAt": due })
+    };
+    Ok(Outcome::Either(text, json!({ "breaches": register.iter().map(line).collect::<Vec<_>>() })))
 }
 
 async fn export(app: &App, format: Format) -> Result<Outcome> {
@@ -150,7 +172,7 @@ async fn export(app: &App, format: Format) -> Result<Outcome> {
 
 /// The fields of a step: those of the file, then those of the flags.
 fn fields(given: &Fields) -> Result<Map<String, Value>> {
-    let mut fields = match &given.json {
+    let mut fields = match &given.fields {
         Some(path) => object(path)?,
         None => Map::new(),
     };
@@ -163,7 +185,7 @@ fn fields(given: &Fields) -> Result<Map<String, Value>> {
 }
 
 fn object(path: &Path) -> Result<Map<String, Value>> {
-    let wrong = |e: &dyn std::fmt::Display| Error::input("--json", format!("must be a file with a JSON object ({e})"));
+    let wrong = |e: &dyn std::fmt::Display| Error::input("--fields", format!("must be a file with a JSON object ({e})"));
     let mut text = String::new();
     if path == Path::new("-") {
         std::io::stdin().read_to_string(&mut text).map_err(|e| wrong(&e))?;

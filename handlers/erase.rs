@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// Go on with all open erasures and look behind every fence, as after a restore
     #[arg(long, conflicts_with_all = ["user", "id", "hold", "release"])]
     sweep: bool,
+    /// Print the JSON in one line
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
@@ -38,7 +41,12 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    super::command(config, "error", async |app| erase(&app, arguments).await, |done| super::out::say(&done.to_string(), ExitCode::SUCCESS))
+    super::command(
+        config,
+        "error",
+        async |app| erase(&app, arguments).await,
+        |done| super::out::say(&if arguments.json { done.to_string() } else { format!("{done:#}") }, ExitCode::SUCCESS),
+    )
 }
 
 async fn erase(app: &App, arguments: &Arguments) -> Result<Value> {

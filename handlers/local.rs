@@ -120,9 +120,6 @@ fn finish(result: Result<bool>) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(e) if e.kind == Kind::Setting => super::wrong_setting(&e.detail),
-        Err(e) => {
-            super::out::warn(&format!("rtvoice: {}", e.chain()));
-            ExitCode::FAILURE
-        }
+        Err(e) => super::out::fail(&e.chain(), ExitCode::FAILURE),
     }
 }

@@ -54,8 +54,7 @@ enum Command {
     /// Play many calls against a running handler or host, and verify that none of their turns is lost
     Load(ops::load::LoadArgs),
     /// Measure what things cost
-    #[command(subcommand)]
-    Bench(bench::BenchCommand),
+    Bench(bench::Arguments),
     /// What a number of concurrent calls needs, and what it costs
     Plan(ops::plan::PlanArgs),
     /// Show the rules of alerts and how they stand, silence them, or rehearse one
@@ -65,7 +64,7 @@ enum Command {
     /// Carry a personal data breach through its states
     Breach(breach::Arguments),
     /// Find personal values
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Exit codes: 0 done, 1 a line was bad, something was found or it failed, 2 wrong usage or setting.")]
     Pii(pii::PiiCommand),
     /// Erase a person everywhere, or hold and release their data
     EraseUser(erase::Arguments),
@@ -116,14 +115,21 @@ pub(crate) enum LogTarget {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    // Whether it stands before or behind the command, and also where the line is wrong.
+    if std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json") {
+        out::for_programs();
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return wrong_line(&e),
+    };
     match cli.command {
         Command::Serve => serve::run(),
         Command::Dev(arguments) => local::dev(&arguments),
         Command::Demo(arguments) => local::demo(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),
-        Command::Bench(command) => bench::run(&command),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Parked(arguments) => parked::run(&arguments),
         Command::Alerts(arguments) => alerts::run(arguments),
@@ -151,10 +157,19 @@ fn main() -> ExitCode {
     }
 }
 
+/// What is wrong with the command line, or the help that was asked for.
+fn wrong_line(e: &clap::Error) -> ExitCode {
+    if !e.use_stderr() {
+        e.exit();
+    }
+    let text = e.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    out::wrong_line(&text, line.strip_prefix("error: ").unwrap_or(line), ExitCode::from(2))
+}
+
 /// One line on standard error, and the exit code of a wrong setting.
 pub(crate) fn wrong_setting(line: &str) -> ExitCode {
-    out::warn(&format!("rtvoice: {line}"));
-    ExitCode::from(2)
+    out::fail(line, ExitCode::from(2))
 }
 
 /// The settings, or the exit code where one is wrong.
@@ -189,10 +204,7 @@ pub(crate) fn failed(e: &Error) -> ExitCode {
     match (e.kind, &e.field) {
         (Kind::BadInput, Some(field)) => wrong_setting(&format!("{field} {}", e.detail)),
         (Kind::BadInput | Kind::Setting, _) => wrong_setting(&e.detail),
-        _ => {
-            out::warn(&format!("rtvoice: {}", e.chain()));
-            ExitCode::FAILURE
-        }
+        _ => out::fail(&e.chain(), ExitCode::FAILURE),
     }
 }
 

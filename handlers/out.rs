@@ -5,6 +5,36 @@
 
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::json;
+
+/// Whether the command was asked for JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// Whoever reads the output is a program: a failure is told there, too.
+pub(crate) fn for_programs() {
+    JSON.store(true, Ordering::Relaxed);
+}
+
+/// A failure: one line on standard error; `{"error":"..."}` on standard output where JSON was asked for.
+pub(crate) fn fail(line: &str, code: ExitCode) -> ExitCode {
+    told(&format!("rtvoice: {line}"), line, code)
+}
+
+/// The same for a wrong command line, of which more is told on standard error.
+pub(crate) fn wrong_line(text: &str, line: &str, code: ExitCode) -> ExitCode {
+    told(text.trim_end(), line, code)
+}
+
+fn told(text: &str, line: &str, code: ExitCode) -> ExitCode {
+    warn(text);
+    if JSON.load(Ordering::Relaxed) {
+        // The code of the failure counts, written or not.
+        say(&json!({ "error": line }).to_string(), code);
+    }
+    code
+}
 
 /// Prints lines, with a line feed at their end; `code` where that went well, or nobody reads.
 pub(crate) fn say(text: &str, code: ExitCode) -> ExitCode {

@@ -44,10 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
                 let text = if arguments.json { view(&archived, legacy, arguments.reveal).to_string() } else { lines(&archived, arguments.reveal) };
                 super::out::say(&text, ExitCode::SUCCESS)
             }
-            None => {
-                super::out::warn(&format!("rtvoice: there is no archived transcript of call {call}"));
-                ExitCode::FAILURE
-            }
+            None => super::out::fail(&format!("there is no archived transcript of call {call}"), ExitCode::FAILURE),
         },
     )
 }

@@ -46,6 +46,11 @@ impl Settings {
         self.outer(name).or_else(|| self.local.get(name).cloned())
     }
 
+    /// A setting of the file alone.
+    pub fn of_file(&self, name: &str) -> Option<String> {
+        self.local.get(name).cloned()
+    }
+
     fn outer(&self, name: &str) -> Option<String> {
         self.given.get(name).cloned().or_else(|| config::process_env(name))
     }

@@ -12,6 +12,6 @@ use crate::steps::health;
 /// Answers one request.
 pub async fn run(app: App, _request: Request) -> Result<Response> {
     let report = health::report(&app).await;
-    let status = StatusCode::from_u16(report.http_status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let status = StatusCode::from_u16(health::http_status(report.status)).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     Ok(json_response(status, &json!({ "status": report.status, "details": report.details })))
 }

@@ -1,4 +1,5 @@
-//! Metrics: what this instance has counted since it started, for Prometheus. Out: text exposition 0.0.4.
+//! Metrics: what this instance has counted since it started, for Prometheus, with the gauges that other instances alone have set.
+//! Out: text exposition 0.0.4.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -11,6 +12,5 @@ use crate::telemetry::prometheus;
 
 /// Answers one request.
 pub async fn run(app: App, _request: Request) -> Result<Response> {
-    watch::look_inside(&app);
-    Ok(response(StatusCode::OK, prometheus::CONTENT_TYPE, prometheus::text(&app.metrics.figures()).into()))
+    Ok(response(StatusCode::OK, prometheus::CONTENT_TYPE, prometheus::text(&watch::figures(&app)).into()))
 }

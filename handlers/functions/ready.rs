@@ -1,4 +1,4 @@
-//! Ready: whether the app serves, for load balancers. Out: the aggregate status alone, 200 or 503.
+//! Ready: whether the app serves, for load balancers, by the last look of health. Out: the aggregate status alone, 200 or 503.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -11,6 +11,6 @@ use crate::steps::health;
 
 /// Answers one request.
 pub async fn run(app: App, _request: Request) -> Result<Response> {
-    let report = health::report(&app).await;
-    Ok(json_response(StatusCode::from_u16(report.http_status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE), &json!({ "status": report.status })))
+    let status = health::status(&app).await;
+    Ok(json_response(StatusCode::from_u16(health::http_status(status)).unwrap_or(StatusCode::SERVICE_UNAVAILABLE), &json!({ "status": status })))
 }

@@ -48,18 +48,10 @@ impl Admission {
         }
     }
 
-    /// False while so many have been waiting, for longer than a moment, that others had better go elsewhere. Background
-    /// work does not count: no load balancer sends it.
-    pub fn is_ready(&self) -> bool {
-        !self.interactive.is_pressed()
-    }
-
-    /// What health tells: `{"status","interactive","background"}`, each room as `{"inFlight","waiting","maxInFlight",
-    /// "maxWaiting","refused"}`, the last one since the start.
+    /// What health tells: `{"interactive","background"}`, each room as `{"inFlight","waiting","maxInFlight","maxWaiting",
+    /// "refused"}`, the last one since the start.
     pub fn detail(&self) -> Value {
-        let pressed = self.interactive.is_pressed() || self.background.is_pressed();
-        let status = if pressed { "degraded" } else { "healthy" };
-        json!({ "status": status, "interactive": self.interactive.detail(), "background": self.background.detail() })
+        json!({ "interactive": self.interactive.detail(), "background": self.background.detail() })
     }
 }
 

@@ -21,7 +21,11 @@ const PAGE: u64 = 200;
 
 /// Open calls
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Exit codes: 0 done, 1 no or failed, 2 wrong usage or setting; the help of each command says what is a no.")]
 pub struct CallsArgs {
+    /// Print one JSON object
+    #[arg(long, global = true)]
+    pub json: bool,
     /// What to do
     #[command(subcommand)]
     pub command: CallsCommand,
@@ -50,9 +54,6 @@ pub enum CallsCommand {
 /// How calls are listed.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ListArgs {
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
     /// Calls at most
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub limit: u16,
@@ -69,9 +70,6 @@ pub struct ListArgs {
 pub struct ShowArgs {
     /// The call's callConnectionId; while it is open also its token, as log and dashboard have it
     pub call: String,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
     /// Show its last turns (at most 50), masked; the audit log says that they were read
     #[arg(long)]
     pub turns: bool,
@@ -83,13 +81,13 @@ pub struct ShowArgs {
 /// Runs the command.
 pub async fn run(app: &App, args: &CallsArgs) -> Result<Told> {
     match &args.command {
-        CallsCommand::List(args) => list(app, args).await,
-        CallsCommand::Show(args) => show(app, args).await,
-        CallsCommand::Audit(args) => audit::run(app, args).await,
+        CallsCommand::List(how) => list(app, args.json, how).await,
+        CallsCommand::Show(how) => show(app, args.json, how).await,
+        CallsCommand::Audit(how) => audit::run(app, args.json, how).await,
     }
 }
 
-async fn list(app: &App, args: &ListArgs) -> Result<Told> {
+async fn list(app: &App, json: bool, args: &ListArgs) -> Result<Told> {
     let most = usize::from(args.limit);
     let (mut calls, mut unreadable) = (Vec::new(), Vec::new());
     let mut next = Some(args.from);
@@ -107,7 +105,7 @@ async fn list(app: &App, args: &ListArgs) -> Result<Told> {
         None => None,
     };
     let body = json!({ "calls": calls, "next": next.map(|place| place.to_string()), "unreadable": unreadable });
-    Told::new(args.json, &body, unreadable.is_empty(), || {
+    Told::new(json, &body, unreadable.is_empty(), || {
         let now = app.clock.now();
         let rows = calls.iter().map(|call| {
             let began = call.started_at.map_or_else(|| "unknown".to_owned(), |at| at.to_string());
@@ -135,7 +133,7 @@ async fn meant(app: &App, name: &str) -> Result<CallId> {
     CallId::parse(name)
 }
 
-async fn show(app: &App, args: &ShowArgs) -> Result<Told> {
+async fn show(app: &App, json: bool, args: &ShowArgs) -> Result<Told> {
     let call = meant(app, args.call.as_str()).await?;
     let survey = app.state.survey(std::slice::from_ref(&call)).await?.pop();
     let survey = survey.filter(|found| found.session.is_some() || found.archived || found.waiting > 0);
@@ -177,7 +175,7 @@ async fn show(app: &App, args: &ShowArgs) -> Result<Told> {
     if args.turns {
         body["turns"] = open_calls::read_turns(app, &call, session, args.reveal).await?.into();
     }
-    Told::new(args.json, &body, true, || lines(&body))
+    Told::new(json, &body, true, || lines(&body))
 }
 
 fn lines(body: &Value) -> String {

@@ -66,7 +66,7 @@ pub fn tell(args: &ConfigArgs, root: &Path, lookup: impl Fn(&str) -> Option<(Str
 }
 
 /// What serves each port, and how it is authenticated to.
-fn backends(config: &Config) -> Value {
+pub fn backends(config: &Config) -> Value {
     let by = |key: bool| if key { "by key" } else { "by Entra" };
     let embedded = format!("embedded, {}", config.embedded_path.display());
     let redis = config.redis.as_ref().map(|r| {

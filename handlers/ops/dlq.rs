@@ -22,11 +22,16 @@ use crate::steps::parking;
 
 /// Documents of one page.
 const PAGE: usize = 200;
+/// Documents that are delivered or removed at once, at most.
+const MOST: usize = 5000;
+/// Days in which an id alone is looked for, today included.
+const DAYS: i64 = 30;
 /// Dead letters that the embedded queue is asked for.
 const PEEK: usize = 1000;
 
 /// Messages and events that could not be taken
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Exit codes: 0 done, 1 no or failed, 2 wrong usage or setting; the help of each command says what is a no.")]
 pub struct DlqArgs {
     /// Print one JSON object
     #[arg(long, global = true)]
@@ -71,22 +76,25 @@ pub enum DlqCommand {
 /// One parked document.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Which {
-    /// Its day, such as 2026-03-10
-    pub day: String,
-    /// Its id
-    pub id: String,
+    /// Its day, such as 2026-03-10, before its id; or its id alone, which is looked for in the last 30 days
+    #[arg(value_name = "DAY|ID")]
+    pub first: String,
+    /// Its id, after its day
+    #[arg(value_name = "ID")]
+    pub second: Option<String>,
 }
 
-/// One, or all of a day.
+/// One, or all.
 #[derive(Debug, Clone, clap::Args)]
 pub struct OneOrAll {
-    /// The day, such as 2026-03-10
-    pub day: String,
-    /// Its id
-    #[arg(required_unless_present = "all")]
-    pub id: Option<String>,
-    /// All of the day, at most 5000
-    #[arg(long, conflicts_with = "id")]
+    /// Its day, such as 2026-03-10, before its id; or its id alone, which is looked for in the last 30 days; with --all the day
+    #[arg(value_name = "DAY|ID", required_unless_present = "all")]
+    pub first: Option<String>,
+    /// Its id, after its day
+    #[arg(value_name = "ID")]
+    pub second: Option<String>,
+    /// All of the day, or of the last 30 days; at most 5000
+    #[arg(long, conflicts_with = "second")]
     pub all: bool,
 }
 
@@ -176,6 +184,18 @@ async fn of_day(app: &App, day: &str, limit: usize) -> Result<Vec<Document>> {
     }
 }
 
+/// Documents of all days on which an id alone is looked for.
+async fn of_days(app: &App) -> Result<Vec<Document>> {
+    let mut found = Vec::new();
+    for day in days(app) {
+        found.extend(of_day(app, &day, MOST - found.len()).await?);
+        if found.len() >= MOST {
+            break;
+        }
+    }
+    Ok(found)
+}
+
 async fn list(app: &App, json: bool, days: u16, limit: usize) -> Result<Told> {
     let (found, complete) = parked(app, days, limit).await?;
     // The embedded queue can be looked into; a broker's dead letters are parked by TranscriptDeadLetter within seconds.
@@ -211,15 +231,37 @@ async fn list(app: &App, json: bool, days: u16, limit: usize) -> Result<Told> {
     })
 }
 
-async fn one(app: &App, day: &str, id: &str) -> Result<Document> {
-    let found = app.documents.get(Container::DeadLetters, day, id).await?;
-    found.ok_or_else(|| Error::new(Kind::NotFound, "nothing of this day and id is parked"))
+/// The days, the newest first, on which an id alone is looked for.
+fn days(app: &App) -> impl Iterator<Item = String> {
+    let now = app.clock.now();
+    (0..DAYS).map(move |back| now.plus_millis(-back * DAY_MS).day())
+}
+
+/// One by its day and id, or by its id alone. Errors: `NotFound`; `BadInput` where the id stands on several days, or is a day.
+async fn one(app: &App, first: &str, second: Option<&str>) -> Result<Document> {
+    if let Some(id) = second {
+        let found = app.documents.get(Container::DeadLetters, first, id).await?;
+        return found.ok_or_else(|| Error::new(Kind::NotFound, "nothing of this day and id is parked"));
+    }
+    if is_day(first) {
+        return Err(Error::input("ID", "must be there: a day alone is no document"));
+    }
+    let looks = days(app).map(|day| async move { app.documents.get(Container::DeadLetters, &day, first).await });
+    let mut found: Vec<Document> = futures::future::try_join_all(looks).await?.into_iter().flatten().collect();
+    match found.len() {
+        0 | 1 => found.pop().ok_or_else(|| Error::new(Kind::NotFound, format!("nothing of this id was parked in the last {DAYS} days"))),
+        _ => Err(Error::input("DAY", "must be there: this id was parked on several days")),
+    }
+}
+
+fn is_day(text: &str) -> bool {
+    chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
 }
 
 async fn show(app: &App, which: &Which) -> Result<Told> {
-    let document = one(app, &which.day, &which.id).await?;
+    let document = one(app, &which.first, which.second.as_deref()).await?;
     // Nobody sees it before it stands in the log that they did.
-    noted(app, "deadletter.read", &which.id).await?;
+    noted(app, "deadletter.read", document.body["id"].as_str().unwrap_or_default()).await?;
     let mut opened = document.body;
     opened["body"] = parking::opened(app, &opened).await?.into();
     let text = serde_json::to_string_pretty(&opened).map_err(Error::internal)?;
@@ -232,12 +274,14 @@ async fn noted(app: &App, action: &'static str, id: &str) -> Result<()> {
 
 /// The documents that are meant; `NotFound` where there is none.
 async fn chosen(app: &App, which: &OneOrAll) -> Result<Vec<Document>> {
-    let documents = match &which.id {
-        Some(id) => vec![one(app, &which.day, id).await?],
-        None => of_day(app, &which.day, 5000).await?,
+    let documents = match &which.first {
+        Some(day) if which.all && !is_day(day) => return Err(Error::input("DAY", "must be a day, such as 2026-03-10")),
+        Some(day) if which.all => of_day(app, day, MOST).await?,
+        Some(first) => vec![one(app, first, which.second.as_deref()).await?],
+        None => of_days(app).await?,
     };
     if documents.is_empty() {
-        return Err(Error::new(Kind::NotFound, "nothing is parked on this day"));
+        return Err(Error::new(Kind::NotFound, if which.first.is_some() { "nothing is parked on this day" } else { "nothing is parked" }));
     }
     Ok(documents)
 }
@@ -303,9 +347,10 @@ async fn enqueue(app: &App, body: String) -> Result<()> {
 async fn remove(app: &App, json: bool, which: &OneOrAll) -> Result<Told> {
     let (mut done, mut failed) = (0_u64, Vec::new());
     for document in chosen(app, which).await? {
-        let id = document.body["id"].as_str().unwrap_or_default();
+        let part = |name: &str| document.body[name].as_str().unwrap_or_default();
+        let (day, id) = (part("day"), part("id"));
         noted(app, "deadletter.drop", id).await?;
-        if app.documents.delete(Container::DeadLetters, &which.day, id, None).await? {
+        if app.documents.delete(Container::DeadLetters, day, id, None).await? {
             done += 1;
         } else {
             failed.push(json!({ "id": id, "reason": "it was gone already" }));

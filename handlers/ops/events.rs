@@ -20,7 +20,11 @@ const REQUEST: Duration = Duration::from_secs(60);
 
 /// Sample events
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Exit codes: 0 done, 1 no or failed, 2 wrong usage or setting; the help of each command says what is a no.")]
 pub struct EventsArgs {
+    /// Print JSON: one array, or one object for each request
+    #[arg(long, global = true)]
+    pub json: bool,
     /// What to do
     #[command(subcommand)]
     pub command: EventsCommand,
@@ -31,11 +35,7 @@ pub struct EventsArgs {
 pub enum EventsCommand {
     /// List the samples
     #[command(after_help = "Exit codes: 0 listed, 2 wrong usage.")]
-    List {
-        /// Print one JSON array
-        #[arg(long)]
-        json: bool,
-    },
+    List,
     /// Send one to a handler or host
     #[command(after_help = "A function key is taken from the environment: RTVOICE_FUNCTION_KEY.\n\
                             Exit codes: 0 answered with 2xx, 1 answered otherwise or not at all, 2 wrong usage.")]
@@ -62,9 +62,6 @@ pub struct SendArgs {
     /// How often, each with an id of its own unless --id is given
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub times: u16,
-    /// Print one JSON object for each
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// One sample: a request with `{call}`, `{id}` and `{now}` to be filled in.
@@ -135,18 +132,18 @@ fn walk(value: &mut Value, fill: &impl Fn(&str) -> String) {
 /// Runs the command.
 pub async fn run(args: &EventsArgs) -> Result<Told> {
     match &args.command {
-        EventsCommand::List { json } => {
+        EventsCommand::List => {
             let samples = samples()?;
-            Told::new(*json, &samples, true, || {
+            Told::new(args.json, &samples, true, || {
                 let rows = samples.iter().map(|sample| [sample.name.clone(), sample.method.clone(), sample.path.clone(), sample.what.clone()]);
                 table(&["name", "method", "path", "what"], rows)
             })
         }
-        EventsCommand::Send(args) => send(args).await,
+        EventsCommand::Send(how) => send(args.json, how).await,
     }
 }
 
-async fn send(args: &SendArgs) -> Result<Told> {
+async fn send(json: bool, args: &SendArgs) -> Result<Told> {
     let target = Target::from_env(&args.target, REQUEST)?;
     let (sample, call) = (Sample::named(&args.sample)?, CallId::parse(args.call.as_str())?);
     let mut lines = Vec::new();
@@ -157,7 +154,7 @@ async fn send(args: &SendArgs) -> Result<Told> {
         args.changes.iter().try_for_each(|change| sample.change(change))?;
         let answer = target.send(&sample.method, &sample.path, &sample.headers, Some(&sample.body)).await?;
         good &= answer.is_success();
-        lines.push(told(args.json, &id, &answer));
+        lines.push(told(json, &id, &answer));
     }
     Ok(Told { text: lines.join("\n"), good })
 }

@@ -27,11 +27,13 @@ pub struct KeysArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub enum KeysCommand {
     /// Say which keys there are, how old they are and what needs them
+    #[command(after_help = "Exit codes: 0 told, 1 failed, 2 wrong usage or setting.")]
     Status,
     /// Make a new version of a key
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Exit codes: 0 done, 1 failed or something was left: run it again, 2 wrong usage or setting.")]
     Rotate(Level),
     /// Seal anew what older versions of users' keys sealed, and destroy versions that nothing needs
+    #[command(after_help = "Exit codes: 0 nothing is left, or it was counted, 1 failed or something was left: run it again, 2 wrong usage or setting.")]
     Reencrypt {
         /// Count alone
         #[arg(long)]
@@ -43,6 +45,7 @@ pub enum KeysCommand {
 #[derive(Debug, Clone, Subcommand)]
 pub enum Level {
     /// The root key: a new version wraps the keys of epochs and tokens
+    #[command(after_help = "Exit codes: 0 done, 1 failed: run it again, 2 wrong usage or setting.")]
     Root {
         /// Put the versions out of use that nothing needs any more
         #[arg(long)]
@@ -52,8 +55,10 @@ pub enum Level {
         only_rewrap: bool,
     },
     /// The epoch: this week's key wraps all users' keys, and old epochs are destroyed
+    #[command(after_help = "Exit codes: 0 done, 1 failed or something was left: run it again, 2 wrong usage or setting.")]
     Epoch,
     /// One user's key: a new version seals from now on
+    #[command(after_help = "Exit codes: 0 done, 1 nobody with this token has a key, or it failed, 2 wrong usage or setting.")]
     User {
         /// The user's token
         #[arg(long)]

@@ -19,7 +19,11 @@ use crate::steps::outbox;
 
 /// Messages that wait for the queue
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Exit codes: 0 done, 1 no or failed, 2 wrong usage or setting; the help of each command says what is a no.")]
 pub struct OutboxArgs {
+    /// Print one JSON object
+    #[arg(long, global = true)]
+    pub json: bool,
     /// What to do
     #[command(subcommand)]
     pub command: OutboxCommand,
@@ -40,9 +44,6 @@ pub enum OutboxCommand {
 /// How outboxes are listed.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ListArgs {
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
     /// Calls that are shown, at most
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub limit: u16,
@@ -56,9 +57,6 @@ pub struct ListArgs {
 pub struct FlushArgs {
     /// One call alone
     pub call: Option<String>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
     /// Longest that it may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub time: u64,
@@ -109,16 +107,16 @@ pub struct Flushed {
 /// Runs the command.
 pub async fn run(app: &App, args: &OutboxArgs) -> Result<Told> {
     match &args.command {
-        OutboxCommand::List(args) => {
-            let mut found = outboxes(app, Duration::from_secs(args.time)).await?;
+        OutboxCommand::List(how) => {
+            let mut found = outboxes(app, Duration::from_secs(how.time)).await?;
             let all = found.calls.len();
-            found.calls.truncate(usize::from(args.limit));
+            found.calls.truncate(usize::from(how.limit));
             Told::new(args.json, &found, found.complete && found.unreadable == 0, || listed(app, &found, all))
         }
-        OutboxCommand::Flush(args) => {
-            let flushed = match &args.call {
+        OutboxCommand::Flush(how) => {
+            let flushed = match &how.call {
                 Some(call) => flush_one(app, &CallId::parse(call.as_str())?).await?,
-                None => flush(app, Duration::from_secs(args.time)).await?,
+                None => flush(app, Duration::from_secs(how.time)).await?,
             };
             Told::new(args.json, &flushed, flushed.left == 0 && flushed.complete, || told(&flushed))
         }

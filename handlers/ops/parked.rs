@@ -17,6 +17,9 @@ pub struct ParkedArgs {
     pub day: String,
     /// Its id
     pub id: String,
+    /// Print its JSON in one line
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The document as JSON.
@@ -26,5 +29,5 @@ pub async fn run(app: &App, args: &ParkedArgs) -> Result<String> {
     app.audit.written(Note::new("deadletter.read").subject(&args.id).store("cosmos").named(Container::DeadLetters.name())).await?;
     let mut opened = document.body;
     opened["body"] = parking::opened(app, &opened).await?.into();
-    serde_json::to_string_pretty(&opened).map_err(Error::internal)
+    if args.json { serde_json::to_string(&opened) } else { serde_json::to_string_pretty(&opened) }.map_err(Error::internal)
 }

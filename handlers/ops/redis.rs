@@ -19,7 +19,11 @@ use crate::ports::state::upkeep::{AudioFacts, Look, ServerFacts};
 
 /// What the state store holds
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Exit codes: 0 done, 1 no or failed, 2 wrong usage or setting; the help of each command says what is a no.")]
 pub struct RedisArgs {
+    /// Print one JSON object
+    #[arg(long, global = true)]
+    pub json: bool,
     /// What to do
     #[command(subcommand)]
     pub command: RedisCommand,
@@ -40,9 +44,6 @@ pub enum RedisCommand {
 /// How usage is counted.
 #[derive(Debug, Clone, clap::Args)]
 pub struct UsageArgs {
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
     /// Keys of each page (about 500) whose size is asked for
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
     pub samples: u16,
@@ -119,8 +120,8 @@ struct Sum {
 
 /// Runs the command.
 pub async fn run(app: &App, args: &RedisArgs) -> Result<Told> {
-    let RedisCommand::Usage(args) = &args.command;
-    let usage = usage(app, usize::from(args.samples), Duration::from_secs(args.limit)).await?;
+    let RedisCommand::Usage(how) = &args.command;
+    let usage = usage(app, usize::from(how.samples), Duration::from_secs(how.limit)).await?;
     Told::new(args.json, &usage, usage.complete, || text(&usage))
 }
 

@@ -19,7 +19,11 @@ use crate::ports::state::upkeep::{KeyFacts, Left, Look};
 
 /// How long keys live
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Exit codes: 0 done, 1 no or failed, 2 wrong usage or setting; the help of each command says what is a no.")]
 pub struct TtlArgs {
+    /// Print one JSON object
+    #[arg(long, global = true)]
+    pub json: bool,
     /// What to do
     #[command(subcommand)]
     pub command: TtlCommand,
@@ -43,9 +47,6 @@ pub struct AuditArgs {
     /// Give each offender the life that belongs to its kind
     #[arg(long)]
     pub fix: bool,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
     /// Longest that the walk may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub limit: u64,
@@ -117,8 +118,8 @@ pub struct Audited {
 
 /// Runs the command.
 pub async fn run(app: &App, args: &TtlArgs) -> Result<Told> {
-    let TtlCommand::Audit(args) = &args.command;
-    let audited = audit(app, args.fix, Duration::from_secs(args.limit)).await?;
+    let TtlCommand::Audit(how) = &args.command;
+    let audited = audit(app, how.fix, Duration::from_secs(how.limit)).await?;
     Told::new(args.json, &audited, audited.complete && audited.left == 0, || text(&audited))
 }
 

@@ -25,6 +25,7 @@ const PHRASES: usize = 10_000;
 
 /// The cache of spoken phrases
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Exit codes: 0 done, 1 no or failed, 2 wrong usage or setting; the help of each command says what is a no.")]
 pub struct TtsArgs {
     /// Print one JSON object
     #[arg(long, global = true)]

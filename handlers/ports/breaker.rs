@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use crate::error::{Error, Kind, Result};
 use crate::telemetry::Metrics;
-use crate::telemetry::label::Dependency;
-use crate::telemetry::metric::{CIRCUIT_OPEN, CIRCUIT_OPENED};
+use crate::telemetry::label::{AuthSource, Dependency};
+use crate::telemetry::metric::{AUTH_FAILURES, CIRCUIT_OPEN, CIRCUIT_OPENED};
 
 /// Consecutive failures that open the circuit.
 const THRESHOLD: u32 = 3;
@@ -66,8 +66,14 @@ impl Breaker {
         }
     }
 
-    /// Notes how a call ended. Only failures of the dependency itself count: a refused input does not.
+    /// Notes how a call ended. Only failures of the dependency itself count: a refused input does not. That it does not accept our
+    /// identity counts as failed authentication, too.
     pub fn record<T>(&self, result: &Result<T>) {
+        if let (Err(e), Some((metrics, _))) = (result, &self.measured)
+            && e.kind == Kind::Denied
+        {
+            metrics.count(AUTH_FAILURES, AuthSource::Dependency);
+        }
         let failed = matches!(result, Err(e) if matches!(e.kind, Kind::Unavailable | Kind::Deadline | Kind::Denied));
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if !failed {

@@ -10,6 +10,8 @@ use super::metric::{Counter, Gauge, Histogram, Kind, Metric, Row};
 
 /// Cells of one series of a histogram: its buckets and its sum.
 const WIDTH: usize = BUCKETS + 1;
+/// Cells of one series of a gauge: its value, and whether it was set since that was last asked for.
+const GAUGE: usize = 2;
 
 /// All metrics of a process.
 pub struct Metrics {
@@ -29,7 +31,8 @@ impl std::fmt::Debug for Metrics {
 const fn width(row: Row) -> usize {
     match row.kind {
         Kind::Histogram => WIDTH,
-        Kind::Counter | Kind::Gauge => 1,
+        Kind::Gauge => GAUGE,
+        Kind::Counter => 1,
     }
 }
 
@@ -40,8 +43,8 @@ impl Default for Metrics {
             let row = metric.row();
             places.push(cells.len());
             // A gauge that nobody has set has no value.
-            let empty = if row.kind == Kind::Gauge { f64::NAN.to_bits() } else { 0 };
-            cells.extend((0..row.values.len() * width(row)).map(|_| AtomicU64::new(empty)));
+            let empty = |n: usize| if row.kind == Kind::Gauge && n.is_multiple_of(GAUGE) { f64::NAN.to_bits() } else { 0 };
+            cells.extend((0..row.values.len() * width(row)).map(|n| AtomicU64::new(empty(n))));
         }
         Self { cells: cells.into(), places: places.into(), on: true }
     }
@@ -74,14 +77,25 @@ impl Metrics {
 
     /// Sets a gauge.
     pub fn set<L: Label>(&self, gauge: Gauge<L>, label: L, value: f64) {
-        if self.on {
-            self.cell(gauge.0, label.index()).store(value.to_bits(), Ordering::Relaxed);
+        if !self.on {
+            return;
         }
+        let first = label.index() * GAUGE;
+        self.cell(gauge.0, first).store(value.to_bits(), Ordering::Relaxed);
+        self.cell(gauge.0, first + 1).store(1, Ordering::Release);
+    }
+
+    /// The gauges that were set since this was last asked.
+    pub fn just_set(&self) -> Vec<Series> {
+        let gauges = Metric::ALL.iter().filter(|metric| metric.row().kind == Kind::Gauge);
+        let series = gauges.flat_map(|metric| (0..metric.row().values.len()).map(|place| (*metric, place)));
+        let set = series.filter(|(metric, place)| self.cell(*metric, place * GAUGE + 1).swap(0, Ordering::Acquire) != 0);
+        set.map(|(metric, place)| Series { metric, place: u8::try_from(place).unwrap_or(u8::MAX) }).collect()
     }
 
     /// A gauge's value; none where nobody has set it.
     pub fn value<L: Label>(&self, gauge: Gauge<L>, label: L) -> Option<f64> {
-        let value = f64::from_bits(self.cell(gauge.0, label.index()).load(Ordering::Relaxed));
+        let value = f64::from_bits(self.cell(gauge.0, label.index() * GAUGE).load(Ordering::Relaxed));
         value.is_finite().then_some(value)
     }
 
@@ -125,7 +139,7 @@ impl Metrics {
                         }
                     }
                     Kind::Gauge => {
-                        let value = f64::from_bits(self.cell(*metric, place).load(Ordering::Relaxed));
+                        let value = f64::from_bits(self.cell(*metric, place * GAUGE).load(Ordering::Relaxed));
                         if value.is_finite() {
                             figures.gauges.insert(series, value);
                         }

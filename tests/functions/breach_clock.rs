@@ -3,6 +3,9 @@
 use rtvoice::error::Kind;
 use rtvoice::ports::documents::Container;
 use rtvoice::steps::breach::{SecurityEvent, reported, security_event};
+use rtvoice::steps::watch;
+use rtvoice::telemetry::label::{Only, SecurityKind};
+use rtvoice::telemetry::metric::{AUDIT_BREAKS, SECURITY_EVENTS};
 use serde_json::{Value, json};
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -129,6 +132,21 @@ async fn security_events_of_an_hour_are_one_incident() {
     // Another hour, another incident; what cannot be a mistake needs no burst.
     rt.clock.advance_millis(HOUR);
     assert_eq!(reported(&rt.app, SecurityEvent::AuditBreak, "a test").await.unwrap().as_deref(), Some("inc-audit-break-2026031018"));
+    assert_eq!(rt.app.metrics.total(SECURITY_EVENTS, SecurityKind::AuditBreak), 1);
+    rt.finish().await;
+}
+
+#[tokio::test]
+async fn a_break_of_the_audit_log_is_a_security_event_and_fires() {
+    let rt = Rtvoice::start();
+    rt.app.metrics.count(AUDIT_BREAKS, Only);
+    for round in 0..2 {
+        watch::round(&rt.app).await;
+        rt.quiesce().await;
+        assert_eq!(rt.app.metrics.total(SECURITY_EVENTS, SecurityKind::AuditBreak), 1, "round {round}");
+        assert!(rt.app.board.episodes().await.unwrap().contains_key("security-event"), "round {round}");
+    }
+    assert_eq!(rt.documents_in(Container::Breaches)[0]["source"], "security:audit-break");
     rt.finish().await;
 }
 

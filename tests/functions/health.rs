@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use rtvoice::ports::board::ServerLoad;
 use rtvoice::telemetry::label::{Dependency, Only, RedisOp};
-use rtvoice::telemetry::metric::{AUDIT_BREAKS, CIRCUIT_OPEN, REDIS_KEYS_UNEXPIRING, REDIS_MEMORY_SHARE, REDIS_OPS};
+use rtvoice::telemetry::metric::{AUDIT_BREAKS, CIRCUIT_OPEN, REDIS_OPS};
 use serde_json::{Value, json};
 
 use crate::harness::app::{Rtvoice, START};
 use crate::harness::faults::Fault;
 
 /// The checks that there are.
-const CHECKS: [&str; 10] = [
+const CHECKS: [&str; 11] = [
     "redis_connectivity",
     "memory_usage",
     "key_expiration_compliance",
@@ -21,6 +22,7 @@ const CHECKS: [&str; 10] = [
     "queue",
     "speech",
     "replies",
+    "admission",
 ];
 
 /// A look that is not the last one again.
@@ -36,7 +38,7 @@ async fn each_check_says_what_it_measured_and_what_it_is_held_to() {
     assert_eq!(report["status"], "healthy", "{report}");
     let details = report["details"].as_object().unwrap();
     let named: Vec<&String> = details.keys().collect();
-    let mut expected: Vec<&str> = CHECKS.iter().copied().chain(["admission"]).collect();
+    let mut expected: Vec<&str> = CHECKS.to_vec();
     expected.sort_unstable();
     assert_eq!(named, expected);
     for name in CHECKS {
@@ -49,9 +51,8 @@ async fn each_check_says_what_it_measured_and_what_it_is_held_to() {
     assert_eq!(details["security_posture"]["informsOnly"], true, "an embedded store is no fault on a developer's machine");
     assert_eq!(details["encryption_validation"]["value"], json!({"opened": true, "epoch": "2026-W11", "current": true}));
     assert_eq!(
-        details["admission"],
+        details["admission"]["value"],
         json!({
-            "status": "healthy",
             "interactive": {"inFlight": 0, "waiting": 0, "refused": 0, "maxInFlight": 256, "maxWaiting": 512},
             "background": {"inFlight": 0, "waiting": 0, "refused": 0, "maxInFlight": 128, "maxWaiting": 256},
         })
@@ -81,33 +82,57 @@ async fn since_is_when_it_became_so() {
     app.get("/api/health").await.ok();
     app.clock.advance_millis(60_000);
     assert_eq!(look(&app).await["details"]["documents"]["since"], json!(START));
-    app.metrics_set_memory(0.75);
+    app.says(load(75, 0));
     let report = look(&app).await;
     let check = &report["details"]["memory_usage"];
     assert_eq!((&check["status"], &check["since"], &report["status"]), (&json!("degraded"), &json!(START.plus_millis(60_000)), &json!("degraded")));
-    app.metrics_set_memory(0.9);
+    app.says(load(90, 0));
     let report = look(&app).await;
     assert_eq!((&report["details"]["memory_usage"]["status"], &report["status"]), (&json!("unhealthy"), &json!("degraded")), "calls go on");
-    app.metrics_set_memory(0.2);
+    app.says(load(20, 0));
     assert_eq!(look(&app).await["status"], "healthy");
     app.finish().await;
 }
 
 impl Rtvoice {
-    fn metrics_set_memory(&self, share: f64) {
-        self.app.metrics.set(REDIS_MEMORY_SHARE, Only, share);
+    fn says(&self, load: ServerLoad) {
+        self.server.says(Some(load));
     }
+}
+
+/// A server with so many bytes of a hundred in use, and so many keys without a TTL.
+fn load(memory_used: u64, unexpiring: u64) -> ServerLoad {
+    ServerLoad { memory_used, memory_most: 100, keys: unexpiring + 7, expiring: 7, ..ServerLoad::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_measured_now_is_not_said_to_be_well() {
+    let app = Rtvoice::start();
+    app.says(load(20, 0));
+    let report = look(&app).await;
+    assert_eq!(report["status"], "healthy");
+    assert_eq!(report["details"]["memory_usage"]["value"], json!({"share": 0.2, "usedBytes": 20, "mostBytes": 100}));
+    assert_eq!(report["details"]["key_expiration_compliance"]["value"], json!({"withoutTtl": 0, "keys": 7}));
+    app.server.says(None);
+    let report = look(&app).await;
+    for name in ["memory_usage", "key_expiration_compliance"] {
+        let check = &report["details"][name];
+        assert_eq!((&check["status"], &check["value"], check["hint"].is_string()), (&json!("degraded"), &json!(null), true), "{name}: {check}");
+        assert_eq!(check["reason"], "not measured: the backend is out of reach", "{name}");
+    }
+    assert_eq!(report["status"], "degraded");
+    app.finish().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn keys_without_a_life_and_open_circuits_degrade() {
     let app = Rtvoice::start();
-    app.app.metrics.set(REDIS_KEYS_UNEXPIRING, Only, 1.0);
+    app.says(load(20, 1));
     let report = look(&app).await;
     assert_eq!((&report["status"], &report["details"]["key_expiration_compliance"]["status"]), (&json!("degraded"), &json!("degraded")));
-    app.app.metrics.set(REDIS_KEYS_UNEXPIRING, Only, 101.0);
+    app.says(load(20, 101));
     assert_eq!(look(&app).await["details"]["key_expiration_compliance"]["status"], "unhealthy");
-    app.app.metrics.set(REDIS_KEYS_UNEXPIRING, Only, 0.0);
+    app.says(load(20, 0));
     assert_eq!(look(&app).await["status"], "healthy");
     app.app.metrics.set(CIRCUIT_OPEN, Dependency::Speech, 1.0);
     let report = look(&app).await;

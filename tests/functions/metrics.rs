@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rtvoice::steps::watch::{self, Windows};
+use rtvoice::telemetry::Metrics;
+use rtvoice::telemetry::label::{KeyKind, Only};
+use rtvoice::telemetry::metric::{KEYS, OUTBOX_DEPTH};
 use serde_json::json;
 
 use crate::harness::app::Rtvoice;
@@ -96,5 +100,23 @@ async fn what_waits_in_outboxes_is_told_by_the_relay() {
     assert_eq!((samples["rtvoice_outbox_depth"], samples["rtvoice_outbox_age_seconds"]), (1.0, 90.0));
     app.relay().await.ok();
     assert_eq!(self::samples(&app).await["rtvoice_outbox_depth"], 0.0);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_timer_elsewhere_told_shows_here_too() {
+    let app = Rtvoice::start();
+    let (other, windows) = (Metrics::default(), Windows::new(1.0));
+    other.set(OUTBOX_DEPTH, Only, 41.0);
+    other.set(KEYS, KeyKind::User, 17.0);
+    windows.take(&other, app.clock_now()).await;
+    windows.share(app.app.board.as_ref()).await.unwrap();
+    assert!(!samples(&app).await.contains_key("rtvoice_outbox_depth"), "nobody has looked at the board");
+    watch::round(&app.app).await;
+    let told = samples(&app).await;
+    assert_eq!((told["rtvoice_outbox_depth"], told["rtvoice_keys_count{kind=\"user\"}"]), (41.0, 17.0));
+    // What was set here comes first.
+    app.relay().await.ok();
+    assert_eq!(samples(&app).await["rtvoice_outbox_depth"], 0.0);
     app.finish().await;
 }

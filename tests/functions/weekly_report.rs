@@ -2,6 +2,8 @@
 
 use rtvoice::ports::documents::Container;
 use rtvoice::steps::watch;
+use rtvoice::telemetry::label::SetupStage;
+use rtvoice::telemetry::metric::SETUP_STAGES;
 use serde_json::json;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -19,6 +21,9 @@ async fn the_week_before_is_told_from_its_snapshots() {
         for turn in 0..turns {
             app.turn(&format!("call-{number}"), &format!("t{turn}"), "hello").await.ok();
         }
+        // A set-up is its whole, however short most of its stages are.
+        (0..99).for_each(|_| app.app.metrics.record(SETUP_STAGES, SetupStage::Register, 1_000));
+        app.app.metrics.record(SETUP_STAGES, SetupStage::Total, 400_000);
         watch::round(&app.app).await;
         app.clock.advance_millis(3_600_000);
         app.tick("SystemMetrics").await.ok();
@@ -29,6 +34,9 @@ async fn the_week_before_is_told_from_its_snapshots() {
     let report = app.documents_in(Container::Metrics).into_iter().find(|document| document["type"] == "weeklyReport").unwrap();
     let markdown = report["markdown"].as_str().unwrap();
     assert!(markdown.contains("| Turns | 3 | 2 |"), "{markdown}");
+    let setup = markdown.lines().find(|line| line.starts_with("| Call set-up, 95th percentile")).expect("a line");
+    let millis: f64 = setup.split('|').nth(2).and_then(|cell| cell.trim().strip_suffix(" ms")).expect("a time").parse().unwrap();
+    assert!((340.0..460.0).contains(&millis), "{setup}");
     assert!(markdown.contains("## Day by day") && markdown.lines().filter(|line| line.starts_with("| 2026-03-")).count() == 7, "{markdown}");
     let html = report["html"].as_str().unwrap();
     assert!(html.starts_with("<!doctype html>") && html.contains("<td>Turns</td><td>3</td><td>2</td>"), "{html}");

@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 pub use super::answer::Answer;
+use super::board::Telling;
 use super::faults::{Agent, Switch, Switchable, Voice};
 
 /// When every test begins: 2026-03-10T17:05:00Z, the time of the events in `fixtures/acs`.
@@ -51,6 +52,8 @@ pub struct Rtvoice {
     pub agent: Arc<Agent>,
     /// Who speaks.
     pub voice: Arc<Voice>,
+    /// What the state store's server says of itself.
+    pub server: Arc<Telling>,
     _folder: tempfile::TempDir,
     finished: bool,
 }
@@ -69,6 +72,7 @@ impl Rtvoice {
         let clock = Arc::new(ManualClock::at(START));
         let plain = App::with_clock(config, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
         let (state, documents, queue, agent, voice) = <(Switch, Switch, Switch, Arc<Agent>, Arc<Voice>)>::default();
+        let server = Arc::new(Telling::new(Arc::clone(&plain.board)));
         let faulty: Arc<dyn Documents> = Arc::new(Switchable { inner: Arc::clone(&plain.documents), switch: documents.clone() });
         let app = App::from_parts(Parts {
             config: plain.config.clone(),
@@ -92,14 +96,14 @@ impl Rtvoice {
             health: rtvoice::steps::health::Watch::default(),
             dashboard: rtvoice::steps::dashboard::Watch::default(),
             metrics: Arc::clone(&plain.metrics),
-            board: Arc::clone(&plain.board),
+            board: Arc::clone(&server) as _,
             windows: rtvoice::steps::watch::Windows::new(1.0),
             watch: rtvoice::steps::watch::Watch::default(),
             alerts: rtvoice::steps::alerts::Alerts::default(),
             notices: Arc::clone(&plain.notices),
             export: Arc::clone(&plain.export),
         });
-        Self { app, clock, state, documents, queue, agent, voice, _folder: folder, finished: false }
+        Self { app, clock, state, documents, queue, agent, voice, server, _folder: folder, finished: false }
     }
 
     /// The token of a user.

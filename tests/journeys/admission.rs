@@ -168,7 +168,7 @@ async fn beyond_the_limits_it_is_503_before_the_body_is_read_and_the_others_go_o
     // The host's probe, who asks how it does, and what does not stand in this queue.
     assert_eq!(get(server.address, "/").await.status, 200);
     let health = get(server.address, "/api/health").await.json();
-    let room = &health["details"]["admission"]["interactive"];
+    let room = &health["details"]["admission"]["value"]["interactive"];
     assert_eq!((&room["inFlight"], &room["waiting"], &room["maxInFlight"], &room["maxWaiting"]), (&json!(16), &json!(4), &json!(16), &json!(4)));
     assert_eq!(room["refused"], 3);
     assert_eq!(server.relay().await.status, 200);
@@ -291,14 +291,14 @@ async fn it_is_not_ready_at_once_where_nearly_all_places_are_taken_or_somebody_w
             .collect();
         full(&room, 16, patient.into()).await;
         if waiting == 0 {
-            assert!(admission.is_ready(), "all run, and nobody waits");
+            assert!(!admission.interactive.is_pressed(), "all run, and nobody waits");
             assert!(room.enter(room.one(b"one more"), PATIENCE).await.is_err());
         }
-        assert!(!admission.is_ready(), "{waiting}");
+        assert!(admission.interactive.is_pressed(), "{waiting}");
         others.iter().for_each(tokio::task::JoinHandle::abort);
         full(&room, 16, 0).await;
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert!(admission.is_ready(), "{waiting}");
+        assert!(!admission.interactive.is_pressed(), "{waiting}");
         drop(held);
     }
 }
@@ -316,10 +316,13 @@ async fn readiness_turns_before_it_hurts_and_returns() {
     full(server.interactive(), 16, 8).await;
     let not_ready = async || (get(server.address, "/api/ready").await.status == 503).then_some(());
     eventually("it says that it is not ready", || format!("{:?}", server.interactive().gauge()), not_ready).await;
-    assert_eq!(get(server.address, "/api/ready").await.json(), json!({"status": "degraded"}));
+    assert_eq!(get(server.address, "/api/ready").await.json(), json!({"status": "unhealthy"}));
     let health = get(server.address, "/api/health").await;
-    assert_eq!((health.status, &health.json()["details"]["admission"]["status"]), (503, &json!("degraded")));
-    assert_eq!(health.json()["details"]["admission"]["interactive"]["waiting"], 8);
+    let (status, health) = (health.status, health.json());
+    assert_eq!((status, &health["status"], &health["details"]["admission"]["status"]), (503, &json!("unhealthy"), &json!("unhealthy")));
+    let admission = &health["details"]["admission"];
+    assert_eq!(admission["value"]["interactive"]["waiting"], 8);
+    assert!(admission["hint"].is_string() && admission["since"].is_string() && admission["limit"].is_object(), "{admission}");
     for (left, status) in [(4, 503), (3, 200)] {
         while waiting.len() > left {
             waiting.pop().unwrap().abort();

@@ -84,6 +84,12 @@ async fn the_rules_are_listed_and_a_rule_that_is_none_is_wrong_usage() {
     let listed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!((listed["rules"].as_array().map(Vec::len), output.status.code()), (Some(RULES.len()), Some(0)));
     assert_eq!(alerts(&["test", "no-such-rule"], PATH).await.status.code(), Some(2));
+    // A machine without redis-server: each rule says so.
+    let output = alerts(&["test", "all", "--json"], "/nowhere").await;
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let rules = told["rules"].as_array().expect("an entry for each rule");
+    assert_eq!((rules.len(), output.status.code(), &told["ok"]), (RULES.len(), Some(2), &Value::Bool(false)));
+    assert!(rules.iter().all(|rule| rule["ok"] == false && rule["error"].as_str().is_some_and(|e| e.contains("redis-server"))), "{told}");
     let output = alerts(&["status"], PATH).await;
     assert_eq!(output.status.code(), Some(2), "with embedded state there is nothing to see: {output:?}");
 }

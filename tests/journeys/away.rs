@@ -42,6 +42,24 @@ async fn redis_restarts_with_its_file_between_turns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_hears_within_six_seconds_that_redis_is_silent() {
+    let stack = Stack::start().await;
+    let ready = async |status: u16| stack.handler.send("GET", "/api/ready", None).await.filter(|answer| answer.status == status);
+    eventually("it serves", || stack.handler.output(), async || ready(200).await).await;
+    stack.redis.pause();
+    let began = tokio::time::Instant::now();
+    eventually("Redis is away for too long", || stack.handler.output(), async || ready(503).await).await;
+    let took = began.elapsed().as_secs_f64();
+    // A second and a half is the machine's.
+    assert!((4.9..7.5).contains(&took), "{took} s");
+    let health = stack.handler.send("GET", "/api/health", None).await.expect("an answer");
+    assert_eq!((health.status, &health.body["status"]), (503, &json!("unhealthy")), "{health:?}");
+    assert_eq!(health.body["details"]["memory_usage"]["status"], "degraded", "it is not known: {health:?}");
+    stack.redis.resume();
+    eventually("Redis is back", || stack.handler.output(), async || ready(200).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn redis_dies_during_a_call_and_forgets_everything() {
     let redis = RedisServer::start(Options { password: Some(REDIS_KEY), ..Options::default() });
     let stack = Stack::with(redis, Vec::new()).await;

@@ -44,6 +44,11 @@ async fn a_message_that_nobody_can_read_is_listed_read_and_dropped() {
     assert!(!audited(&app, "deadletter.read"));
     let (shown, _) = run(&app, &["show", day, id]).await;
     assert_eq!(shown["body"], "no JSON, and the number 4255550123");
+    assert_eq!(run(&app, &["show", id]).await.0, shown, "a list's id is enough");
+    for wrong in [&["show", day][..], &["drop", day], &["replay", day]] {
+        assert_eq!(dlq::run(&app.app, &args(wrong)).await.unwrap_err().kind, Kind::BadInput, "{wrong:?}: a day is no document");
+    }
+    assert_eq!(dlq::run(&app.app, &args(&["show", "unknown"])).await.unwrap_err().kind, Kind::NotFound);
     assert!(audited(&app, "deadletter.read"));
 
     let (replayed, good) = run(&app, &["replay", day, id, "--json"]).await;
@@ -51,7 +56,8 @@ async fn a_message_that_nobody_can_read_is_listed_read_and_dropped() {
     assert!(replayed["failed"][0]["reason"].as_str().unwrap().contains("not a message that can be read"), "{replayed}");
     assert_eq!(app.queued(), []);
 
-    let (dropped, good) = run(&app, &["drop", day, id, "--json"]).await;
+    app.clock.advance_millis(3 * 86_400_000);
+    let (dropped, good) = run(&app, &["drop", id, "--json"]).await;
     assert_eq!((&dropped["dropped"], good), (&json!(1), true));
     assert!(audited(&app, "deadletter.drop"));
     assert_eq!(dlq::run(&app.app, &args(&["show", day, id])).await.unwrap_err().kind, Kind::NotFound);
@@ -82,7 +88,7 @@ async fn a_message_is_delivered_again_and_archived() {
     app.deliver_queue().await;
     assert_eq!(app.archived_turns("call-1").await, ["t1"]);
 
-    let (replayed, _) = run(&app, &["replay", &day, &id, "--drop", "--json"]).await;
+    let (replayed, _) = run(&app, &["replay", "--all", "--drop", "--json"]).await;
     assert_eq!(replayed["delivered"], 1);
     app.deliver_queue().await;
     assert_eq!(app.archived_turns("call-1").await, ["t1"], "twice is once");

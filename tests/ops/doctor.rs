@@ -71,6 +71,7 @@ fn alone(report: &Report, checks: &[&str]) {
 async fn a_sound_stack_has_no_faults() {
     let (server, bus, cosmos) = (RedisServer::start(Options { aof: true, ..Options::default() }), ServiceBus::start().await, CosmosEmulator::start().await);
     bus.shows(Shape::sound());
+    CosmosDocuments::connect(&cosmos.config("rtvoice"), None, true).unwrap().check().await.unwrap();
     let mut settings = server.settings();
     settings.extend([
         setting("SERVICE_BUS_NAMESPACE", bus.base_url()),
@@ -301,7 +302,7 @@ async fn files_that_differ_from_the_code_are_named() {
     for function in rtvoice::functions::ALL.iter().filter(|f| f.name != "OutboxRelay") {
         std::fs::create_dir(root.join(function.name)).unwrap();
         let file = std::fs::read_to_string(source.join(function.name).join("function.json")).unwrap();
-        std::fs::write(root.join(function.name).join("function.json"), file.replace("\"route\": \"tts/", "\"route\": \"speech/")).unwrap();
+        std::fs::write(root.join(function.name).join("function.json"), changed(function.name, &file)).unwrap();
     }
     let mut config = place.config();
     config.app_root = root.to_owned();
@@ -309,6 +310,73 @@ async fn files_that_differ_from_the_code_are_named() {
     fault(&report, "files", "functionTimeout is shorter", "00:05:00");
     fault(&report, "files", "OutboxRelay/function.json is missing", "put back OutboxRelay/function.json");
     fault(&report, "files", "TtsCache/function.json differs from the code: route must be tts/{hash?}", "put back TtsCache");
+    // What the code cannot tell is held to what is shipped.
+    fault(&report, "files", "EraseUser/function.json: authLevel is \"anonymous\", not ", "put back EraseUser");
+    fault(&report, "files", "TranscriptDeadLetter/function.json: queueName is \"others/$DeadLetterQueue\"", "put back TranscriptDeadLetter");
+    fault(&report, "files", "TranscriptWriter/function.json: connection is \"Other\", not \"ServiceBusConnection\"", "put back TranscriptWriter");
+    let found = report.findings.iter().find(|f| f.status == Status::Warning && f.found.contains("BreachClock")).expect("a word on the timer");
+    assert!(found.found.contains("schedule is \"0 0 0 1 1 *\", not "), "{found:?}");
+    assert!(
+        !report.findings.iter().any(|f| f.found.contains("TranscriptWriter/function.json: queueName")),
+        "the queue of the settings by its name: {report:#?}"
+    );
+}
+
+/// A `function.json` as somebody has changed it.
+fn changed(function: &str, file: &str) -> String {
+    let (from, to) = match function {
+        "TtsCache" => ("\"route\": \"tts/", "\"route\": \"speech/"),
+        "EraseUser" => ("\"authLevel\": \"", "\"authLevel\": \"anonymous\", \"x\": \""),
+        "TranscriptDeadLetter" => ("%TRANSCRIPT_QUEUE%", "others"),
+        "TranscriptWriter" => ("%TRANSCRIPT_QUEUE%\",\n      \"connection\": \"ServiceBusConnection", "transcripts\",\n      \"connection\": \"Other"),
+        "BreachClock" => ("\"schedule\": \"", "\"schedule\": \"0 0 0 1 1 *\", \"x\": \""),
+        _ => return file.to_owned(),
+    };
+    assert!(file.contains(from), "{function}: {file}");
+    let mut json: Value = serde_json::from_str(&file.replace(from, to)).unwrap();
+    json["bindings"][0].as_object_mut().unwrap().remove("x");
+    serde_json::to_string(&json).unwrap()
+}
+
+#[test]
+fn every_function_json_is_shipped_with_the_doctor() {
+    let shipped: Vec<&str> = doctor::SHIPPED.iter().map(|(name, _)| *name).collect();
+    let mut functions: Vec<&str> = rtvoice::functions::ALL.iter().map(|function| function.name).collect();
+    functions.sort_unstable();
+    assert_eq!(shipped, functions);
+}
+
+#[tokio::test]
+async fn a_backend_of_local_settings_that_is_not_looked_at_is_named() {
+    let place = Place::new([]);
+    let root = place.folder.path();
+    let file = r#"{"IsEncrypted": false, "Values": {"FUNCTIONS_WORKER_RUNTIME": "custom", "REDIS_HOST": "localhost", "REDIS_PORT": "6399"}}"#;
+    std::fs::write(root.join("local.settings.json"), file).unwrap();
+    let mut config = place.config();
+    config.app_root = root.to_owned();
+    let report = doctor::examine(config, &args::<DoctorArgs>(&[])).await;
+    let found = report.trouble("settings.local").expect("a word");
+    assert!(found.status == Status::Warning && found.found.starts_with("state: Redis server localhost:6399"), "{found:?}");
+    assert!(found.found.contains("embedded, ") && found.fix.as_ref().unwrap().contains("rtvoice config --dev"), "{found:?}");
+    // The same in both, or nothing named: nothing to say.
+    let same = Place::new([setting("REDIS_HOST", "localhost"), setting("REDIS_PORT", 6399)]);
+    let mut config = same.config();
+    config.app_root = root.to_owned();
+    assert_eq!(doctor::examine(config, &args::<DoctorArgs>(&[])).await.trouble("settings.local"), None);
+    assert_eq!(place.examine().await.trouble("settings.local"), None);
+}
+
+#[tokio::test]
+async fn a_diagnosis_makes_nothing() {
+    let cosmos = CosmosEmulator::start().await;
+    let place = Place::new([setting("COSMOS_ENDPOINT", cosmos.endpoint()), setting("COSMOS_KEY", cosmos.key())]);
+    for _ in 0..2 {
+        let report = place.examine().await;
+        fault(&report, "documents", "the container transcripts is missing", "start the app, which makes it here; or az cosmosdb sql container create");
+    }
+    let app = App::new(place.config()).unwrap();
+    app.documents.check().await.unwrap();
+    alone(&place.examine().await, &[]);
 }
 
 /// What the command itself finds of the identity, in this environment.

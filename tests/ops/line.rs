@@ -1,5 +1,6 @@
 //! The command line as a whole: every command says all of itself, the README's table is in step, completions load.
 
+use std::collections::BTreeMap;
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -26,25 +27,88 @@ fn commands(help: &str) -> Vec<String> {
     names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
-#[test]
-fn every_command_tells_its_exit_codes_and_stands_in_the_readme() {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let all = commands(&text(&["--help"]));
-    for new in ["doctor", "health", "config", "calls", "outbox", "dlq", "ttl", "redis", "tts", "events", "replay", "completions"] {
-        assert!(all.iter().any(|name| name == new), "{new} is missing in {all:?}");
+/// The help of this command and of all below it, by their words.
+fn helps(words: &[&str], all: &mut BTreeMap<String, String>) {
+    let help = text(&[words, &["--help"]].concat());
+    for name in commands(&help) {
+        helps(&[words, &[name.as_str()]].concat(), all);
     }
-    for name in &all {
-        let row = readme.lines().any(|line| line.starts_with("| `rtvoice") && line.contains(&format!("`rtvoice {name}")));
-        assert!(row, "README's table of commands has no `rtvoice {name}`");
-        let help = text(&[name, "--help"]);
-        let below = commands(&help);
-        let helps: Vec<String> = if below.is_empty() { vec![help] } else { below.iter().map(|sub| text(&[name, sub, "--help"])).collect() };
-        // Those that were there before say it on their first page alone.
-        let first = text(&[name, "--help"]);
-        for help in helps.iter().filter(|help| commands(help).is_empty()) {
-            assert!(help.contains("Exit codes:") || first.contains("Exit codes:"), "rtvoice {name}: {help}");
+    all.insert(words.join(" "), help);
+}
+
+/// What runs until it is ended, prints a script, or prints lines of JSON alone.
+const WITHOUT_JSON: [&str; 5] = ["serve", "dev", "completions", "pii detect", "pii mask"];
+
+#[test]
+fn every_command_tells_its_exit_codes_takes_json_and_stands_in_the_readme() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let mut all = BTreeMap::new();
+    helps(&[], &mut all);
+    assert!(all.len() > 60, "{:?}", all.keys());
+    for (name, help) in &all {
+        let codes = help.split("Exit codes:").nth(1).unwrap_or_default();
+        assert!(codes.contains("0 ") && codes.contains("2 "), "rtvoice {name} tells no exit codes: {help}");
+        let first = name.split(' ').next().unwrap_or_default();
+        let row = readme.lines().any(|line| line.starts_with("| `rtvoice") && line.contains(&format!("`rtvoice {first}")));
+        assert!(row, "README's table of commands has no `rtvoice {first}`");
+        let is_one = commands(help).is_empty();
+        assert!(!is_one || help.contains("--json") || WITHOUT_JSON.contains(&name.as_str()), "rtvoice {name} takes no --json: {help}");
+    }
+}
+
+#[test]
+fn json_may_stand_before_the_command_or_behind_it() {
+    for words in [
+        &["ttl", "audit"][..],
+        &["redis", "usage"],
+        &["calls", "list"],
+        &["outbox", "list"],
+        &["dlq", "list"],
+        &["tts", "stats"],
+        &["events", "list"],
+        &["breach", "list"],
+        &["audit", "verify"],
+        &["keys", "status"],
+        &["alerts", "list"],
+    ] {
+        let (behind, before) = (text(&[words, &["--json"]].concat()), text(&[&words[..1], &["--json"], &words[1..]].concat()));
+        for told in [behind, before] {
+            assert!(serde_json::from_str::<Value>(&told).is_ok(), "{words:?}: {told}");
         }
     }
+}
+
+#[test]
+fn with_json_a_failure_is_json_too() {
+    for (words, code) in [
+        (&["calls", "show", "call-1", "--json"][..], 1),
+        (&["dlq", "--json", "show", "x"], 1),
+        (&["transcript", "call-1", "--json"], 1),
+        (&["erase-user", "--json"], 2),
+        (&["breach", "show", "b-unknown", "--json"], 1),
+        (&["alerts", "silence", "redis-slow", "--why", "a test", "--json"], 2),
+        (&["alerts", "test", "nonsense", "--json"], 2),
+        (&["bench", "--json"], 2),
+        (&["calls", "list", "--json", "--nonsense"], 2),
+    ] {
+        let output = rtvoice(words, &[]);
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {output:?}");
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{words:?}: {e}: {output:?}"));
+        let error = told["error"].as_str().unwrap_or_default();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!error.is_empty() && said.contains(error), "{words:?}: {told} {said}");
+        let plain: Vec<&str> = words.iter().copied().filter(|word| *word != "--json").collect();
+        assert!(rtvoice(&plain, &[]).stdout.is_empty(), "{plain:?}");
+    }
+}
+
+#[test]
+fn bench_alone_measures_the_paths() {
+    let help = text(&["bench", "--help"]);
+    assert!(help.contains("--seconds") && help.contains("rtvoice bench paths"), "{help}");
+    let said = |words: &[&str]| String::from_utf8(rtvoice(words, &[]).stderr).unwrap();
+    assert!(said(&["bench", "--seconds", "1"]).contains("REDIS_HOST"), "it is no error of usage");
+    assert_eq!(said(&["bench", "--seconds", "1"]), said(&["bench", "paths", "--seconds", "1"]));
 }
 
 #[test]
@@ -100,6 +164,7 @@ fn answers_are_exit_codes() {
         &["calls", "show", "no {id}"][..],
         &["calls", "list", "--from", "99:0"],
         &["dlq", "drop", "2026-03-10"],
+        &["dlq", "drop"],
         &["events", "send", "nonsense"],
         &["replay", "/nowhere"],
         &["tts", "warm", "/nowhere"],

@@ -3,11 +3,15 @@
 use std::process::{Child, Command, Output, Stdio};
 
 use rtvoice::ports::clock::{Clock as _, SystemClock};
+use rtvoice::ports::state::redis::AsyncAzureRedisManager;
+use rtvoice::steps::watch::Windows;
+use rtvoice::telemetry::label::SecurityKind;
+use rtvoice::telemetry::metric::SECURITY_EVENTS;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::app::Rtvoice;
-use crate::harness::redis::RedisServer;
+use crate::harness::redis::{RedisServer, config_for};
 
 /// A folder with stores of its own.
 struct Place(TempDir);
@@ -69,7 +73,7 @@ fn a_breach_is_carried_at_the_command_line() {
     place.fails(&["breach", "open", "--set", "nature"], 2, "FIELD=VALUE");
     let file = place.0.path().join("aware.json");
     std::fs::write(&file, json!({"reason": "certain"}).to_string()).unwrap();
-    let aware = place.json(&["breach", "aware", id, "--json", file.to_str().unwrap()]);
+    let aware = place.json(&["breach", "aware", id, "--fields", file.to_str().unwrap(), "--json"]);
     assert_eq!(aware["state"], "aware");
     let list = String::from_utf8(place.run(&["breach", "list"]).stdout).unwrap();
     assert!(list.contains(id) && list.contains(aware["dueAt"].as_str().unwrap()), "{list}");
@@ -102,6 +106,22 @@ fn verification_exits_1_on_a_finding_and_opens_an_incident() {
     assert_eq!(place.json(&["breach", "show", incident])["source"], "security:audit-break");
     let text = place.run(&["audit", "verify"]);
     assert!(String::from_utf8_lossy(&text.stdout).contains(": edited: "), "{text:?}");
+}
+
+#[tokio::test]
+async fn those_who_serve_hear_of_a_finding() {
+    let (place, server) = (Place::new(), RedisServer::single());
+    place.json(&["breach", "open"]);
+    let file = rusqlite::Connection::open(place.0.path().join("rtvoice.db")).unwrap();
+    assert!(file.execute("UPDATE documents SET body = replace(body, '\"count\":1', '\"count\":2') WHERE container = 'audit'", []).unwrap() > 0);
+    drop(file);
+    let mut settings = server.settings();
+    let output = place.command(&["audit", "verify"]).envs(settings.iter().map(|(name, value)| (*name, value.as_str()))).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    settings.extend([("ENVIRONMENT", "test".to_owned()), ("APP_PREFIX", "rtvoice".to_owned())]);
+    let board = AsyncAzureRedisManager::new(&config_for(&settings), None).unwrap();
+    let told = Windows::new(1.0).view(&board, SystemClock.now()).await;
+    assert_eq!((told.shared, told.last(300).count(SECURITY_EVENTS, SecurityKind::AuditBreak)), (true, 1), "{output:?}");
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! The rules: what is wrong in `alerts.toml` is refused, what it says is what was asked for, and each signal measures what it says.
 
+use std::sync::Arc;
+
+use rtvoice::error::{Error, Kind};
 use rtvoice::ports::board::local::LocalBoard;
+use rtvoice::ports::breaker::Breaker;
 use rtvoice::steps::alerts::rule::{FILE, Rule, named, parse};
 use rtvoice::steps::alerts::signal::measure;
 use rtvoice::steps::alerts::{Hook, Level, RULES};
 use rtvoice::steps::watch::{Reach, View, Windows};
 use rtvoice::telemetry::Metrics;
-use rtvoice::telemetry::label::{AuthSource, Only, OpOutcome, RedisOp, RoomName, SecurityKind, SetupOutcome, TtlKind};
+use rtvoice::telemetry::label::{AuthSource, Dependency, Only, OpOutcome, RedisOp, RoomName, SecurityKind, SetupOutcome, TtlKind};
 use rtvoice::telemetry::metric::{
     AUTH_FAILURES, CALL_SETUPS, IN_FLIGHT_USE, REDIS_KEYS_CREATED, REDIS_KEYS_TOTAL, REDIS_KEYS_UNEXPIRING, REDIS_MEMORY_SHARE, REDIS_OPS, REDIS_OUTCOMES,
     SECURITY_EVENTS, TTL_WRITTEN,
@@ -143,6 +147,17 @@ async fn a_spike_is_one_against_the_hour_before() {
     // 110 in 55 minutes are 10 in 5.
     let usual = value("authentication-failures", &[(2400, &failures(110)), (60, &failures(25))]).await;
     assert!((usual - 2.5).abs() < 0.01, "{usual}");
+    // Dependencies that do not accept our identity count; those that are away do not.
+    let refused = |kind| {
+        move |metrics: &Metrics| {
+            let shared = Arc::<Metrics>::default();
+            let breaker = Breaker::new("a dependency").measured(Arc::clone(&shared), Dependency::Speech);
+            (0..20).for_each(|_| breaker.record(&Err::<(), _>(Error::new(kind, "no"))));
+            metrics.add(AUTH_FAILURES, AuthSource::Dependency, shared.total(AUTH_FAILURES, AuthSource::Dependency));
+        }
+    };
+    assert_eq!(value("authentication-failures", &[(60, &refused(Kind::Denied))]).await, 20.0);
+    assert_eq!(value("authentication-failures", &[(60, &refused(Kind::Unavailable))]).await, 0.0);
 }
 
 #[tokio::test]

@@ -46,6 +46,28 @@ async fn adds_up_over_instances(board: Arc<dyn Board>) {
     assert_eq!((later.last(60).all(TURNS), later.last(3600).all(TURNS)), (0, 7));
 }
 
+/// What an instance set long ago does not stand in the way of what another one has set since.
+#[tokio::test]
+async fn an_old_gauge_does_not_come_back() {
+    let board = LocalBoard::default();
+    let (a, b) = (Metrics::default(), Metrics::default());
+    let (first, second) = (Windows::new(1.0), Windows::new(1.0));
+    a.set(OUTBOX_DEPTH, Only, 50.0);
+    for seconds in (0..=600).step_by(5) {
+        if seconds == 120 {
+            b.set(OUTBOX_DEPTH, Only, 0.0);
+        }
+        for (metrics, windows) in [(&b, &second), (&a, &first)] {
+            windows.take(metrics, START.plus_millis(seconds * 1000)).await;
+            windows.share(&board).await.unwrap();
+        }
+        let view = first.view(&board, START.plus_millis(seconds * 1000)).await;
+        let now = if seconds < 120 { 50.0 } else { 0.0 };
+        let depth = rtvoice::telemetry::Series::parse("outbox.depth").unwrap();
+        assert_eq!((view.last(600).gauge(OUTBOX_DEPTH, Only), view.gauges(600).get(&depth)), (Some(now), Some(&now)), "after {seconds} s");
+    }
+}
+
 async fn one_opens_and_one_closes(board: Arc<dyn Board>) {
     assert!(board.episodes().await.unwrap().is_empty());
     for _ in 0..2 {

@@ -10,7 +10,7 @@ use rtvoice::ports::documents::Container;
 use rtvoice::telemetry::storm::{DONE, MOST, MOST_DONE, SPAN, Storm};
 use serde_json::{Value, json};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
-use wiremock::matchers::any;
+use wiremock::matchers::{any, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::harness::app::{Rtvoice, START};
@@ -96,8 +96,8 @@ async fn otlp_collectors_get_spans_and_metrics() {
         );
         request.body_json::<Value>().unwrap()
     };
-    let spans = body("/v1/traces");
-    let spans = spans["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();
+    let traces = body("/v1/traces");
+    let spans = traces["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();
     let called = |name: &str| spans.iter().find(|span| span["name"] == name).unwrap_or_else(|| panic!("there is no span {name}"));
     let span = called("ConversationTurn");
     assert_eq!(span["kind"], 2);
@@ -113,6 +113,29 @@ async fn otlp_collectors_get_spans_and_metrics() {
     assert_eq!(named("rtvoice.turn.count")["sum"]["dataPoints"][0]["asInt"], "1");
     let point = &named("rtvoice.turn.stage.duration")["histogram"]["dataPoints"][0];
     assert_eq!(point["bucketCounts"].as_array().unwrap().len(), point["explicitBounds"].as_array().unwrap().len() + 1);
+    let instance = |body: &Value, of: &str| {
+        let attributes = body[of][0]["resource"]["attributes"].as_array().unwrap();
+        let id = attributes.iter().find(|attribute| attribute["key"] == "service.instance.id").expect("sums of two processes do not collide");
+        id["value"]["stringValue"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(instance(&traces, "resourceSpans"), instance(&metrics, "resourceMetrics"));
+    let other = Rtvoice::with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &server.uri())]);
+    other.app.export.hand_over(&app.app.metrics.figures(), app.clock_now()).await;
+    let last = server.received_requests().await.unwrap().pop().unwrap().body_json::<Value>().unwrap();
+    assert_ne!(instance(&last, "resourceMetrics"), instance(&metrics, "resourceMetrics"));
+    other.finish().await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn metrics_go_their_way_where_spans_are_refused() {
+    let server = MockServer::start().await;
+    Mock::given(path("/v1/traces")).respond_with(ResponseTemplate::new(400)).mount(&server).await;
+    Mock::given(path("/v1/metrics")).respond_with(ResponseTemplate::new(200)).expect(1).mount(&server).await;
+    let app = Rtvoice::with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &server.uri())]);
+    traced_turn(&app, &[("traceparent", &format!("00-{TRACE}-{PARENT}-01"))]).await;
+    app.app.export.hand_over(&app.app.metrics.figures(), app.clock_now()).await;
+    server.verify().await;
     app.finish().await;
 }
 
@@ -125,12 +148,31 @@ async fn application_insights_gets_requests_and_metrics() {
     app.app.export.hand_over(&app.app.metrics.figures(), app.clock_now()).await;
     let requests = server.received_requests().await.unwrap();
     assert_eq!(requests[0].url.path(), "/v2.1/track");
-    let lines: Vec<Value> = String::from_utf8(requests[0].body.clone()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines_of = |body: &[u8]| -> Vec<Value> { String::from_utf8_lossy(body).lines().map(|line| serde_json::from_str(line).unwrap()).collect() };
+    let lines = lines_of(&requests[0].body);
     let request = lines.iter().find(|line| line["data"]["baseType"] == "RequestData").unwrap();
     assert_eq!((&request["tags"]["ai.operation.id"], &request["data"]["baseData"]["success"]), (&json!(TRACE), &json!(true)));
     let part = lines.iter().find(|line| line["data"]["baseData"]["name"] == "commit").unwrap();
     assert_eq!((&part["data"]["baseType"], &part["tags"]["ai.operation.parentId"]), (&json!("RemoteDependencyData"), &request["data"]["baseData"]["id"]));
-    assert!(lines.iter().any(|line| line["data"]["baseData"]["metrics"][0]["name"] == "rtvoice.turn.count"));
+    let turns = |lines: &[Value]| {
+        let metrics = lines.iter().map(|line| line["data"]["baseData"]["metrics"][0].clone());
+        metrics.filter(|metric| metric["name"] == "rtvoice.turn.count").map(|metric| metric["value"].as_f64().unwrap()).sum::<f64>()
+    };
+    assert_eq!(turns(&lines), 1.0);
+    // It adds up what it is told: the same turn is not told again, and what was not taken comes with the next lot.
+    app.app.export.hand_over(&app.app.metrics.figures(), app.clock_now()).await;
+    server.reset().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(400)).mount(&server).await;
+    app.turn("call-1", "t2", "hello").await.ok();
+    app.app.export.hand_over(&app.app.metrics.figures(), app.clock_now()).await;
+    server.reset().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    app.turn("call-1", "t3", "hello").await.ok();
+    app.app.export.hand_over(&app.app.metrics.figures(), app.clock_now()).await;
+    let second = lines_of(&server.received_requests().await.unwrap()[0].body);
+    assert_eq!(turns(&second), 2.0);
+    let instance = |line: &Value| line["tags"]["ai.cloud.roleInstance"].as_str().unwrap().to_owned();
+    assert!(instance(&lines[0]).len() > "rtvoice/dev/".len() + 16 && second.iter().all(|line| instance(line) == instance(&lines[0])), "{}", lines[0]);
     assert!(lines.iter().all(|line| line["iKey"] == "11111111-2222-3333-4444-555555555555"));
     app.finish().await;
 }

@@ -33,10 +33,13 @@ pub struct AlertsArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub enum AlertsCommand {
     /// Show all rules
+    #[command(after_help = "Exit codes: 0 shown, 2 wrong usage.")]
     List,
     /// Say which alerts fire, and what each signal is; needs the Redis of the app
+    #[command(after_help = "Exit codes: 0 nothing fires, 1 something does, or it failed, 2 wrong usage or setting.")]
     Status,
     /// Silence a rule, or `all`, for a time
+    #[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or setting.")]
     Silence {
         /// Name of the rule, or `all`
         rule: String,
@@ -50,6 +53,7 @@ pub enum AlertsCommand {
         #[arg(long, conflicts_with = "why")]
         end: bool,
     },
+    #[command(after_help = "Exit codes: 0 each rule fired in time and resolved, 1 one did not, or could not be rehearsed, 2 wrong usage, or no redis-server.")]
     /// Produce the condition of a rule in a stack of its own on this machine, and see the alert fire and resolve
     Test {
         /// Name of the rule, or `all`
@@ -124,14 +128,18 @@ fn shared(app: &App) -> Result<()> {
 }
 
 /// Silences a rule or ends its silence, and notes it in the audit log.
-pub async fn silence(app: &App, rule: &str, minutes: Option<u64>, why: &str) -> Result<Report> {
+pub async fn silence(app: &App, rule: &str, minutes: Option<u64>, why: &str, json: bool) -> Result<Report> {
     shared(app)?;
     let name = if rule == "all" { ALL } else { alerts::rule::named(rule).ok_or_else(|| unknown(rule))?.name.as_str() };
     let until = minutes.map(|minutes| app.clock.now().plus_millis(i64::try_from(minutes.min(LONGEST)).unwrap_or_default() * 60_000));
     let silence = until.map(|until| (until, why.to_owned()));
     app.board.silence(name, silence.as_ref()).await?;
     app.audit.note(Note::new(if until.is_some() { "alerts.silenced" } else { "alerts.heard" }).named(format!("rule:{rule}"))).await?;
-    let text = until.map_or_else(|| format!("{rule} is heard again"), |until| format!("{rule} is silent until {until}"));
+    let text = match until {
+        _ if json => json!({ "rule": rule, "silentUntil": until }).to_string(),
+        Some(until) => format!("{rule} is silent until {until}"),
+        None => format!("{rule} is heard again"),
+    };
     Ok(Report { text, well: true })
 }
 

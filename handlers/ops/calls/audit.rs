@@ -39,9 +39,6 @@ const OPENING: i64 = 10_000;
 /// How all open calls are looked at.
 #[derive(Debug, Clone, clap::Args)]
 pub struct AuditArgs {
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
     /// How far back the audit log is read for who touched a call, in hours
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=720))]
     pub hours: u16,
@@ -130,10 +127,10 @@ pub struct Audited {
 }
 
 /// Runs the command.
-pub async fn run(app: &App, args: &AuditArgs) -> Result<Told> {
+pub async fn run(app: &App, json: bool, args: &AuditArgs) -> Result<Told> {
     let audited = audit(app, args).await?;
     let good = audited.complete && audited.with_findings == 0 && audited.unreadable.is_empty();
-    Told::new(args.json, &audited, good, || text(&audited))
+    Told::new(json, &audited, good, || text(&audited))
 }
 
 /// Looks at all open calls.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Finding;
+use super::{Finding, shipped};
 use crate::config::Config;
 use crate::functions::{ALL, Face};
 use crate::host::manifest::{Function, Manifest, Trigger, span};
@@ -18,6 +18,7 @@ pub fn look(root: &Path, config: Option<&Config>) -> Vec<Finding> {
         }
     };
     let mut wrong = functions(&manifest);
+    wrong.extend(shipped::look(root, config));
     wrong.extend(host(&manifest, config));
     if wrong.is_empty() { vec![Finding::ok("files", format!("host.json and {} functions agree with the code", manifest.functions.len()))] } else { wrong }
 }

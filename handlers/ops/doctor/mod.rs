@@ -5,24 +5,29 @@
 
 mod files;
 mod finding;
+mod local;
 mod network;
 mod queue;
 mod record;
 mod services;
+mod shipped;
 mod state;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use serde::Serialize;
 
 pub use finding::{Finding, Status};
+pub use shipped::SHIPPED;
 
 use super::told::{Told, table};
 use crate::app::App;
 use crate::config::{Config, SettingError};
 use crate::error::{Error, Kind, Result};
+use crate::ports::clock::SystemClock;
 
 /// Longest that one look may take; walks stop by themselves before.
 const LOOK: Duration = Duration::from_secs(30);
@@ -92,7 +97,8 @@ fn setting(wrong: &SettingError) -> Finding {
 
 /// Puts the app of these settings together and looks at everything.
 pub async fn examine(config: Config, args: &DoctorArgs) -> Report {
-    match App::new(config.clone()) {
+    // A look changes nothing: what is missing is told, and not made.
+    match App::looking(config.clone(), Arc::new(SystemClock)) {
         Ok(app) => look(&app, args).await,
         Err(e) => {
             let mut findings = vec![Finding::fault("settings", e.detail.clone(), e.chain(), "change the setting that is named, and run this again")];
@@ -106,6 +112,7 @@ pub async fn examine(config: Config, args: &DoctorArgs) -> Report {
 pub async fn look(app: &App, args: &DoctorArgs) -> Report {
     app.audit.acting_as(crate::ports::audit::Actor::Cli);
     let mut findings = vec![Finding::ok("settings", format!("sound, for {}", app.config.environment.as_str()))];
+    findings.extend(local::look(&app.config));
     findings.extend(files::look(&app.config.app_root, Some(&app.config)));
     // The record comes first: keys and audit log are kept there, and its client takes seconds to come up.
     findings.extend(bounded("documents", record::look(app)).await);

@@ -20,7 +20,7 @@ const NO_VERSION: &str = "\"rtvoice-doctor\"";
 const ACCESS: &str = "set COSMOS_KEY to the primary key that the portal shows now; with Entra, give the identity the role Cosmos DB Built-in Data Contributor on the account (az cosmosdb sql role assignment create)";
 const REACH: &str = "see the finding network.cosmos; without it, look whether the account's firewall lets this network in";
 
-/// Containers, rights and expiry. Where production's rules do not hold, missing containers are made by this, as by any start.
+/// Containers, rights and expiry.
 pub async fn look(app: &App) -> Vec<Finding> {
     let mut checked = app.documents.check().await;
     if matches!(&checked, Err(e) if e.kind == Kind::Deadline) {
@@ -66,6 +66,8 @@ fn missing(app: &App, container: Container, detail: &str) -> Finding {
     let database = app.config.cosmos.as_ref().map_or("rtvoice", |cosmos| cosmos.database.as_str());
     let ttl = if container.has_expiry() { " --ttl -1" } else { "" };
     let fix = format!("az cosmosdb sql container create --account-name NAME --database-name {database} --name {name} --partition-key-path /{key}{ttl}");
+    // Where production's rules do not hold a start makes what is missing.
+    let fix = if app.config.guarded { fix } else { format!("start the app, which makes it here; or {fix}") };
     Finding::fault("documents", format!("the container {name} is missing in database {database}"), detail.to_owned(), fix)
 }
 

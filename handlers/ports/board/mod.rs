@@ -70,6 +70,11 @@ impl ServerLoad {
     pub fn memory_share(&self) -> f64 {
         if self.memory_most > 0 { self.memory_used as f64 / self.memory_most as f64 } else { 0.0 }
     }
+
+    /// Keys without a TTL.
+    pub fn unexpiring(&self) -> u64 {
+        self.keys.saturating_sub(self.expiring)
+    }
 }
 
 /// A silence: until when, and why.

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::Span;
+use super::{Source, Span};
 use crate::model::time::Timestamp;
 use crate::telemetry::Figures;
 
-/// All of it, a line each.
-pub(super) fn lines(spans: &[Span], figures: &Figures, key: &str, source: &str, now: Timestamp) -> String {
+/// All of it, a line each. Application Insights adds up and averages what it is told: the figures are those since the last lot.
+pub(super) fn lines(spans: &[Span], figures: &Figures, key: &str, source: &Source, now: Timestamp) -> String {
     let mut lines: Vec<String> = spans.iter().map(|span| request(span, key, source).to_string()).collect();
     let metric = |name: String, label: &str, value: f64, count: u64| {
         let properties = if label.is_empty() { json!({}) } else { json!({ "label": label }) };
@@ -30,8 +30,8 @@ pub(super) fn lines(spans: &[Span], figures: &Figures, key: &str, source: &str, 
     lines.join("\n")
 }
 
-fn envelope(kind: &str, base: &str, at: Timestamp, (key, source): (&str, &str), operation: Value, data: Value) -> Value {
-    let mut tags = json!({ "ai.cloud.role": "rtvoice", "ai.cloud.roleInstance": source });
+fn envelope(kind: &str, base: &str, at: Timestamp, (key, source): (&str, &Source), operation: Value, data: Value) -> Value {
+    let mut tags = json!({ "ai.cloud.role": "rtvoice", "ai.cloud.roleInstance": format!("{}/{}", source.app, source.instance) });
     if let (Some(tags), Some(operation)) = (tags.as_object_mut(), operation.as_object()) {
         tags.extend(operation.clone());
     }
@@ -40,7 +40,7 @@ fn envelope(kind: &str, base: &str, at: Timestamp, (key, source): (&str, &str), 
     })
 }
 
-fn request(span: &Span, key: &str, source: &str) -> Value {
+fn request(span: &Span, key: &str, source: &Source) -> Value {
     let millis = span.took.as_millis();
     let (hours, minutes, seconds) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
     let mut data = json!({

@@ -15,6 +15,7 @@ use crate::config::ExportConfig;
 use crate::error::Result;
 use crate::model::time::Timestamp;
 use crate::model::trace::{SpanId, TraceId};
+use crate::ports::clock::{Clock as _, SystemClock};
 use crate::ports::exchange::Limits;
 use crate::ports::identity::Identity;
 use crate::ports::running;
@@ -59,12 +60,31 @@ pub struct Export {
     collectors: Vec<Collector>,
     waiting: Mutex<Vec<Span>>,
     began: Timestamp,
-    source: String,
+    source: Source,
+}
+
+/// Who tells: what counts from the start of a process must be told apart from what another one counts.
+struct Source {
+    /// The app and its environment.
+    app: String,
+    /// This process alone.
+    instance: String,
 }
 
 enum Collector {
-    Otlp { http: reqwest::Client, endpoint: String, headers: Vec<(String, String)> },
-    Insights { http: reqwest::Client, endpoint: String, key: String, identity: Option<Identity> },
+    Otlp {
+        http: reqwest::Client,
+        endpoint: String,
+        headers: Vec<(String, String)>,
+    },
+    Insights {
+        http: reqwest::Client,
+        endpoint: String,
+        key: String,
+        identity: Option<Identity>,
+        /// The metrics of the last lot that was taken: it adds up what it is told.
+        last: Mutex<Figures>,
+    },
 }
 
 impl std::fmt::Debug for Export {
@@ -74,9 +94,9 @@ impl std::fmt::Debug for Export {
 }
 
 impl Export {
-    /// The collectors that the settings name. `source` is what the instance is called there, `identity` makes tokens where the
+    /// The collectors that the settings name. `app` is what the app is called there, `identity` makes tokens where the
     /// settings want them.
-    pub fn new(config: &ExportConfig, http: &reqwest::Client, identity: Option<Identity>, source: String, began: Timestamp) -> Self {
+    pub fn new(config: &ExportConfig, http: &reqwest::Client, identity: Option<Identity>, app: String, began: Timestamp) -> Self {
         let mut collectors = Vec::new();
         if let Some(endpoint) = &config.otlp_endpoint {
             let headers = config.otlp_headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
@@ -84,8 +104,9 @@ impl Export {
         }
         if let Some(insights) = &config.insights {
             let key = insights.key.expose().to_owned();
-            collectors.push(Collector::Insights { http: http.clone(), endpoint: insights.endpoint.clone(), key, identity });
+            collectors.push(Collector::Insights { http: http.clone(), endpoint: insights.endpoint.clone(), key, identity, last: Mutex::default() });
         }
+        let source = Source { app, instance: SystemClock.new_id() };
         Self { collectors, waiting: Mutex::default(), began, source }
     }
 
@@ -144,17 +165,19 @@ impl Export {
                     let request = headers.iter().fold(http.post(format!("{endpoint}{path}")), |request, (name, value)| request.header(name, value));
                     post(request.header("Content-Type", "application/json").body(body.to_string()))
                 };
-                if !spans.is_empty() {
-                    send("/v1/traces", otlp::traces(spans, &self.source)).await?;
-                }
-                send("/v1/metrics", otlp::metrics(figures, &self.source, self.began, now)).await
+                let traces = if spans.is_empty() { Ok(()) } else { send("/v1/traces", otlp::traces(spans, &self.source)).await };
+                // Whoever refuses the one may take the other.
+                send("/v1/metrics", otlp::metrics(figures, &self.source, self.began, now)).await.and(traces)
             }
-            Collector::Insights { http, endpoint, key, identity } => {
+            Collector::Insights { http, endpoint, key, identity, last } => {
                 let mut request = http.post(format!("{endpoint}/v2.1/track")).header("Content-Type", "application/x-json-stream");
                 if let Some(identity) = identity {
                     request = request.header("Authorization", format!("Bearer {}", identity.token(SCOPE).await?));
                 }
-                post(request.body(insights::lines(spans, figures, key, &self.source, now))).await
+                let more = figures.since(&last.lock().unwrap_or_else(PoisonError::into_inner));
+                post(request.body(insights::lines(spans, &more, key, &self.source, now))).await?;
+                figures.clone_into(&mut last.lock().unwrap_or_else(PoisonError::into_inner));
+                Ok(())
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::Span;
+use super::{Source, Span};
 use crate::model::time::Timestamp;
 use crate::telemetry::histogram::{BUCKETS, lowest};
 use crate::telemetry::metric::{Kind, Row, Unit};
@@ -25,13 +25,18 @@ fn attribute(key: &str, value: &str) -> Value {
     json!({ "key": key, "value": { "stringValue": value } })
 }
 
-fn resource(source: &str) -> Value {
-    let version = env!("CARGO_PKG_VERSION");
-    json!({ "attributes": [attribute("service.name", "rtvoice"), attribute("service.namespace", source), attribute("service.version", version)] })
+fn resource(source: &Source) -> Value {
+    let attributes = [
+        attribute("service.name", "rtvoice"),
+        attribute("service.namespace", &source.app),
+        attribute("service.instance.id", &source.instance),
+        attribute("service.version", env!("CARGO_PKG_VERSION")),
+    ];
+    json!({ "attributes": attributes })
 }
 
 /// The body for `/v1/traces`.
-pub(super) fn traces(spans: &[Span], source: &str) -> Value {
+pub(super) fn traces(spans: &[Span], source: &Source) -> Value {
     let one = |span: &Span| {
         let end = i128::from(span.began.millis()) * 1_000_000 + i128::try_from(span.took.as_nanos()).unwrap_or_default();
         let mut attributes = vec![attribute("faas.name", span.name), attribute("faas.invocation_id", &span.invocation)];
@@ -59,7 +64,7 @@ const fn unit(unit: Unit) -> &'static str {
 }
 
 /// The body for `/v1/metrics`.
-pub(super) fn metrics(figures: &Figures, source: &str, began: Timestamp, now: Timestamp) -> Value {
+pub(super) fn metrics(figures: &Figures, source: &Source, began: Timestamp, now: Timestamp) -> Value {
     let mut points: BTreeMap<Metric, Vec<Value>> = BTreeMap::new();
     let (start, at) = (nanos(began), nanos(now));
     let point = |series: Series| {

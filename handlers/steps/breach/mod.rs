@@ -15,7 +15,7 @@ use crate::privacy::breach::{Action, Breach, Given};
 
 pub use reminders::tick;
 pub use scope::{Query, scope};
-pub use security::{SecurityEvent, Watch, pending, reported, security_event, watch};
+pub use security::{SecurityEvent, Watch, look_at_audit, pending, reported, security_event, watch};
 
 /// Tries of a change that others keep overtaking.
 const TRIES: u32 = 10;

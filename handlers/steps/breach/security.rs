@@ -5,6 +5,7 @@
 //! and with the next tick of BreachClock.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,8 +19,8 @@ use crate::model::time::Timestamp;
 use crate::ports::audit::{Actor, Note};
 use crate::ports::documents::{Condition, Container, Put};
 use crate::privacy::breach::{Breach, Given, State};
-use crate::telemetry::label::{AuthSource, SecurityKind};
-use crate::telemetry::metric::{AUTH_FAILURES, SECURITY_EVENTS};
+use crate::telemetry::label::{AuthSource, Only, SecurityKind};
+use crate::telemetry::metric::{AUDIT_BREAKS, AUTH_FAILURES, SECURITY_EVENTS};
 
 /// How often an incident is written while events keep coming.
 const PACE: Duration = Duration::from_secs(10);
@@ -95,6 +96,8 @@ impl SecurityEvent {
 #[derive(Debug, Default)]
 pub struct Watch {
     kinds: Mutex<HashMap<SecurityEvent, Recent>>,
+    /// Breaks of the audit log that were taken over from its writer.
+    breaks: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -150,8 +153,8 @@ pub fn security_event(app: &App, kind: SecurityEvent, facts: &str) {
     app.metrics.count(SECURITY_EVENTS, kind.counted());
     match kind {
         SecurityEvent::BadToken => app.metrics.count(AUTH_FAILURES, AuthSource::Token),
-        SecurityEvent::KeyDenied => app.metrics.count(AUTH_FAILURES, AuthSource::Dependency),
-        SecurityEvent::Envelope | SecurityEvent::Replay | SecurityEvent::AuditBreak => {}
+        // What a dependency does not accept counts where it was asked.
+        SecurityEvent::KeyDenied | SecurityEvent::Envelope | SecurityEvent::Replay | SecurityEvent::AuditBreak => {}
     }
     tracing::error!(security_event = kind.name(), facts, "a security event");
     if app.security.count(kind, app.clock.now(), facts) {
@@ -166,6 +169,7 @@ pub fn security_event(app: &App, kind: SecurityEvent, facts: &str) {
 
 /// The same for whoever can wait, such as a command that ends: the id of the incident.
 pub async fn reported(app: &App, kind: SecurityEvent, facts: &str) -> Result<Option<String>> {
+    app.metrics.count(SECURITY_EVENTS, kind.counted());
     app.security.count(kind, app.clock.now(), facts);
     write(app, kind).await
 }
@@ -185,6 +189,14 @@ pub fn watch<T>(app: &App, result: &Result<T>) {
             false => (SecurityEvent::Envelope, "a value was refused"),
         };
         security_event(app, kind, &format!("{what}: {} {}", refusal.store, refusal.field));
+    }
+}
+
+/// Takes over what the writer of the audit log has found since the last look, which knows of no incidents.
+pub fn look_at_audit(app: &App) {
+    let breaks = app.metrics.total(AUDIT_BREAKS, Only);
+    for _ in app.security.breaks.swap(breaks, Ordering::Relaxed)..breaks {
+        security_event(app, SecurityEvent::AuditBreak, "somebody else wrote into an audit stream of ours");
     }
 }
 

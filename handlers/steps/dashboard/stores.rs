@@ -54,10 +54,10 @@ fn measured(value: &Value) -> String {
     }
 }
 
-/// Admission has rooms where the others have a value.
+/// The value of admission has rooms.
 fn seats(check: &Value) -> String {
     let room = |name: &str| {
-        let number = |member: &str| count(check[name][member].as_u64().unwrap_or_default());
+        let number = |member: &str| count(check["value"][name][member].as_u64().unwrap_or_default());
         format!("{name}: {} of {} run, {} wait, {} refused", number("inFlight"), number("maxInFlight"), number("waiting"), number("refused"))
     };
     ["interactive", "background"].map(room).join(" · ")

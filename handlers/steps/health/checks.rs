@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Check, Found, LOOK, Status};
 use crate::app::App;
-use crate::telemetry::label::{Dependency, OfLimit, Only, RedisOp};
-use crate::telemetry::metric::{CIRCUIT_OPEN, REDIS_KEYS_TOTAL, REDIS_KEYS_UNEXPIRING, REDIS_MEMORY, REDIS_MEMORY_SHARE, REDIS_OPS};
+use crate::ports::board::ServerLoad;
+use crate::steps::watch;
+use crate::telemetry::label::{Dependency, RedisOp};
+use crate::telemetry::metric::{CIRCUIT_OPEN, REDIS_OPS};
 
 /// Share of the memory from which on there is little left, and from which on it is an emergency.
 const MEMORY: (f64, f64) = (0.70, 0.85);
 /// Keys without a TTL from which on it is no slip any more.
-const UNEXPIRING: f64 = 100.0;
+const UNEXPIRING: u64 = 100;
 /// What operations on Redis are held to, in microseconds: 95 and 99 of a hundred.
 const BASELINE: (f64, f64) = (2_000.0, 5_000.0);
 /// Samples without which nothing is said about it.
@@ -43,37 +45,51 @@ pub(super) fn connectivity(app: &App, state: &Found, took: Duration, fatal: bool
     .weighing(weight)
 }
 
-/// How much of its memory the state store uses.
-pub(super) fn memory(app: &App) -> Check {
-    let share = app.metrics.value(REDIS_MEMORY_SHARE, Only);
-    let status = match share {
-        Some(share) if share > MEMORY.1 => Status::Unhealthy,
-        Some(share) if share > MEMORY.0 => Status::Degraded,
-        _ => Status::Healthy,
+/// What the state store's server says of itself; none where there is no server, else the safe words for why it is not known.
+pub(super) type Measured = std::result::Result<Option<ServerLoad>, String>;
+
+/// Asks it now: what it said before is no answer.
+pub(super) async fn measured(app: &App) -> Measured {
+    watch::measure(app).await.map_err(|e| {
+        tracing::debug!(error = e.chain(), "the state store's own account cannot be read");
+        format!("not measured: {}", e.detail)
+    })
+}
+
+/// A check of what the server says: nothing to be said without a server, degraded where it is not known.
+fn of_server(app: &App, name: &'static str, load: &Measured, limit: Value, hint: &'static str, found: impl Fn(&ServerLoad) -> (Status, Value)) -> Check {
+    let (status, value) = match load {
+        Ok(Some(load)) => found(load),
+        Ok(None) => (Status::Healthy, json!(null)),
+        Err(_) => (Status::Degraded, json!(null)),
     };
-    let bytes = |of| app.metrics.value(REDIS_MEMORY, of).map(|bytes| bytes as u64);
-    let value = json!({ "share": share, "usedBytes": bytes(OfLimit::Used), "mostBytes": bytes(OfLimit::Most) });
-    Check::new(
-        "memory_usage",
-        status,
-        value,
-        json!({ "share": MEMORY.1, "warnsAt": MEMORY.0 }),
-        "Runbook redis-memory-high: scale out before writes are refused.",
-    )
-    .on(state_backend(app))
+    Check::new(name, status, value, limit, hint).on(state_backend(app)).because(load.clone().err())
+}
+
+/// How much of its memory the state store uses.
+pub(super) fn memory(app: &App, load: &Measured) -> Check {
+    let limit = json!({ "share": MEMORY.1, "warnsAt": MEMORY.0 });
+    of_server(app, "memory_usage", load, limit, "Runbook redis-memory-high: scale out before writes are refused.", |load| {
+        let status = match load.memory_share() {
+            share if share > MEMORY.1 => Status::Unhealthy,
+            share if share > MEMORY.0 => Status::Degraded,
+            _ => Status::Healthy,
+        };
+        (status, json!({ "share": load.memory_share(), "usedBytes": load.memory_used, "mostBytes": load.memory_most }))
+    })
 }
 
 /// Whether every key has a life.
-pub(super) fn expiration(app: &App) -> Check {
-    let unexpiring = app.metrics.value(REDIS_KEYS_UNEXPIRING, Only);
-    let status = match unexpiring {
-        Some(keys) if keys > UNEXPIRING => Status::Unhealthy,
-        Some(keys) if keys > 0.0 => Status::Degraded,
-        _ => Status::Healthy,
-    };
-    let value = json!({ "withoutTtl": unexpiring, "keys": app.metrics.value(REDIS_KEYS_TOTAL, Only) });
-    Check::new("key_expiration_compliance", status, value, json!({ "withoutTtl": 0 }), "Runbook keys-without-ttl: find the writer, then set their TTL.")
-        .on(state_backend(app))
+pub(super) fn expiration(app: &App, load: &Measured) -> Check {
+    let hint = "Runbook keys-without-ttl: find the writer, then set their TTL.";
+    of_server(app, "key_expiration_compliance", load, json!({ "withoutTtl": 0 }), hint, |load| {
+        let status = match load.unexpiring() {
+            0 => Status::Healthy,
+            keys if keys <= UNEXPIRING => Status::Degraded,
+            _ => Status::Unhealthy,
+        };
+        (status, json!({ "withoutTtl": load.unexpiring(), "keys": load.keys }))
+    })
 }
 
 /// Whether a probe can be sealed and opened with this week's keys, and with nothing else.
@@ -164,4 +180,18 @@ pub(super) fn speech(app: &App) -> Check {
 /// Whether the agent serves.
 pub(super) fn replies(app: &App) -> Check {
     circuit(app, "replies", app.replies.name(), Dependency::Replies, "Callers hear the fallback line. Is Azure OpenAI there, its deployment, and quota left?")
+}
+
+/// How full it is. While callers wait for longer than a moment others had better go elsewhere; background work does not count for
+/// that, since no load balancer sends it.
+pub(super) fn admission(app: &App) -> Check {
+    let (callers, background) = (app.admission.interactive.is_pressed(), app.admission.background.is_pressed());
+    let status = match (callers, background) {
+        (true, _) => Status::Unhealthy,
+        (false, true) => Status::Degraded,
+        (false, false) => Status::Healthy,
+    };
+    let limit = json!({ "waiting": "half of maxWaiting for 1 s" });
+    Check::new("admission", status, app.admission.detail(), limit, "Runbook in-flight: more instances, or larger limits where there is room.")
+        .weighing(Status::Unhealthy)
 }

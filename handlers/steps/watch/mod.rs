@@ -2,8 +2,10 @@
 //! the alerts judged.
 //!
 //! In: the metrics, the admission, the board. A round is every 5 s, off everybody's path, bounded, and fails on nothing: what
-//! cannot be shared now is shared later, and meanwhile the instance goes by what it knows itself.
+//! cannot be shared now is shared later, and meanwhile the instance goes by what it knows itself. Beside the rounds health is
+//! kept looking, so that whoever asks whether the app serves finds the answer there.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,15 +13,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::ports::board::ServerLoad;
-use crate::steps::{alerts, health};
+use crate::steps::{alerts, breach, health};
 use crate::telemetry::label::{OfLimit, Only, RoomName, Worked};
 use crate::telemetry::metric::{
     IN_FLIGHT, IN_FLIGHT_USE, LINES_LEFT_OUT, REDIS_CLIENTS, REDIS_KEYS_CREATED, REDIS_KEYS_TOTAL, REDIS_KEYS_UNEXPIRING, REDIS_MEMORY, REDIS_MEMORY_SHARE,
     REDIS_PROBES, REDIS_UP, REFUSED, WAITING,
 };
 use crate::telemetry::storm::{self, LeftOut};
+use crate::telemetry::{Figures, Series};
 
 pub mod snapshot;
 pub mod window;
@@ -28,10 +31,12 @@ pub use window::{View, Windows};
 
 /// Between two rounds.
 const ROUND: Duration = Duration::from_secs(5);
-/// Between two looks at the server's own account.
+/// Between two looks at the server's own account, from which the rate of new keys is taken.
 const SERVER: Duration = Duration::from_secs(30);
 /// How long a probe may take.
 const PROBE: Duration = Duration::from_secs(2);
+/// Seconds for which what another instance told of a gauge stands here: keys are counted once an hour.
+const TOLD: i64 = 7_800;
 
 /// What the watch remembers.
 #[derive(Debug, Default)]
@@ -41,7 +46,10 @@ pub struct Watch {
 
 #[derive(Debug, Default)]
 struct Seen {
-    server: Option<(Instant, Option<ServerLoad>)>,
+    /// The account that the rate of new keys is counted from.
+    server: Option<(Instant, ServerLoad)>,
+    /// Gauges as whichever instance told them last.
+    told: BTreeMap<Series, f64>,
     down_since: Option<Instant>,
     up_since: Option<Instant>,
 }
@@ -74,11 +82,14 @@ pub async fn run(app: App, stop: CancellationToken) {
         return;
     }
     let every = ROUND.div_f64(app.windows.pace());
-    loop {
-        // First a pause: an instance that starts has callers waiting.
-        tokio::select! { () = stop.cancelled() => break, () = tokio::time::sleep(every) => {} }
-        round(&app).await;
-    }
+    let rounds = async {
+        loop {
+            // First a pause: an instance that starts has callers waiting.
+            tokio::select! { () = stop.cancelled() => break, () = tokio::time::sleep(every) => {} }
+            round(&app).await;
+        }
+    };
+    tokio::join!(rounds, health::keep_looking(&app, &stop));
     share(&app).await;
 }
 
@@ -94,15 +105,25 @@ fn look_at_log(app: &App) {
 pub async fn round(app: &App) {
     look_at_log(app);
     look_inside(app);
-    let store = async {
-        probe(app).await;
-        look_at_server(app).await;
-    };
-    // So that whoever asks whether the app is ready finds the answer there.
-    tokio::join!(store, health::report(app));
+    breach::look_at_audit(app);
+    probe(app).await;
+    look_at_server(app).await;
     share(app).await;
     let view = app.windows.view(app.board.as_ref(), app.clock.now()).await;
+    if view.shared {
+        app.watch.seen().told = view.gauges(TOLD);
+    }
     alerts::judge(app, &view).await;
+}
+
+/// What this instance has counted, with the gauges that others alone have set: a timer runs on one instance.
+pub fn figures(app: &App) -> Figures {
+    look_inside(app);
+    let mut figures = app.metrics.figures();
+    for (series, value) in &app.watch.seen().told {
+        figures.gauges.entry(*series).or_insert(*value);
+    }
+    figures
 }
 
 /// Reads what counts itself elsewhere.
@@ -144,25 +165,26 @@ async fn probe(app: &App) {
 }
 
 async fn look_at_server(app: &App) {
-    let before = app.watch.seen().server.clone();
     let due = SERVER.div_f64(app.windows.pace());
-    if before.as_ref().is_some_and(|(at, _)| at.elapsed() < due) {
+    if app.watch.seen().server.as_ref().is_some_and(|(at, _)| at.elapsed() < due) {
         return;
     }
-    let load = match tokio::time::timeout(PROBE, app.board.server()).await {
-        Ok(Ok(load)) => load,
-        Ok(Err(e)) => return tracing::debug!(error = e.chain(), "the state store's own account cannot be read"),
-        Err(_) => return,
-    };
-    let now = Instant::now();
-    if let Some(load) = &load {
-        told(app, load, before.and_then(|(at, load)| Some((now - at, load?))));
+    if let Err(e) = measure(app).await {
+        tracing::debug!(error = e.chain(), "the state store's own account cannot be read");
     }
-    app.watch.seen().server = Some((now, load));
 }
 
-/// Sets the gauges; `before` is the account of some time ago.
-fn told(app: &App, load: &ServerLoad, before: Option<(Duration, ServerLoad)>) {
+/// Reads the server's own account, and sets the gauges by it; none where there is no server. Errors: those of the board.
+pub async fn measure(app: &App) -> Result<Option<ServerLoad>> {
+    let load = tokio::time::timeout(PROBE, app.board.server()).await.unwrap_or_else(|_| Err(Error::deadline("the state store", PROBE)))?;
+    if let Some(load) = &load {
+        told(app, load);
+    }
+    Ok(load)
+}
+
+/// Sets the gauges.
+fn told(app: &App, load: &ServerLoad) {
     let metrics = &app.metrics;
     metrics.set(REDIS_MEMORY, OfLimit::Used, load.memory_used as f64);
     metrics.set(REDIS_MEMORY, OfLimit::Most, load.memory_most as f64);
@@ -170,18 +192,29 @@ fn told(app: &App, load: &ServerLoad, before: Option<(Duration, ServerLoad)>) {
     metrics.set(REDIS_CLIENTS, OfLimit::Used, load.clients as f64);
     metrics.set(REDIS_CLIENTS, OfLimit::Most, load.clients_most as f64);
     metrics.set(REDIS_KEYS_TOTAL, Only, load.keys as f64);
-    metrics.set(REDIS_KEYS_UNEXPIRING, Only, load.keys.saturating_sub(load.expiring) as f64);
-    if let Some((took, before)) = before {
+    metrics.set(REDIS_KEYS_UNEXPIRING, Only, load.unexpiring() as f64);
+    let mut seen = app.watch.seen();
+    let now = Instant::now();
+    if let Some((at, before)) = &seen.server {
+        let took = now - *at;
+        if took < SERVER.div_f64(app.windows.pace()) {
+            return;
+        }
         let grown = (load.keys + load.gone.saturating_sub(before.gone)).saturating_sub(before.keys);
         let minutes = took.as_secs_f64() * app.windows.pace() / 60.0;
         metrics.set(REDIS_KEYS_CREATED, Only, grown as f64 / minutes.max(1.0 / 60.0));
     }
+    seen.server = Some((now, load.clone()));
 }
 
-/// Shares what was counted since the last time.
 async fn share(app: &App) {
-    app.windows.take(&app.metrics, app.clock.now()).await;
-    if let Err(e) = app.windows.share(app.board.as_ref()).await {
+    if let Err(e) = tell(app).await {
         tracing::debug!(error = e.chain(), "the figures are shared later");
     }
+}
+
+/// Shares what was counted since the last time. Errors: those of the board.
+pub async fn tell(app: &App) -> Result<()> {
+    app.windows.take(&app.metrics, app.clock.now()).await;
+    app.windows.share(app.board.as_ref()).await
 }

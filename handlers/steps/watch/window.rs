@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::model::time::Timestamp;
 use crate::ports::board::local::LocalBoard;
 use crate::ports::board::{Board, Grain, Slot};
-use crate::telemetry::{Figures, Metrics};
+use crate::telemetry::{Figures, Metrics, Series};
 
 /// Slots of each grain that are looked at: eleven minutes, and six hours and a half.
 const LOOKED_AT: [(Grain, i64); 2] = [(Grain::Fine, 66), (Grain::Coarse, 78)];
@@ -20,6 +20,9 @@ const LOOKED_AT: [(Grain, i64); 2] = [(Grain::Fine, 66), (Grain::Coarse, 78)];
 const MOVING: i64 = 3;
 /// Slots that wait at most while the board is away.
 const WAITING: usize = 128;
+/// Milliseconds for which a gauge is told after it was set; the relay sets its own once a minute. What was set longer ago may have
+/// been set by another instance since.
+const TELLING: f64 = 60_000.0;
 
 /// Cuts and shares the figures.
 pub struct Windows {
@@ -31,6 +34,8 @@ pub struct Windows {
 #[derive(Default)]
 struct Inner {
     last: Figures,
+    /// When each gauge was last found to be set.
+    set: BTreeMap<Series, Timestamp>,
     waiting: BTreeMap<Slot, Figures>,
     /// Slots of all instances that are over.
     settled: BTreeMap<Slot, Figures>,
@@ -61,8 +66,12 @@ impl Windows {
     /// Takes what was counted since the last time into the slots of now.
     pub async fn take(&self, metrics: &Metrics, now: Timestamp) {
         let mut inner = self.inner.lock().await;
+        // First which, then what: what is set in between is told once more.
+        inner.set.extend(metrics.just_set().into_iter().map(|series| (series, now)));
+        inner.set.retain(|_, at| now.since(*at).abs() as f64 * self.pace < TELLING);
         let figures = metrics.figures();
-        let more = figures.since(&inner.last);
+        let mut more = figures.since(&inner.last);
+        more.gauges.retain(|series, _| inner.set.contains_key(series));
         inner.last = figures;
         let slots: BTreeMap<Slot, Figures> = Grain::ALL.map(|grain| ((grain, self.number(grain, now)), more.clone())).into();
         for (slot, figures) in &slots {
@@ -182,6 +191,14 @@ impl View {
     /// What was counted in the last so many seconds.
     pub fn last(&self, seconds: i64) -> Figures {
         self.between(seconds, seconds)
+    }
+
+    /// The gauges as they were last told in the last so many seconds, by whichever instance.
+    pub fn gauges(&self, seconds: i64) -> BTreeMap<Series, f64> {
+        let (grain, place) = Self::grain(seconds);
+        let first = self.at[place] - seconds * 1000 / grain.millis();
+        let slots = self.slots.range((grain, first)..=(grain, self.at[place]));
+        slots.flat_map(|(_, figures)| &figures.gauges).map(|(series, value)| (*series, *value)).collect()
     }
 
     /// The last so many seconds in parts of so many seconds, the oldest first.

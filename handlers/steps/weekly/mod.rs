@@ -13,7 +13,7 @@ use crate::model::time::Timestamp;
 use crate::ports::documents::{Condition, Container};
 use crate::privacy::retention::DAY_MS;
 use crate::steps::watch::snapshot;
-use crate::telemetry::label::{CacheLookup, Only, OpOutcome, RedisOp, SetupOutcome, Stage, TurnOutcome};
+use crate::telemetry::label::{CacheLookup, Only, OpOutcome, RedisOp, SetupOutcome, SetupStage, Stage, TurnOutcome};
 use crate::telemetry::metric::{
     CACHE_LOOKUPS, CALL_SETUPS, CIRCUIT_OPENED, DEAD_LETTERS, Gauge, IN_FLIGHT_USE, QUEUE_DEFERRED, QUEUE_LAG, REDIS_KEYS_TOTAL, REDIS_KEYS_UNEXPIRING,
     REDIS_MEMORY_SHARE, REDIS_OPS, REDIS_OUTCOMES, REFUSED, SECURITY_EVENTS, SETUP_STAGES, TURN_STAGES, TURNS,
@@ -159,7 +159,7 @@ fn sections(this: &Span, before: &Span) -> Vec<(&'static str, Vec<Line>)> {
         line("State persisted, 95th percentile (limit 10 ms)", &|s| in_millis(millis(&s.figures.spread(TURN_STAGES, Stage::Commit), 0.95))),
         line("Redis operation, 95th percentile (limit 2 ms)", &|s| redis(s, 0.95)),
         line("Redis operation, 99th percentile (limit 5 ms)", &|s| redis(s, 0.99)),
-        line("Call set-up, 95th percentile (limit 500 ms)", &|s| in_millis(millis(&s.figures.whole(SETUP_STAGES), 0.95))),
+        line("Call set-up, 95th percentile (limit 500 ms)", &|s| in_millis(millis(&s.figures.spread(SETUP_STAGES, SetupStage::Total), 0.95))),
         line("Queue to writer, 95th percentile", &|s| in_millis(s.figures.whole(QUEUE_LAG).quantile(0.95))),
     ];
     let health = vec![

@@ -1,0 +1,45 @@
+//! `local.settings.json`, which `rtvoice dev` adds to the environment and operators' commands do not: whoever looks at an empty
+//! file beside the store that is in use is told so.
+
+use std::path::Path;
+
+use super::Finding;
+use crate::config::{Config, process_env};
+use crate::dev::settings::Settings;
+use crate::ops::config::backends;
+
+/// What serves where no setting names anything; a file that leaves it at that names nothing.
+const DEFAULTS: [&str; 4] = ["embedded", "offline", "scripted", "file "];
+
+/// A warning for each backend that the file names and this process does not use.
+pub fn look(config: &Config) -> Vec<Finding> {
+    match named(&config.app_root) {
+        Some(file) => differences(config, &file),
+        None => Vec::new(),
+    }
+}
+
+/// The settings as `rtvoice dev` would have them; none where there is no such file, or it holds no sound settings: then `rtvoice
+/// dev` says so.
+fn named(root: &Path) -> Option<Config> {
+    let file = Settings::read(root, []).ok()?;
+    Config::from_lookup(|name| file.of_file(name).or_else(|| process_env(name)), root.to_owned()).ok()
+}
+
+fn differences(config: &Config, file: &Config) -> Vec<Finding> {
+    let (here, there) = (backends(config), backends(file));
+    let differs = |port: &String| {
+        let text = |backends: &serde_json::Value| backends[port.as_str()].as_str().unwrap_or_default().to_owned();
+        let (here, there) = (text(&here), text(&there));
+        let is_named = !DEFAULTS.iter().any(|default| there.starts_with(default)) && port != "identity";
+        (is_named && here != there).then(|| {
+            Finding::warning(
+                "settings.local",
+                format!("{port}: {there} in local.settings.json, {here} here"),
+                "rtvoice dev adds local.settings.json to the environment; this and every other command go by the environment alone",
+                "put the settings of that backend into the environment too (rtvoice config --dev --set shows them), or take them out of local.settings.json",
+            )
+        })
+    };
+    there.as_object().into_iter().flatten().filter_map(|(port, _)| differs(port)).collect()
+}
