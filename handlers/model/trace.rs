@@ -37,6 +37,12 @@ impl TraceContext {
         (sound && trace != 0 && span != 0).then_some(Self { trace: TraceId(trace), span: SpanId(span), flags })
     }
 
+    /// A context in the trace of this text, which was kept without its spans; none where it is none.
+    pub fn of_trace(trace: &str) -> Option<Self> {
+        let id = u128::from_str_radix(trace, 16).ok().filter(|id| is_hex(trace, 32) && *id != 0)?;
+        Some(Self::begin(TraceId(id)))
+    }
+
     /// The first one of a trace that begins here.
     pub fn begin(trace: TraceId) -> Self {
         Self { trace, span: SpanId::random(), flags: SAMPLED }

@@ -10,6 +10,7 @@ use crate::model::conversation::Entry;
 use crate::model::ids::{CallId, TurnId};
 use crate::model::stages::StageTimes;
 use crate::model::time::Timestamp;
+use crate::model::trace::TraceContext;
 use crate::model::transcript::{EndedMessage, TranscriptMessage, TurnMessage};
 use crate::ports::queue::Message;
 use crate::ports::running;
@@ -122,7 +123,12 @@ pub async fn relay(app: &App, call: &CallId, session: Option<&Session>, entry: O
             (ended(call, session.unwrap_or(&empty), entry.since), 0)
         }
     };
-    send(app, &message, None).await?;
+    // In the trace of the request that brought the turn, not in that of whoever finds it waiting.
+    let trace = match &message {
+        TranscriptMessage::Turn(turn) => turn.entry.trace_id.as_deref().and_then(TraceContext::of_trace),
+        _ => None,
+    };
+    running::traced(trace.map(|context| context.to_string()).as_deref(), send(app, &message, None)).await?;
     app.state.settle(call, &entry.field, rev, None).await
 }
 

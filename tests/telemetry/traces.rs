@@ -14,6 +14,7 @@ use wiremock::matchers::{any, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::harness::app::{Rtvoice, START};
+use crate::harness::faults::Fault;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
@@ -45,6 +46,18 @@ async fn one_trace_leads_from_the_request_through_the_queue_to_the_record() {
     traced_turn(&app, &[("traceparent", &format!("00-{TRACE}-{PARENT}-01"))]).await;
     let (sent, kept) = traces(&app).await;
     assert_eq!((sent, kept), (vec![TRACE.to_owned()], vec![TRACE.to_owned()]));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_the_relay_sends_goes_on_with_the_trace_of_its_turn() {
+    let app = Rtvoice::start();
+    app.queue.fail(Fault::Away);
+    traced_turn(&app, &[("traceparent", &format!("00-{TRACE}-{PARENT}-01"))]).await;
+    app.queue.heal();
+    app.clock.advance_millis(60_000);
+    app.relay().await.ok();
+    assert_eq!(traces(&app).await, (vec![TRACE.to_owned()], vec![TRACE.to_owned()]));
     app.finish().await;
 }
 
