@@ -155,6 +155,9 @@ async fn two_turns(stack: &Stack, proxy: &Proxy, private: impl Fn(&str) -> serde
     let call = Call::new(&stack.handler);
     call.connect().await;
     for turn in ["first", "second"] {
+        // What follows an answer is no part of the next one either.
+        let outbox = format!("*{}:outbox", call.id);
+        eventually("everything is acknowledged", || stack.handler.output(), async || stack.redis.wire().keys(&outbox).is_empty().then_some(())).await;
         proxy.clear();
         let answer = call.turn(private(turn)).await.expect("an answer");
         // What follows the answer comes behind these.
