@@ -173,6 +173,7 @@ async fn is_printed_by_the_command() {
     assert_eq!(users, KEPT);
     assert_eq!(printed["startedAt"], json!(archived.header.started_at));
     let missing = print("nobody");
-    assert_eq!((missing.status.code(), missing.stdout.len()), (Some(1), 0));
+    let told: Value = serde_json::from_slice(&missing.stdout).expect("one JSON object");
+    assert_eq!((missing.status.code(), &told), (Some(1), &json!({"error": "there is no archived transcript of call nobody"})));
     assert_eq!(String::from_utf8_lossy(&missing.stderr).lines().count(), 1);
 }

@@ -31,8 +31,28 @@ async fn fill(app: &App, call: &str, from: u64, to: u64) {
 
 const TEXT: &str = "Sixty-four bytes of a caller's words, the same ones in each turn.";
 
+/// Tries in which the watch of the handler asks nothing meanwhile.
+const TRIES: u32 = 20;
+
+/// Whether the watch of the handler asked something, which it does each second: it is no part of a turn.
+fn is_disturbed(exchanges: &[Exchange]) -> bool {
+    const KEYS: [&str; 3] = [":system:figures-", ":system:alerts:", ":system:probe:"];
+    let is_watch = |words: &Vec<String>| ["PING", "INFO"].contains(&words[0].as_str()) || words.iter().any(|word| KEYS.iter().any(|key| word.contains(key)));
+    exchanges.iter().flat_map(Exchange::commands).any(|words| is_watch(&words))
+}
+
 /// One turn on the wire: what its answer waited for, and the acknowledgement after it.
 async fn one_turn(stack: &Stack, proxy: &Proxy, call: &Call, turn: &str) -> Vec<Exchange> {
+    for attempt in 10..10 + TRIES {
+        let exchanges = tried(stack, proxy, call, &format!("{turn}-{attempt}")).await;
+        if !is_disturbed(&exchanges) {
+            return exchanges;
+        }
+    }
+    panic!("the watch asks all the time");
+}
+
+async fn tried(stack: &Stack, proxy: &Proxy, call: &Call, turn: &str) -> Vec<Exchange> {
     let id = CallId::parse(call.id.clone()).expect("an id");
     proxy.clear();
     let answer = call.turn(json!({"turnId": turn, "text": TEXT})).await.expect("an answer");
@@ -122,20 +142,38 @@ async fn a_turn_that_names_its_user_or_is_spoken_for_its_call_alone_costs_no_mor
     warm.turn(private("warm")).await.expect("an answer");
     profile_attached(&stack, &warm).await;
 
+    for _ in 0..TRIES {
+        if two_turns(&stack, &proxy, private).await.is_some() {
+            return;
+        }
+    }
+    panic!("the watch asks all the time");
+}
+
+/// The first two turns of a call; none where the watch asked something meanwhile.
+async fn two_turns(stack: &Stack, proxy: &Proxy, private: impl Fn(&str) -> serde_json::Value) -> Option<()> {
     let call = Call::new(&stack.handler);
     call.connect().await;
     for turn in ["first", "second"] {
+        // What follows an answer is no part of the next one either.
+        let outbox = format!("*{}:outbox", call.id);
+        eventually("everything is acknowledged", || stack.handler.output(), async || stack.redis.wire().keys(&outbox).is_empty().then_some(())).await;
         proxy.clear();
         let answer = call.turn(private(turn)).await.expect("an answer");
         // What follows the answer comes behind these.
-        let exchanges: Vec<_> = proxy.exchanges().iter().map(names).collect();
+        let exchanges = proxy.exchanges();
+        if is_disturbed(&exchanges) {
+            return None;
+        }
+        let exchanges: Vec<_> = exchanges.iter().map(names).collect();
         assert_eq!((answer.status, &answer.body["speech"]["cache"]), (200, &json!("private")), "{answer:?}");
         assert_eq!(exchanges[1..3], [["EVALSHA"], ["SETEX"]], "{turn}: the commit, and one for speech: {exchanges:?}");
         assert_eq!(exchanges[0].iter().filter(|name| *name == "HGETALL").count(), 3, "{turn}: the load: {exchanges:?}");
         assert_eq!(exchanges[0].contains(&"SADD".to_owned()), turn == "first", "{turn}: whose call it is goes with it, once: {exchanges:?}");
-        profile_attached(&stack, &call).await;
+        profile_attached(stack, &call).await;
         stack.delivered().await;
     }
+    Some(())
 }
 
 /// Waits for the last of what follows the first turn of a user.
