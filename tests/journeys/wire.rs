@@ -167,7 +167,13 @@ async fn two_turns(stack: &Stack, proxy: &Proxy, private: impl Fn(&str) -> serde
         }
         let exchanges: Vec<_> = exchanges.iter().map(names).collect();
         assert_eq!((answer.status, &answer.body["speech"]["cache"]), (200, &json!("private")), "{answer:?}");
-        assert_eq!(exchanges[1..3], [["EVALSHA"], ["SETEX"]], "{turn}: the commit, and one for speech: {exchanges:?}");
+        // Where the speech took long, what follows the commit may be ahead of it.
+        let after: Vec<&Vec<String>> = exchanges[1..].iter().filter(|names| **names != ["EVALSHA"]).collect();
+        assert_eq!(
+            (&exchanges[1][..], &after[..]),
+            (&["EVALSHA".to_owned()][..], &[&vec!["SETEX".to_owned()]][..]),
+            "{turn}: the commit, and one for speech: {exchanges:?}"
+        );
         assert_eq!(exchanges[0].iter().filter(|name| *name == "HGETALL").count(), 3, "{turn}: the load: {exchanges:?}");
         assert_eq!(exchanges[0].contains(&"SADD".to_owned()), turn == "first", "{turn}: whose call it is goes with it, once: {exchanges:?}");
         profile_attached(stack, &call).await;
