@@ -19,6 +19,9 @@ use crate::error::{Error, Kind, Result};
 
 /// How much of a body that is too large is read off before the answer, so that the client sees the answer.
 const READ_OFF: usize = 8 << 20;
+/// For how long what is left of it is read off beside the answer: a client that writes everything before it reads would else find its
+/// connection cut.
+const LINGER: Duration = Duration::from_secs(5);
 /// How long a body may be on its way.
 const BODY: Duration = Duration::from_secs(10);
 /// The same where more than [`SMALL`] bytes are allowed.
@@ -151,7 +154,7 @@ pub fn unknown_field(name: &str) -> Error {
 }
 
 /// Reads a body of at most `limit` bytes. Of a larger one the excess is read off up to 8 MiB before `TooLarge` is
-/// answered. One that did not come with its head needs leave of the room as it comes (else `Throttled`), and must be whole within 10 s,
+/// answered, and for at most 5 s more beside the answer. One that did not come with its head needs leave of the room as it comes (else `Throttled`), and must be whole within 10 s,
 /// within 30 s where it may be large (else `Slow`).
 pub async fn read_body(body: Body, limit: usize, room: &Room, key: Option<Key>) -> Result<Bytes> {
     let mut reading = Reading { body, limit, kept: BytesMut::new(), seen: 0 };
@@ -227,6 +230,12 @@ impl Reading {
     }
 
     fn whole(self) -> Result<Bytes> {
+        if self.seen > READ_OFF {
+            let mut body = self.body;
+            // Whatever comes of it, the answer is given.
+            let rest = async move { while let Some(Ok(_)) = body.frame().await {} };
+            tokio::spawn(tokio::time::timeout(LINGER, rest));
+        }
         if self.seen > self.limit {
             return Err(Error::new(Kind::TooLarge, format!("must be at most {} bytes", self.limit)).in_field("body"));
         }
