@@ -82,6 +82,10 @@ struct Fields(Vec<(&'static str, Value)>);
 
 impl Fields {
     fn put(&mut self, field: &Field, value: Value) {
+        // Where a line of the `log` crate stands in its source.
+        if field.name().starts_with("log.") {
+            return;
+        }
         self.0.push(match (field.name(), &value) {
             (ID, Value::String(call)) => ("call", name(call)),
             (field, _) => (field, value),

@@ -22,6 +22,8 @@ struct Inner {
     /// What is handed on: the trace, and this invocation as the parent.
     context: TraceContext,
     call: OnceLock<CallId>,
+    /// Made once: each note of the audit log asks for it.
+    correlation: OnceLock<Option<Arc<str>>>,
     /// The invocation that this is a part of.
     whole: Option<Running>,
 }
@@ -32,7 +34,7 @@ impl Running {
         let came = traceparent.and_then(TraceContext::parse);
         let begun = || TraceContext::begin(TraceId::of_invocation(invocation).unwrap_or_else(TraceId::random));
         let context = came.map_or_else(begun, TraceContext::next);
-        Self(Arc::new(Inner { function, invocation: invocation.into(), came, context, call: OnceLock::new(), whole: None }))
+        Self(Arc::new(Inner { function, invocation: invocation.into(), came, context, call: OnceLock::new(), correlation: OnceLock::new(), whole: None }))
     }
 
     /// The function.
@@ -47,10 +49,11 @@ impl Running {
 
     /// The trace that came with it, else the host's invocation id; none where there is neither.
     pub fn correlation(&self) -> Option<Arc<str>> {
-        match &self.0.came {
+        let made = || match &self.0.came {
             Some(came) => Some(came.trace.to_string().into()),
             None => Some(Arc::clone(&self.0.invocation)).filter(|id| !id.is_empty()),
-        }
+        };
+        self.0.correlation.get_or_init(made).clone()
     }
 
     /// Its trace, and the span that it is.
@@ -114,7 +117,7 @@ pub fn traced<F: Future>(traceparent: Option<&str>, work: F) -> impl Future<Outp
     let came = traceparent.and_then(TraceContext::parse);
     let context = came.map_or(outer.0.context, TraceContext::next);
     let (function, invocation) = (outer.0.function, Arc::clone(&outer.0.invocation));
-    let inner = Inner { function, invocation, came: came.or(outer.0.came), context, call: OnceLock::new(), whole: Some(outer) };
+    let inner = Inner { function, invocation, came: came.or(outer.0.came), context, call: OnceLock::new(), correlation: OnceLock::new(), whole: Some(outer) };
     CURRENT.scope(Some(Running(Arc::new(inner))), work)
 }
 

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
-use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::error::{Kind, Result};
@@ -18,6 +17,7 @@ use crate::model::time::Timestamp;
 use crate::ports::board::Board;
 use crate::ports::board::local::LocalBoard;
 use crate::ports::notices::{Notice, Sink, What};
+use crate::ports::running;
 use crate::steps::watch::{Reach, View};
 use crate::telemetry::label::{Only, Worked};
 use crate::telemetry::metric::{ALERT_NOTICES, ALERT_ROUNDS, ALERTS_FIRING};
@@ -241,7 +241,7 @@ fn notify(app: &App, notice: Notice) {
 async fn tell_untold(app: &App) {
     let tellings = Sink::ALL.map(|sink| {
         let app = app.clone();
-        app.tasks.clone().spawn(async move { tell(&app, sink).await }.instrument(tracing::Span::current()))
+        app.tasks.clone().spawn(running::inherit(async move { tell(&app, sink).await }))
     });
     // What is under way goes on.
     let _ = tokio::time::timeout(AWAITED, futures::future::join_all(tellings)).await;

@@ -191,7 +191,7 @@ pub(super) fn admission(app: &App) -> Check {
         (false, true) => Status::Degraded,
         (false, false) => Status::Healthy,
     };
-    let limit = json!({ "waiting": "half of maxWaiting for 1 s" });
+    let limit = json!({ "waiting": "half of maxWaiting for 1 s, or three quarters; none refused for want of a place" });
     Check::new("admission", status, app.admission.detail(), limit, "Runbook in-flight: more instances, or larger limits where there is room.")
         .weighing(Status::Unhealthy)
 }
