@@ -16,6 +16,8 @@ use std::time::Duration;
 
 pub use read::{SETTINGS, SettingError, process_env};
 
+use crate::model::conversation::REACH;
+
 /// A value that never shows itself in a log or a Debug print.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -89,7 +91,7 @@ pub struct Config {
     pub queue_lanes: u16,
     /// `CALL_IDLE_LIMIT` in seconds, after which a silent call is ended, default 7200.
     pub call_idle_limit: Duration,
-    /// `HISTORY_WINDOW`, entries of history that a turn reads, default 20.
+    /// `HISTORY_WINDOW`, entries of history that an agent is told, default 20. What a turn reads is [`Config::look_back`].
     pub history_window: usize,
     /// Azure Speech, when `SPEECH_ENDPOINT` is set; else the offline voice.
     pub speech: Option<EndpointConfig>,
@@ -362,6 +364,19 @@ impl Config {
     /// Reads the process environment, with the app root of [`app_root`].
     pub fn from_env() -> Result<Self, SettingError> {
         Self::from_lookup(read::process_env, app_root())
+    }
+
+    /// How many of the last entries a turn reads: `HISTORY_WINDOW` where the agent is told of them. The scripted agent asks only
+    /// whether there are any; with privacy on, masking looks back as far as a value may reach.
+    pub fn look_back(&self) -> usize {
+        let needed = if self.openai.is_some() {
+            self.history_window
+        } else if self.privacy {
+            REACH
+        } else {
+            1
+        };
+        needed.min(self.history_window)
     }
 
     /// True when any of state, documents and queue is embedded.

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::app::App;
@@ -147,17 +149,19 @@ async fn take(app: App, request: Request) -> Result<Response> {
     stages.commit_ms = ended(&app, "commit", began);
     match committed {
         Ok(Committed::New(seq)) => {
-            let sent = send(&app, &turn, seq, entry.clone(), revisions);
+            let answered = send(&app, &turn, seq, entry.clone(), revisions);
             let outcome = Outcome { seq: Some(seq), entry, degraded: false, replayed: false };
             let response = answer(&app, &turn, outcome, &mut stages).await;
-            settle(&app, &turn, sent, stages);
+            // Where the process is ending nobody waits for it any more: the relay settles.
+            let _ = answered.send(stages);
             response
         }
         Ok(Committed::Known(seq, known)) if known == entry => {
             // Our own commit ran before its connection broke, and the second try found it: it still has to be sent.
-            let sent = send(&app, &turn, seq, entry, revisions);
+            let answered = send(&app, &turn, seq, entry, revisions);
             let response = answer(&app, &turn, Outcome { seq: Some(seq), entry: known, degraded: false, replayed: true }, &mut stages).await;
-            settle(&app, &turn, sent, stages);
+            // Where the process is ending nobody waits for it any more: the relay settles.
+            let _ = answered.send(stages);
             response
         }
         // What was kept of the answer is not what was kept: nobody can say it again.
@@ -296,30 +300,22 @@ async fn degrade(app: &App, turn: &Turn, entry: Entry, stages: &mut StageTimes) 
     answer(app, turn, Outcome { seq: None, entry, degraded: true, replayed: false }, stages).await
 }
 
-/// Sends the turn's message, and those of what it revised, off the caller's path, from memory: the state store may forget.
-fn send(app: &App, turn: &Turn, seq: u64, entry: Entry, revisions: Vec<(u64, Entry)>) -> tokio::sync::oneshot::Receiver<bool> {
+/// Sends the turn's message, and those of what it revised, off the caller's path, from memory: the state store may forget. Once it
+/// is told how long the answer took, the turn is taken out of the outbox, and the profile is read of a user who just became known.
+fn send(app: &App, turn: &Turn, seq: u64, entry: Entry, revisions: Vec<(u64, Entry)>) -> oneshot::Sender<StageTimes> {
     for (seq, entry) in revisions {
         outbox::send_revision(app, turn.call.clone(), seq, entry);
     }
-    let (done, sent) = tokio::sync::oneshot::channel();
-    let (app_, message) = (app.clone(), outbox::turn(&turn.call, Some(seq), 0, entry));
-    app.spawn(async move {
-        let result = outbox::send(&app_, &message, None).await;
-        if let Err(e) = &result {
-            tracing::warn!(error = e.chain(), "the turn stays in the outbox");
-        }
-        // The receiver is gone where the invocation passed its deadline: the relay settles then.
-        let _ = done.send(result.is_ok());
-    });
-    sent
-}
-
-/// After the answer: takes the turn out of the outbox, keeps its stage times, and reads the profile of a user who just
-/// became known.
-fn settle(app: &App, turn: &Turn, sent: tokio::sync::oneshot::Receiver<bool>, stages: StageTimes) {
+    let (answered, stages) = oneshot::channel();
     let (app_, call, id, user) = (app.clone(), turn.call.clone(), turn.id.clone(), turn.patch.user());
     app.spawn(async move {
-        if sent.await.unwrap_or(false) {
+        let sent = outbox::send(&app_, &outbox::turn(&call, Some(seq), 0, entry), None).await;
+        if let Err(e) = &sent {
+            tracing::warn!(error = e.chain(), "the turn stays in the outbox");
+        }
+        // An invocation that passed its deadline tells nothing: the relay settles then.
+        let Ok(stages) = stages.await else { return };
+        if sent.is_ok() {
             outbox::settle_turn(&app_, &call, &id, stages).await;
         }
         let Some(user) = user else { return };
@@ -328,31 +324,66 @@ fn settle(app: &App, turn: &Turn, sent: tokio::sync::oneshot::Receiver<bool>, st
             Err(e) => tracing::warn!(error = e.chain(), "the user has no token yet: the call goes on without its profile"),
         }
     });
+    answered
+}
+
+/// The body of an answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    call_connection_id: &'a CallId,
+    turn_id: &'a TurnId,
+    seq: Option<u64>,
+    reply: Said<'a>,
+    speech: Option<Speech>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speech_reason: Option<String>,
+    degraded: bool,
+    replayed: bool,
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    text: &'a str,
+    source: Option<&'a str>,
+}
+
+/// Where the spoken reply is, and how it was had.
+#[derive(Serialize)]
+struct Speech {
+    hash: String,
+    url: String,
+    cache: &'static str,
+    format: &'static str,
 }
 
 async fn answer(app: &App, turn: &Turn, outcome: Outcome, stages: &mut StageTimes) -> Result<Response> {
     let words = &outcome.entry.words;
-    let text = words.reply().to_owned();
-    let mut body = json!({
-        "callConnectionId": turn.call,
-        "turnId": turn.id,
-        "seq": outcome.seq,
-        "reply": { "text": text, "source": outcome.entry.source },
-        "speech": null,
-        "degraded": outcome.degraded,
-        "replayed": outcome.replayed,
-    });
+    let text = words.reply();
+    let (mut speech, mut speech_reason) = (None, None);
     if turn.speak {
         let began = Instant::now();
         let private = words.private.then_some(Private { call: &turn.call, again: outcome.replayed });
-        match spoken(app, &text, outcome.entry.language.as_deref(), private, stages).await {
-            Ok(speech) => body["speech"] = speech,
-            Err(reason) => body["speechReason"] = json!(reason),
+        match spoken(app, text, outcome.entry.language.as_deref(), private, stages).await {
+            Ok(found) => speech = Some(found),
+            Err(reason) => speech_reason = Some(reason),
         }
         stages.speech_ms = Some(ended(app, "speech", began));
     }
     counted(app, &outcome, stages);
-    let mut response = json_response(StatusCode::OK, &body);
+    let mut response = json_response(
+        StatusCode::OK,
+        &Answer {
+            call_connection_id: &turn.call,
+            turn_id: &turn.id,
+            seq: outcome.seq,
+            reply: Said { text, source: outcome.entry.source.as_deref() },
+            speech,
+            speech_reason,
+            degraded: outcome.degraded,
+            replayed: outcome.replayed,
+        },
+    );
     if let Ok(timing) = HeaderValue::from_str(&server_timing(stages)) {
         response.headers_mut().insert("server-timing", timing);
     }
@@ -394,7 +425,7 @@ fn server_timing(stages: &StageTimes) -> String {
 }
 
 /// Where the spoken reply is; or why there is none. A voice that is away leaves the text.
-async fn spoken(app: &App, text: &str, language: Option<&str>, private: Option<Private<'_>>, stages: &mut StageTimes) -> std::result::Result<Value, String> {
+async fn spoken(app: &App, text: &str, language: Option<&str>, private: Option<Private<'_>>, stages: &mut StageTimes) -> std::result::Result<Speech, String> {
     let phrase = app.phrase(text, None, language, AudioFormat::default()).map_err(|e| e.detail)?;
     let hash = speech::hash(app, &phrase, private.map(|private| private.call)).await.map_err(|e| e.detail)?;
     let found = match private {
@@ -421,7 +452,7 @@ async fn spoken(app: &App, text: &str, language: Option<&str>, private: Option<P
             "unavailable"
         }
     };
-    Ok(json!({ "hash": hash, "url": format!("/api/tts/{hash}"), "cache": cache, "format": phrase.format().name() }))
+    Ok(Speech { url: format!("/api/tts/{hash}"), hash, cache, format: phrase.format().name() })
 }
 
 fn call_ended() -> Error {

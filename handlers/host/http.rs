@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures::FutureExt as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Frame;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::admission::{Key, Room};
@@ -243,9 +244,12 @@ impl Reading {
     }
 }
 
-/// A JSON answer.
-pub fn json_response(status: StatusCode, body: &Value) -> Response {
-    response(status, "application/json", Bytes::from(body.to_string()))
+/// A JSON answer; of what cannot be JSON, which our own types always can, a 500.
+pub fn json_response(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(json) => response(status, "application/json", Bytes::from(json)),
+        Err(e) => problem(&Error::internal(e)),
+    }
 }
 
 /// An answer with a body of this content type.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::config::StorePii;
-use crate::model::conversation::{Entry, Window, Words};
+use crate::model::conversation::{Entry, REACH, Window, Words};
 use crate::model::transcript::ArchivedTurn;
 use crate::privacy::detect::{Bearing, Label, Role, Said, Span, detect, detect_across, mask, may_continue};
 
@@ -17,8 +17,6 @@ mod talk;
 
 pub use talk::Talk;
 
-/// Earlier turns that a value may reach back over, with the talk between its parts.
-const REACH: usize = 8;
 /// Earlier entries that one turn revises, at most.
 const REVISED: usize = 3;
 /// Shortest text of a profile or a context that counts as quoted, in bytes.

@@ -1,5 +1,7 @@
 //! From the outbox to the queue: composing messages, sending them, and taking what was confirmed out again.
 
+use std::borrow::Cow;
+
 use tokio::time::Instant;
 
 use crate::app::App;
@@ -59,10 +61,10 @@ fn words_field(rev: u32) -> String {
 }
 
 /// The message with its words sealed under the call's key.
-async fn sealed(app: &App, message: &TranscriptMessage) -> Result<TranscriptMessage> {
-    let TranscriptMessage::Turn(turn) = message else { return Ok(message.clone()) };
+async fn sealed<'a>(app: &App, message: &'a TranscriptMessage) -> Result<Cow<'a, TranscriptMessage>> {
+    let TranscriptMessage::Turn(turn) = message else { return Ok(Cow::Borrowed(message)) };
     if app.ciphers.is_off() || turn.entry.words.is_empty() {
-        return Ok(message.clone());
+        return Ok(Cow::Borrowed(message));
     }
     let mut turn = turn.clone();
     let cipher = app.ciphers.current(&turn.call_connection_id).await?;
@@ -74,7 +76,7 @@ async fn sealed(app: &App, message: &TranscriptMessage) -> Result<TranscriptMess
     let field = words_field(turn.rev);
     turn.transcript = Some(cipher.seal_text(&Place::message(&app.config.transcript_queue, &turn.entry.turn_id, &field), &words)?);
     turn.key = Some(cipher.wrap().to_owned());
-    Ok(TranscriptMessage::Turn(turn))
+    Ok(Cow::Owned(TranscriptMessage::Turn(turn)))
 }
 
 /// The message as it was before it was sealed. `Erased` where the user's key is gone, `Tampered` where the words are not what

@@ -56,14 +56,15 @@ pub struct Keys {
 impl Keys {
     /// Adds a key.
     pub fn add(&mut self, key: &str) {
-        self.places |= 1 << place(key);
+        let parts = parts(key);
+        self.places |= 1 << place(parts);
         let Some(first) = &self.first else {
             self.first = Some(key.into());
             return;
         };
-        let whose = owner(key);
+        let whose = owner(parts);
         // The keys of one owner follow each other; what comes twice all the same is told once when it is written.
-        if whose != Owner::Nobody && whose != owner(first) && self.also.last().is_none_or(|last| whose != owner(last)) {
+        if whose != Owner::Nobody && whose != owner_of(first) && self.also.last().is_none_or(|last| whose != owner_of(last)) {
             self.also.push(key.into());
         }
     }
@@ -87,7 +88,7 @@ impl Keys {
     /// The first key with its data type and component.
     pub(super) fn first(&self) -> Option<(&'static str, &'static str, &str)> {
         let key = self.first.as_deref()?;
-        let (data_type, component) = PLACES[place(key)];
+        let (data_type, component) = PLACES[place(parts(key))];
         Some((data_type, component, key))
     }
 
@@ -98,23 +99,24 @@ impl Keys {
 
     /// Whose they are.
     pub(super) fn owners(&self) -> impl Iterator<Item = Owner<'_>> {
-        self.first.iter().chain(&self.also).map(|key| owner(key))
+        self.first.iter().chain(&self.also).map(|key| owner_of(key))
     }
 }
 
-/// The last part of a name and what stands before it, up to five parts from the end; how many there are.
-fn parts(key: &str) -> ([&str; PARTS], usize) {
-    let mut parts = [""; PARTS];
-    let mut count = 0;
-    for part in key.rsplitn(PARTS, ':') {
-        parts[count] = part;
-        count += 1;
+/// The parts of a name from its end, up to five; how many there are.
+type Parts<'a> = ([&'a str; PARTS], usize);
+
+fn parts(key: &str) -> Parts<'_> {
+    let (mut parts, mut count, mut end) = ([""; PARTS], 0, key.len());
+    for (at, _) in key.as_bytes().iter().enumerate().rev().filter(|(_, byte)| **byte == b':').take(PARTS - 1) {
+        parts[count] = &key[at + 1..end];
+        (count, end) = (count + 1, at);
     }
-    (parts, count)
+    parts[count] = &key[..end];
+    (parts, count + 1)
 }
 
-fn place(key: &str) -> usize {
-    let ([last, before, data_type, ..], count) = parts(key);
+fn place(([last, before, data_type, ..], count): Parts<'_>) -> usize {
     if count < PARTS {
         return LEGACY;
     }
@@ -123,8 +125,11 @@ fn place(key: &str) -> usize {
     PLACES.iter().position(|place| *place == (data_type, component)).unwrap_or(OTHER)
 }
 
-fn owner(key: &str) -> Owner<'_> {
-    let ([last, before, data_type, ..], count) = parts(key);
+fn owner_of(key: &str) -> Owner<'_> {
+    owner(parts(key))
+}
+
+fn owner(([last, before, data_type, ..], count): Parts<'_>) -> Owner<'_> {
     let call = match (count, data_type, before, last) {
         (PARTS, "call" | "conversation", id, _) => id.trim_start_matches('{').trim_end_matches('}'),
         (PARTS, "cache", "profile", user) => return Owner::User(user),

@@ -41,7 +41,7 @@ use crate::privacy::envelope;
 /// What every transaction needs to know.
 struct Rules {
     keys: RedisKeyManager,
-    history_window: usize,
+    look_back: usize,
     tts_max_bytes: u64,
     clock: Arc<dyn Clock>,
 }
@@ -64,7 +64,7 @@ impl EmbeddedState {
     /// Creates the tables where they are missing. `Unavailable` where the file cannot be written.
     pub fn open(embedded: Embedded, config: &Config, clock: Arc<dyn Clock>) -> Result<Self> {
         embedded.prepare(table::SCHEMA)?;
-        let rules = Rules { keys: RedisKeyManager::new(config), history_window: config.history_window, tts_max_bytes: config.tts_max_bytes, clock };
+        let rules = Rules { keys: RedisKeyManager::new(config), look_back: config.look_back(), tts_max_bytes: config.tts_max_bytes, clock };
         Ok(Self { file: embedded, audit: Audit::off(), rules: Arc::new(rules) })
     }
 

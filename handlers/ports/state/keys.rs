@@ -188,7 +188,8 @@ impl RedisKeyManager {
     /// A key of one call.
     pub fn call(&self, call: &CallId, key: CallKey) -> String {
         let (data_type, component) = key.parts();
-        if self.braces { format!("{}:{data_type}:{{{call}}}:{component}", self.root) } else { format!("{}:{data_type}:{call}:{component}", self.root) }
+        let (open, close) = if self.braces { ("{", "}") } else { ("", "") };
+        [&self.root, ":", data_type, ":", open, call.as_str(), close, ":", component].concat()
     }
 
     /// `worker:{id}:affinity`, set of calls.

@@ -119,7 +119,8 @@ pub trait Calls: Send + Sync + 'static {
     /// life of session, events, history and turns to 7 days and puts the end into the outbox, once.
     async fn apply(&self, change: &CallChange) -> Result<Applied>;
 
-    /// Reads what a turn needs in one round trip; at most `HISTORY_WINDOW` entries however long the call is.
+    /// Reads what a turn needs in one round trip; the last entries that something looks back on, at most
+    /// `HISTORY_WINDOW` ([`Config::look_back`](crate::config::Config::look_back)), however long the call is.
     async fn load(&self, call: &CallId, turn: &TurnId) -> Result<Loaded>;
 
     /// Commits one turn in one atomic step and one round trip: the known answer where the turn id is known, else

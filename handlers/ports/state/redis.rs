@@ -53,7 +53,7 @@ pub struct AsyncAzureRedisManager {
     metrics: Arc<Metrics>,
     keys: RedisKeyManager,
     scripts: Scripts,
-    history_window: isize,
+    look_back: isize,
     tts_max_bytes: u64,
     memory: caches::MemoryGauge,
 }
@@ -114,7 +114,7 @@ impl AsyncAzureRedisManager {
             keys: RedisKeyManager::new(config),
             scripts: Scripts::new(),
             // At most 200 by the settings.
-            history_window: config.history_window as isize,
+            look_back: config.look_back() as isize,
             tts_max_bytes: config.tts_max_bytes,
             memory: caches::MemoryGauge::default(),
         })
@@ -148,11 +148,8 @@ impl AsyncAzureRedisManager {
 
     /// The keys that the scripts on calls and turns take, in their order.
     fn turn_keys<'a>(&self, script: &'a Named, call: &CallId) -> Invocation<'a> {
-        let mut invocation = script.prepare_invoke();
-        for key in [CallKey::Session, CallKey::Events, CallKey::Summary, CallKey::Context, CallKey::History, CallKey::Turns, CallKey::Outbox] {
-            invocation.key(self.key(call, key));
-        }
-        invocation
+        let keys = [CallKey::Session, CallKey::Events, CallKey::Summary, CallKey::Context, CallKey::History, CallKey::Turns, CallKey::Outbox];
+        script.on(keys.map(|key| self.key(call, key)))
     }
 }
 

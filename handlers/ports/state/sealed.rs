@@ -5,6 +5,7 @@
 //! moved, cut or replaced is refused: an entry comes back without its words (`source` is then `refused`), a value of the
 //! context is left out. `Unavailable` where the call's key cannot be had, `Erased` where it is gone.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,9 +108,10 @@ impl Calls for SealedState {
     }
 
     async fn commit(&self, turn: &TurnCommit) -> Result<Committed> {
-        let mut turn = turn.clone();
-        if let UserChange::Set(user) = &mut turn.user {
-            *user = self.noted(&UserId::parse(user.as_str())?, &turn.call).await?.to_string();
+        let mut turn = Cow::Borrowed(turn);
+        if let UserChange::Set(user) = &turn.user {
+            let token = self.noted(&UserId::parse(user.as_str())?, &turn.call).await?;
+            turn.to_mut().user = UserChange::Set(token.to_string());
         }
         if self.ciphers.is_off() {
             return self.inner.commit(&turn).await;

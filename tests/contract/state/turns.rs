@@ -171,7 +171,7 @@ pub async fn an_expired_context_is_rebuilt_and_says_so(b: &Bench) {
 
 pub async fn the_window_is_bounded(b: &Bench) {
     let call = call_id("c1");
-    let window = b.config.history_window;
+    let window = b.config.look_back();
     for n in 1..=window + 5 {
         b.turn(&call, &format!("t{n}")).await;
     }

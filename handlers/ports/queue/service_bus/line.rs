@@ -1,5 +1,5 @@
-//! Who may send now, and what goes together: a few requests are under way at once, and whatever comes meanwhile leaves
-//! as one batch with the next of them.
+//! Who may send now, and what goes together: what comes while a request is under way leaves as one batch with the next,
+//! so that many turns cost few requests. A request that takes long, or many who wait, open further ones beside it.
 //!
 //! In: messages, each with somebody who waits. Out: single messages while there is little to send, batches beyond it.
 //! A batch is taken or refused as a whole; one that is refused for what it holds is sent message by message, so that
@@ -9,9 +9,11 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::post::{DEADLINE, Post, batch_item};
 use crate::error::{Error, Kind, Result};
@@ -19,6 +21,10 @@ use crate::ports::queue::Message;
 
 /// Requests that are under way at once, at most.
 const UNDER_WAY: usize = 4;
+/// How many wait before a further request goes beside those that are under way.
+const CROWD: usize = 16;
+/// How long somebody waits before a further request goes: a round trip within a region takes less.
+const PATIENCE: Duration = Duration::from_millis(25);
 /// Most messages of a batch.
 const MESSAGES: usize = 100;
 /// Most bytes of a batch: below the 256 KiB that the broker's standard tier takes.
@@ -75,38 +81,51 @@ impl Line {
         if !self.batches.load(Ordering::Relaxed) {
             return self.post.one(message).await;
         }
-        if let Some(place) = self.place() {
+        if let Some(place) = self.place(1) {
             let sent = self.post.one(message).await;
             drop(place);
             return sent;
         }
-        let (answer, answered) = oneshot::channel();
-        self.wait(Waiting { message: message.clone(), item: batch_item(message), answer });
-        answered.await.unwrap_or_else(|_| Err(Error::new(Kind::Unavailable, "Service Bus is out of reach").because("the process is ending")))
+        let (answer, mut answered) = oneshot::channel();
+        let waiting = Waiting { message: message.clone(), item: batch_item(message)?, answer };
+        if self.wait(waiting) {
+            self.open();
+        }
+        let answer = match timeout(PATIENCE, &mut answered).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.open();
+                answered.await
+            }
+        };
+        answer.unwrap_or_else(|_| Err(Error::new(Kind::Unavailable, "Service Bus is out of reach").because("the process is ending")))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn place(self: &Arc<Self>) -> Option<Place> {
+    /// A place where fewer than so many requests are under way.
+    fn place(self: &Arc<Self>, most: usize) -> Option<Place> {
         let mut state = self.state();
-        (state.under_way < UNDER_WAY).then(|| {
+        (state.under_way < most).then(|| {
             state.under_way += 1;
             Place(Arc::clone(self))
         })
     }
 
-    /// Joins those who wait; in a place that has come free meanwhile it goes at once, for nobody would come by.
-    fn wait(self: &Arc<Self>, waiting: Waiting) {
+    /// Joins those who wait. True where a request should go for them: there are many, or none is under way any more that would
+    /// come by.
+    fn wait(&self, waiting: Waiting) -> bool {
         let mut state = self.state();
-        if state.under_way < UNDER_WAY {
-            state.under_way += 1;
-            drop(state);
-            tokio::spawn(Place(Arc::clone(self)).carry(vec![waiting]));
-        } else {
-            state.waiting.push_back(waiting);
-        }
+        state.waiting.push_back(waiting);
+        state.under_way == 0 || state.waiting.len() >= CROWD
+    }
+
+    /// Sends what waits in a place of its own, where one is free.
+    fn open(self: &Arc<Self>) {
+        // A place that is given up at once takes along whoever waits.
+        drop(self.place(UNDER_WAY));
     }
 
     /// What goes next in the place that comes free; empty where nobody waits, and the place is given up.

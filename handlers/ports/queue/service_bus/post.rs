@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use azure_messaging_servicebus::prelude::QueueClient;
 use azure_messaging_servicebus::service_bus::SendMessageOptions;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use tokio::time::{sleep, timeout};
 
 use super::courier::Courier;
@@ -43,7 +43,7 @@ impl Post {
 
     /// Sends one message.
     pub(super) async fn one(&self, message: &Message) -> Result<()> {
-        self.post(&message.body, "application/json", &message_headers(message)).await
+        self.post(&message.body, "application/json", &message_headers(message)?).await
     }
 
     /// Sends messages as [`batch_item`] writes them; all are taken, or none.
@@ -98,8 +98,8 @@ fn retry_pause(e: &Error) -> Option<Duration> {
 }
 
 /// The headers that make a body a message: broker properties as JSON, custom properties one header each.
-fn message_headers(message: &Message) -> HashMap<String, String> {
-    let mut headers = HashMap::from([("BrokerProperties".to_owned(), broker_properties(message))]);
+fn message_headers(message: &Message) -> Result<HashMap<String, String>> {
+    let mut headers = HashMap::from([("BrokerProperties".to_owned(), broker_properties(message)?)]);
     // Anything else is left behind rather than sent wrong.
     if let Some(traceparent) = message.traceparent.as_deref().filter(|t| is_valid(t)) {
         // A string property stands in double quotes; `Diagnostic-Id` is the name that Azure's own tracing reads.
@@ -107,23 +107,42 @@ fn message_headers(message: &Message) -> HashMap<String, String> {
             headers.insert(name.to_owned(), format!("\"{traceparent}\""));
         }
     }
-    headers
+    Ok(headers)
 }
 
-fn broker_properties(message: &Message) -> String {
-    ascii(&Value::Object(properties(message)).to_string())
+fn broker_properties(message: &Message) -> Result<String> {
+    serde_json::to_string(&Properties::of(message, None)).map(|json| ascii(&json)).map_err(Error::internal)
 }
 
-fn properties(message: &Message) -> Map<String, Value> {
-    let mut properties = Map::new();
-    let texts = [("MessageId", &message.message_id), ("SessionId", &message.session_id), ("CorrelationId", &message.correlation_id), ("Label", &message.label)];
-    for (name, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
-        properties.insert(name.to_owned(), Value::from(text.as_str()));
+/// Broker properties; what is empty is left out.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Properties<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    message_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    session_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    correlation_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    label: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheduled_enqueue_time_utc: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
+}
+
+impl<'a> Properties<'a> {
+    fn of(message: &'a Message, content_type: Option<&'a str>) -> Self {
+        Self {
+            message_id: &message.message_id,
+            session_id: &message.session_id,
+            correlation_id: &message.correlation_id,
+            label: &message.label,
+            scheduled_enqueue_time_utc: message.not_before.map(http_date),
+            content_type,
+        }
     }
-    if let Some(at) = message.not_before {
-        properties.insert("ScheduledEnqueueTimeUtc".to_owned(), Value::from(http_date(at)));
-    }
-    properties
 }
 
 /// RFC 1123 in GMT, in whole seconds, rounded up: not before the time that was asked for.
@@ -148,11 +167,25 @@ fn ascii(json: &str) -> String {
 }
 
 /// A message of a batch: body, broker properties and custom properties ("Send Message Batch", Service Bus REST reference).
-pub(super) fn batch_item(message: &Message) -> String {
-    let mut item = json!({ "Body": message.body, "BrokerProperties": properties(message) });
-    if let Some(traceparent) = message.traceparent.as_deref().filter(|t| is_valid(t)) {
-        item["UserProperties"] = json!({ "traceparent": traceparent, "Diagnostic-Id": traceparent });
-    }
-    item["BrokerProperties"]["ContentType"] = json!("application/json");
-    item.to_string()
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Item<'a> {
+    body: &'a str,
+    broker_properties: Properties<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_properties: Option<Traced<'a>>,
+}
+
+#[derive(Serialize)]
+struct Traced<'a> {
+    traceparent: &'a str,
+    #[serde(rename = "Diagnostic-Id")]
+    diagnostic_id: &'a str,
+}
+
+/// A message as it stands in a batch.
+pub(super) fn batch_item(message: &Message) -> Result<String> {
+    let traced = message.traceparent.as_deref().filter(|t| is_valid(t)).map(|traceparent| Traced { traceparent, diagnostic_id: traceparent });
+    let item = Item { body: &message.body, broker_properties: Properties::of(message, Some("application/json")), user_properties: traced };
+    serde_json::to_string(&item).map_err(Error::internal)
 }

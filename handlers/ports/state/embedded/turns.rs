@@ -19,7 +19,7 @@ type Stages = (f64, f64, f64, Option<f64>, Option<bool>);
 
 impl Step<'_> {
     pub(super) fn load(&self, call: &CallId, turn: &TurnId) -> Result<Loaded> {
-        let window = u64::try_from(self.rules.history_window).unwrap_or(u64::MAX);
+        let window = u64::try_from(self.rules.look_back).unwrap_or(u64::MAX);
         let from = self.table.length(&self.key(call, CallKey::History))?.saturating_sub(window);
         let (seqs, entries) = self.history(call, from, window)?.entries.into_iter().unzip();
         Ok(Loaded {

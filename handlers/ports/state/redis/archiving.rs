@@ -49,10 +49,7 @@ impl Archiving for AsyncAzureRedisManager {
     }
 
     async fn close(&self, closing: &Closing) -> Result<bool> {
-        let mut invocation = self.scripts.close.prepare_invoke();
-        for key in super::persons::REMOVED {
-            invocation.key(self.key(&closing.call, key));
-        }
+        let mut invocation = self.scripts.close.on(super::persons::REMOVED.map(|key| self.key(&closing.call, key)));
         invocation.arg(&packed(&closing.summary)[..]).arg(self.ttl(TtlPolicy::CallSummary)).arg(closing.archived_entries);
         for field in &closing.archived_fields {
             invocation.arg(field);

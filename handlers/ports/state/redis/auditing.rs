@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use std::pin::pin;
 use std::task::Poll;
 
-use redis::{Arg, Cmd, Pipeline, RedisWrite, Script, ScriptInvocation, ToRedisArgs, Value};
+use redis::aio::ConnectionLike;
+use redis::{Arg, Cmd, ErrorKind, Pipeline, RedisResult, Script, ServerErrorKind, ToRedisArgs, Value};
 use tokio::time::Instant;
 
 use super::AsyncAzureRedisManager;
@@ -29,62 +30,40 @@ impl Named {
         Self { name, script: Script::new(code) }
     }
 
-    pub(super) fn prepare_invoke(&self) -> Invocation<'_> {
-        Invocation { name: self.name, keys: Keys::default(), bytes: 0, script: self.script.prepare_invoke() }
+    /// The script on these keys.
+    pub(super) fn on<const N: usize>(&self, keys: [String; N]) -> Invocation<'_> {
+        let mut command = Cmd::with_capacity(N + 24, 1536);
+        command.arg("EVALSHA").arg(self.script.get_hash()).arg(N);
+        for key in keys {
+            command.arg(key);
+        }
+        Invocation { name: self.name, script: &self.script, keys: N, command }
     }
 }
 
-/// A script with its keys and arguments.
+/// A script with its keys and arguments, as it goes out.
 pub(super) struct Invocation<'a> {
     name: &'static str,
-    keys: Keys,
-    bytes: usize,
-    script: ScriptInvocation<'a>,
+    script: &'a Script,
+    keys: usize,
+    command: Cmd,
 }
 
-impl<'a> Invocation<'a> {
-    pub(super) fn key(&mut self, key: impl Into<String>) -> &mut Self {
-        let key = key.into();
-        self.bytes += key.len();
-        self.script.key(key.as_str());
-        self.keys.add(&key);
-        self
-    }
-
+impl Invocation<'_> {
     pub(super) fn arg<T: ToRedisArgs>(&mut self, arg: T) -> &mut Self {
-        let mut size = Size(0);
-        arg.write_redis_args(&mut size);
-        self.bytes += size.0;
-        self.script.arg(arg);
+        self.command.arg(arg);
         self
     }
 
-    pub(super) const fn script(&self) -> &ScriptInvocation<'a> {
-        &self.script
-    }
-}
-
-/// Counts the bytes of arguments.
-struct Size(usize);
-
-impl RedisWrite for Size {
-    fn write_arg(&mut self, arg: &[u8]) {
-        self.0 += arg.len();
-    }
-
-    fn writer_for_next_arg(&mut self) -> impl std::io::Write + '_ {
-        self
-    }
-}
-
-impl std::io::Write for Size {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+    /// Sends it; where the server does not have the script, the script first.
+    pub(super) async fn send(&self, mut connection: impl ConnectionLike) -> RedisResult<Value> {
+        match self.command.query_async(&mut connection).await {
+            Err(e) if e.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                self.script.load_async(&mut connection).await?;
+                self.command.query_async(&mut connection).await
+            }
+            result => result,
+        }
     }
 }
 
@@ -100,7 +79,8 @@ impl Operation {
     /// Commands that are sent together, named by their different words.
     pub(super) fn of<'a>(commands: impl Iterator<Item = &'a Cmd>) -> Self {
         let mut this = Self { action: Cow::Borrowed(""), keys: Keys::default(), sent: 0, count: 0 };
-        let (mut action, mut names): (String, [&[u8]; 8]) = ("redis.".to_owned(), [b""; 8]);
+        let (mut action, mut names): (String, [&[u8]; 8]) = (String::with_capacity(48), [b""; 8]);
+        action.push_str("redis.");
         let mut different = 0;
         for command in commands {
             this.count += 1;
@@ -129,7 +109,18 @@ impl Operation {
 
     /// A script.
     pub(super) fn script(invocation: &Invocation<'_>) -> Self {
-        Self { action: Cow::Borrowed(invocation.name), keys: invocation.keys.clone(), sent: invocation.bytes, count: 1 }
+        let mut this = Self { action: Cow::Borrowed(invocation.name), keys: Keys::default(), sent: 0, count: 1 };
+        // Behind the command, the script's hash and the number of keys.
+        for (n, arg) in invocation.command.args_iter().skip(3).enumerate() {
+            let Arg::Simple(arg) = arg else { continue };
+            this.sent += arg.len();
+            if n < invocation.keys
+                && let Ok(key) = std::str::from_utf8(arg)
+            {
+                this.keys.add(key);
+            }
+        }
+        this
     }
 
     /// Pipelines that are sent at once.

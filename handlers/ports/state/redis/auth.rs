@@ -41,8 +41,8 @@ impl AuthStates for AsyncAzureRedisManager {
 
     async fn attempt_auth(&self, call: &CallId, said: &AuthState, max_attempts: u32) -> Result<Attempt> {
         let kept = AuthState { failed_attempts: 0, locked: false, ..said.clone() };
-        let mut invocation = self.scripts.attempt_auth.prepare_invoke();
-        invocation.key(self.key(call, CallKey::Auth)).arg(if said.authenticated { "1" } else { "0" });
+        let mut invocation = self.scripts.attempt_auth.on([self.key(call, CallKey::Auth)]);
+        invocation.arg(if said.authenticated { "1" } else { "0" });
         invocation.arg(serde_json::to_string(&kept).map_err(Error::internal)?).arg(max_attempts).arg(self.ttl(TtlPolicy::AuthenticationState));
         // Not only we send it twice where a connection breaks: a cluster's client does, too.
         invocation.arg(SystemClock.new_id());
@@ -53,8 +53,6 @@ impl AuthStates for AsyncAzureRedisManager {
     }
 
     async fn clear_auth(&self, call: &CallId) -> Result<bool> {
-        let mut invocation = self.scripts.clear_auth.prepare_invoke();
-        invocation.key(self.key(call, CallKey::Auth));
-        read(self.script(&invocation).await?)
+        read(self.script(&self.scripts.clear_auth.on([self.key(call, CallKey::Auth)])).await?)
     }
 }

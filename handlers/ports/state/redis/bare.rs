@@ -79,7 +79,7 @@ impl BareRedis {
     }
 
     async fn script(&self, invocation: &Invocation<'_>) -> Result<Value> {
-        invocation.script().invoke_async(&mut self.connection.clone()).await.map_err(failure)
+        invocation.send(self.connection.clone()).await.map_err(failure)
     }
 
     /// What the last turn of this call sent, the pairs of its context included.

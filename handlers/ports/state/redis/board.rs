@@ -57,10 +57,9 @@ impl AsyncAzureRedisManager {
     }
 
     async fn episode(&self, verb: &str, rule: &str, text: &str) -> Result<bool> {
-        let mut invocation = self.scripts.episode.prepare_invoke();
-        invocation.key(self.keys.episodes()).arg(verb).arg(rule).arg(text).arg(self.ttl(TtlPolicy::Alerts));
-        let script = invocation.script();
-        let mine: Value = self.link.idempotent(RedisOp::Board, |mut connection| async move { script.invoke_async(&mut connection).await }).await?;
+        let mut invocation = self.scripts.episode.on([self.keys.episodes()]);
+        invocation.arg(verb).arg(rule).arg(text).arg(self.ttl(TtlPolicy::Alerts));
+        let mine = self.link.idempotent(RedisOp::Board, |connection| invocation.send(connection)).await?;
         read(mine)
     }
 

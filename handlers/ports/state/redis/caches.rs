@@ -130,8 +130,8 @@ impl Caches for AsyncAzureRedisManager {
             change.cmd("SET").arg(&key).arg(&audio[..]).arg("EX").arg(self.ttl(TtlPolicy::TtsCache)).ignore();
             self.pipeline(&change).await?;
         } else {
-            let mut invocation = self.scripts.drop_claim.prepare_invoke();
-            invocation.key(&key).arg(CLAIM).arg("any");
+            let mut invocation = self.scripts.drop_claim.on([key]);
+            invocation.arg(CLAIM).arg("any");
             self.script(&invocation).await?;
         }
         Ok(fits)
@@ -144,8 +144,8 @@ impl Caches for AsyncAzureRedisManager {
     }
 
     async fn drop_claim(&self, hash: &str, token: &str) -> Result<()> {
-        let mut invocation = self.scripts.drop_claim.prepare_invoke();
-        invocation.key(self.keys.audio(hash)).arg(format!("{CLAIM}{token}")).arg("own");
+        let mut invocation = self.scripts.drop_claim.on([self.keys.audio(hash)]);
+        invocation.arg(format!("{CLAIM}{token}")).arg("own");
         self.script(&invocation).await.map(drop)
     }
 
@@ -171,8 +171,8 @@ impl AsyncAzureRedisManager {
     async fn book_audio(&self, hash: &str, bytes: usize, now: Timestamp) -> Result<bool> {
         let ttl = self.ttl(TtlPolicy::TtsCache);
         let now = now.millis() / 1000;
-        let mut invocation = self.scripts.index_audio.prepare_invoke();
-        invocation.key(self.keys.audio_index()).arg(hash).arg(bytes).arg(now).arg(now.saturating_add(seconds(ttl)));
+        let mut invocation = self.scripts.index_audio.on([self.keys.audio_index()]);
+        invocation.arg(hash).arg(bytes).arg(now).arg(now.saturating_add(seconds(ttl)));
         invocation.arg(self.tts_max_bytes).arg(ttl);
         read(self.script(&invocation).await?)
     }

@@ -46,7 +46,7 @@ impl AsyncAzureRedisManager {
         look.hgetall(self.key(call, CallKey::Session))
             .exists(self.key(call, CallKey::Summary))
             .hgetall(self.key(call, CallKey::Context))
-            .lrange(self.key(call, CallKey::History), -self.history_window, -1)
+            .lrange(self.key(call, CallKey::History), -self.look_back, -1)
             .hget(self.key(call, CallKey::Turns), turn.as_str())
             .hgetall(self.key(call, CallKey::Auth));
         look
@@ -66,9 +66,8 @@ impl AsyncAzureRedisManager {
 
     /// The settle script; `times` are the field of the stage times and what it holds, or empty.
     pub(super) fn settle_script(&self, call: &CallId, field: &str, rev: u32, times: &(String, String)) -> Invocation<'_> {
-        let mut invocation = self.scripts.settle.prepare_invoke();
-        invocation.key(self.key(call, CallKey::Outbox)).key(self.key(call, CallKey::Turns)).arg(field).arg(rev);
-        invocation.arg(&times.0).arg(&times.1);
+        let mut invocation = self.scripts.settle.on([self.key(call, CallKey::Outbox), self.key(call, CallKey::Turns)]);
+        invocation.arg(field).arg(rev).arg(&times.0).arg(&times.1);
         invocation
     }
 
@@ -244,8 +243,7 @@ impl Calls for AsyncAzureRedisManager {
     }
 
     async fn attach_profile(&self, call: &CallId, facts: &str) -> Result<()> {
-        let mut invocation = self.scripts.attach_profile.prepare_invoke();
-        invocation.key(self.key(call, CallKey::Session)).key(self.key(call, CallKey::Context));
+        let mut invocation = self.scripts.attach_profile.on([self.key(call, CallKey::Session), self.key(call, CallKey::Context)]);
         invocation.arg(&packed(facts)[..]).arg(self.ttl(TtlPolicy::ConversationContext)).arg(SystemClock.now().millis());
         debug_assert_eq!(PROFILE_KEY, "_profile", "the script names the key");
         self.script(&invocation).await.map(drop)

@@ -166,9 +166,7 @@ impl Legacy for AsyncAzureRedisManager {
     }
 
     async fn mark_checked(&self, call: &CallId) -> Result<()> {
-        let mut invocation = self.scripts.mark_checked.prepare_invoke();
-        invocation.key(self.key(call, CallKey::Session));
-        self.script(&invocation).await.map(drop)
+        self.script(&self.scripts.mark_checked.on([self.key(call, CallKey::Session)])).await.map(drop)
     }
 
     async fn retire(&self, keys: &[String]) -> Result<()> {

@@ -31,16 +31,13 @@ impl Persons for AsyncAzureRedisManager {
     }
 
     async fn rekey(&self, call: &CallId, old: &str, new: &str) -> Result<bool> {
-        let mut invocation = self.scripts.rekey.prepare_invoke();
-        invocation.key(self.key(call, CallKey::Session)).arg(old).arg(new);
+        let mut invocation = self.scripts.rekey.on([self.key(call, CallKey::Session)]);
+        invocation.arg(old).arg(new);
         read(self.script(&invocation).await?)
     }
 
     async fn erase_call(&self, call: &CallId, tombstone: &str) -> Result<bool> {
-        let mut invocation = self.scripts.erase.prepare_invoke();
-        for key in REMOVED {
-            invocation.key(self.key(call, key));
-        }
+        let mut invocation = self.scripts.erase.on(REMOVED.map(|key| self.key(call, key)));
         invocation.arg(tombstone).arg(self.ttl(TtlPolicy::CallSummary));
         let there: u64 = read(self.script(&invocation).await?)?;
         self.touch_open(call, None).await?;

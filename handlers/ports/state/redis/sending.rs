@@ -17,8 +17,7 @@ impl AsyncAzureRedisManager {
 
     /// Runs a script that decides by ids, so that sending it twice is harmless.
     pub(super) async fn script(&self, invocation: &Invocation<'_>) -> Result<Value> {
-        let script = invocation.script();
-        let work = self.link.idempotent(RedisOp::Script, |mut connection| async move { script.invoke_async(&mut connection).await });
+        let work = self.link.idempotent(RedisOp::Script, |connection| invocation.send(connection));
         self.audited(|| Operation::script(invocation), work).await
     }
 

@@ -28,8 +28,8 @@ impl AsyncAzureRedisManager {
     /// Gives a key its life where it has none; seconds, where it was given one.
     async fn give_life(&self, name: &[u8], place: &KeyPlace) -> Result<Option<u64>> {
         let (Some(seconds), Ok(name)) = (self.keys.remedy(place), std::str::from_utf8(name)) else { return Ok(None) };
-        let mut invocation = self.scripts.give_life.prepare_invoke();
-        invocation.key(name).arg(seconds);
+        let mut invocation = self.scripts.give_life.on([name.to_owned()]);
+        invocation.arg(seconds);
         let given: bool = read(self.script(&invocation).await?)?;
         Ok(given.then_some(seconds))
     }

@@ -89,8 +89,8 @@ impl AsyncAzureRedisManager {
     ) -> Result<(bool, Lease, Option<WorkerId>)> {
         let ttl = self.ttl(TtlPolicy::WorkerAffinity);
         let until = now.plus_millis(seconds(ttl).saturating_mul(1000));
-        let mut invocation = self.scripts.claim.prepare_invoke();
-        invocation.key(self.key(call, CallKey::Worker)).arg(worker.as_str()).arg(token).arg(fresh);
+        let mut invocation = self.scripts.claim.on([self.key(call, CallKey::Worker)]);
+        invocation.arg(worker.as_str()).arg(token).arg(fresh);
         invocation.arg(now.millis()).arg(until.millis()).arg(ttl).arg(dead);
         let (word, rest) = parts(self.script(&invocation).await?)?;
         let [owner, token, until, former]: [Value; 4] = exact(rest)?;
@@ -100,8 +100,8 @@ impl AsyncAzureRedisManager {
     }
 
     async fn try_release(&self, call: &CallId, worker: &WorkerId, token: &str, now: Timestamp, dead: &str) -> Result<(String, Option<Lease>)> {
-        let mut invocation = self.scripts.release.prepare_invoke();
-        invocation.key(self.key(call, CallKey::Worker)).arg(worker.as_str()).arg(token).arg(now.millis()).arg(dead);
+        let mut invocation = self.scripts.release.on([self.key(call, CallKey::Worker)]);
+        invocation.arg(worker.as_str()).arg(token).arg(now.millis()).arg(dead);
         let (word, rest) = parts(self.script(&invocation).await?)?;
         if word == "free" {
             return Ok((word, None));
