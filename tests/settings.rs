@@ -206,6 +206,17 @@ fn each_setting_that_can_be_wrong_is_in_the_table() {
 }
 
 #[test]
+fn a_turn_reads_what_the_agent_is_told_or_masking_looks_back_on() {
+    let look_back = |settings: &[(&str, &str)]| config(settings).unwrap().look_back();
+    let openai = [("OPENAI_ENDPOINT", "https://contoso.openai.azure.com"), ("OPENAI_DEPLOYMENT", "gpt")];
+    assert_eq!((look_back(&[]), look_back(&[("HISTORY_WINDOW", "3")]), look_back(&[("PRIVACY", "off")])), (8, 3, 1));
+    assert_eq!(look_back(&openai), 20);
+    for window in ["3", "25"] {
+        assert_eq!(look_back(&[openai[0], openai[1], ("HISTORY_WINDOW", window)]).to_string(), window);
+    }
+}
+
+#[test]
 fn without_any_setting_all_is_embedded_and_the_defaults_hold() {
     let config = config(&[]).unwrap();
     assert!(config.redis.is_none() && config.cosmos.is_none() && config.service_bus.is_none() && config.speech.is_none() && config.openai.is_none());

@@ -16,7 +16,8 @@ use std::time::Duration;
 
 pub use read::{SETTINGS, SettingError, process_env};
 
-use crate::model::conversation::REACH;
+/// Earlier turns that a personal value may reach back over, with the talk between its parts.
+pub const REACH: usize = 8;
 
 /// A value that never shows itself in a log or a Debug print.
 #[derive(Clone, PartialEq, Eq)]

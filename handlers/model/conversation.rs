@@ -118,9 +118,6 @@ impl Words {
     }
 }
 
-/// Earlier turns that a personal value may reach back over, with the talk between its parts.
-pub const REACH: usize = 8;
-
 /// The last entries of a conversation with their numbers, oldest first.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Window {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::breaker::Breaker;
-use super::documents::{Condition, Container, Document, Documents, Page, Put};
+use super::documents::{Condition, Container, Document, Documents, Page, Put, Written};
 use super::queue::{Description, Message, Queue};
 use super::replies::{Prompt, Replies, Reply};
 use super::root_key::{KeyWrapper, Wrapped};
@@ -47,6 +47,10 @@ impl<P: Documents> Documents for Guarded<P> {
 
     async fn put(&self, container: Container, body: &Value, condition: Condition<'_>) -> Result<Put> {
         self.breaker.call(self.port.put(container, body, condition)).await
+    }
+
+    async fn insert(&self, container: Container, document: &Written) -> Result<Put> {
+        self.breaker.call(self.port.insert(container, document)).await
     }
 
     async fn delete(&self, container: Container, partition: &str, id: &str, etag: Option<&str>) -> Result<bool> {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::config::StorePii;
-use crate::model::conversation::{Entry, REACH, Window, Words};
+use crate::config::{REACH, StorePii};
+use crate::model::conversation::{Entry, Window, Words};
 use crate::model::transcript::ArchivedTurn;
 use crate::privacy::detect::{Bearing, Label, Role, Said, Span, detect, detect_across, mask, may_continue};
 

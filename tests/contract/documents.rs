@@ -7,8 +7,9 @@ use rtvoice::error::Kind;
 use rtvoice::ports::clock::SystemClock;
 use rtvoice::ports::documents::cosmos::CosmosDocuments;
 use rtvoice::ports::documents::embedded::EmbeddedDocuments;
-use rtvoice::ports::documents::{Condition, Container, Documents, Put};
+use rtvoice::ports::documents::{Condition, Container, Documents, Put, Written};
 use rtvoice::ports::embedded::Embedded;
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
 use crate::harness::cosmos::CosmosEmulator;
@@ -42,6 +43,7 @@ on_every_backend! {
     what_was_never_written_is_none
     always_inserts_and_replaces_whole
     absent_writes_only_where_nothing_is
+    an_insert_writes_what_its_maker_wrote_where_nothing_is
     matches_writes_only_over_that_version
     a_version_is_never_given_twice
     delete_tells_whether_it_removed
@@ -121,6 +123,22 @@ async fn always_inserts_and_replaces_whole(store: Store) {
     let second = json!({"id": "h", "callConnectionId": "c", "new": 2});
     written(&store, &second).await;
     assert_eq!(store.get(Container::Transcripts, "c", "h").await.unwrap().unwrap().body, second);
+}
+
+async fn an_insert_writes_what_its_maker_wrote_where_nothing_is(store: Store) {
+    let body = json!({"id": "1", "stream": "s", "ttl": 600, "entries": [{"n": 1, "text": "naïve \"quotes\" 👋"}]});
+    let document = |id: &str, body: &Value| Written { id: id.to_owned(), partition: "s".to_owned(), ttl: Some(600), json: to_raw_value(body).unwrap() };
+    let Put::Done(etag) = store.insert(Container::Audit, &document("1", &body)).await.unwrap() else { panic!("it was there") };
+    let stored = store.get(Container::Audit, "s", "1").await.unwrap().expect("written");
+    assert_eq!((&stored.body, &stored.etag), (&body, &etag));
+    let other = json!({"id": "1", "stream": "s", "entries": []});
+    assert_eq!(store.insert(Container::Audit, &document("1", &other)).await.unwrap(), Put::Conflict);
+    assert_eq!(store.get(Container::Audit, "s", "1").await.unwrap().map(|stored| stored.body), Some(body));
+    let large = json!({"id": "2", "stream": "s", "text": "x".repeat(2 << 20)});
+    for refused in [document("a/b", &json!({"id": "a/b", "stream": "s"})), document("2", &large)] {
+        assert_eq!(store.insert(Container::Audit, &refused).await.unwrap_err().kind, Kind::BadInput);
+    }
+    assert_eq!(store.list(Container::Audit, "s", "", None, 10).await.unwrap().documents.len(), 1);
 }
 
 async fn absent_writes_only_where_nothing_is(store: Store) {

@@ -45,7 +45,7 @@ async fn a_turn_costs_three_round_trips_however_long_the_call() {
         let on_the_path: Vec<_> = app.state.calls().into_iter().filter(|c| !matches!(*c, "settle" | "keep_audio")).collect();
         assert_eq!(on_the_path, ["load", "commit", "phrase"], "turn {n}");
     }
-    assert_eq!(app.agent.prompts().last().unwrap()["history"], 20);
+    assert_eq!(app.agent.prompts().last().unwrap()["history"], 8, "as far as masking looks back");
     app.finish().await;
 }
 

@@ -13,7 +13,7 @@ use rtvoice::model::ids::{CallId, TurnId, UserToken, WorkerId};
 use rtvoice::model::legacy::{LegacyCall, LegacyRaw};
 use rtvoice::model::phrase::Phrase;
 use rtvoice::model::time::Timestamp;
-use rtvoice::ports::documents::{Condition, Container, Document, Documents, Page, Put};
+use rtvoice::ports::documents::{Condition, Container, Document, Documents, Page, Put, Written};
 use rtvoice::ports::queue::{Description, Message, Queue};
 use rtvoice::ports::replies::{Prompt, Replies, Reply};
 use rtvoice::ports::speech::Speech;
@@ -229,6 +229,7 @@ switchable! { StateHealth for dyn State {
 switchable! { Documents for dyn Documents {
     fn get(container: Container, partition: &str, id: &str) -> Option<Document>;
     fn put(container: Container, body: &Value, condition: Condition<'_>) -> Put;
+    fn insert(container: Container, document: &Written) -> Put;
     fn delete(container: Container, partition: &str, id: &str, etag: Option<&str>) -> bool;
     fn list(container: Container, partition: &str, id_prefix: &str, from: Option<&str>, limit: usize) -> Page;
     fn scan(container: Container, from: Option<&str>, limit: usize) -> Page;

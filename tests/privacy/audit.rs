@@ -296,7 +296,7 @@ async fn while_the_record_is_away_entries_are_kept_and_written_later() {
     faults.heal();
     eventually("they are written", String::new, async || (entries(&rt, "test.kept").len() == 50).then_some(())).await;
     // A write whose answer is lost is not written twice.
-    faults.fail_in("put", Fault::AnswerLost);
+    faults.fail_in("insert", Fault::AnswerLost);
     audit.note(Note::new("test.once")).await.unwrap();
     eventually("it was written", String::new, async || (!entries(&rt, "test.once").is_empty()).then_some(())).await;
     faults.heal();

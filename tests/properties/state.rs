@@ -101,8 +101,9 @@ async fn compare(b: &Bench, n: usize, call: &Call) {
     assert_eq!(get(field::SERVER_CALL_ID), call.note.map(|n| n.to_string()));
     assert_eq!(get(field::PARTICIPANTS), call.participants.map(|n| n.to_string()));
     assert_eq!(loaded.session.map_or(0, |s| s.last_seq()), call.turns.len() as u64);
-    assert_eq!(loaded.window.seqs, (1..=call.turns.len() as u64).collect::<Vec<_>>());
-    assert_eq!(loaded.window.entries, call.turns.iter().map(|turn| entry(&turn_name(*turn))).collect::<Vec<_>>());
+    let from = call.turns.len().saturating_sub(b.config.look_back());
+    assert_eq!(loaded.window.seqs, (from as u64 + 1..=call.turns.len() as u64).collect::<Vec<_>>());
+    assert_eq!(loaded.window.entries, call.turns[from..].iter().map(|turn| entry(&turn_name(*turn))).collect::<Vec<_>>());
     assert_eq!(loaded.context.contains_key(REBUILT_KEY), call.rebuilt);
     let mine = loaded.context.into_iter().filter(|(key, _)| !key.starts_with('_'));
     assert_eq!(mine.collect::<Vec<_>>(), call.context.iter().map(|(key, seq)| (format!("k{key}"), seq.to_string())).collect::<Vec<_>>());

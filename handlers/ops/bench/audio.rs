@@ -83,7 +83,7 @@ pub(super) async fn rows(stage: &Stage) -> Result<Vec<Row>> {
     }
     shared.stop().await?;
     let mut rows = phrase_rows(&mut taken);
-    let mut callers = Caller::many(&first, CONCURRENT, arm.history_window as u64).await?;
+    let mut callers = Caller::many(&first, CONCURRENT, arm.look_back() as u64).await?;
     let (mut alone, mut beside, mut fetched) = (Taken::default(), Taken::default(), 0);
     for block in 0..BLOCKS * 2 {
         if (block + block / 2) % 2 == 0 {

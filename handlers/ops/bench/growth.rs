@@ -1,4 +1,5 @@
-//! Whether a turn grows with its call: turn 2,000 beside turn 10, and beside turn 30, whose window of history is as full.
+//! Whether a turn grows with its call: turn 2,000 beside turn 10, and beside turn 30, before which even the window of an agent that is
+//! told of the history is full.
 
 use super::RowName;
 use super::report::{Goal, Row};
@@ -42,8 +43,8 @@ pub(super) async fn rows(stage: &Stage, turns: u64) -> Result<Vec<Row>> {
     let redis = BareRedis::connect(&arm).await?;
     let mut places = Vec::new();
     for at in [10, 30, turns] {
-        // The timed turns lie around the place.
-        let callers = Caller::many(&handler, CALLS, at.saturating_sub((COUNTED + TIMED) / 2)).await?;
+        // The counted turns lie around the place, and the timed ones follow.
+        let callers = Caller::many(&handler, CALLS, at.saturating_sub(COUNTED / 2)).await?;
         places.push(Place { at, callers, taken: Taken::default(), bytes: 0.0 });
     }
     for place in &mut places {
@@ -68,11 +69,7 @@ pub(super) async fn rows(stage: &Stage, turns: u64) -> Result<Vec<Row>> {
         let p50 = Row::new(RowName::Growth, what("p50"), late.taken.millis(50.0), "ms").limit(other.taken.millis(50.0), format!("turn {}", other.at));
         rows.push(p50.goal(goal).note("one caller at a time"));
         let bytes = Row::new(RowName::Growth, what("Redis traffic"), late.bytes, "bytes per turn").limit(other.bytes, format!("turn {}", other.at));
-        rows.push(bytes.goal(goal).note(if other.at < 20 {
-            "the window of 20 entries is half full at turn 10"
-        } else {
-            "the window of 20 entries is full at both"
-        }));
+        rows.push(bytes.goal(goal).note(format!("a turn looks back on {} entries", arm.look_back())));
     }
     Ok(rows)
 }

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::error::Result;
-use crate::ports::documents::{Condition, Container, Document, Documents, Page, Put};
+use crate::error::{Error, Result};
+use crate::ports::documents::{Condition, Container, Document, Documents, Page, Put, Written};
 
 /// One operation on the record.
 #[derive(Debug, Clone)]
@@ -112,6 +112,18 @@ impl Documents for Recorded {
             self.notes.stored.lock().unwrap_or_else(PoisonError::into_inner).insert(key, bytes);
         }
         self.notes.note(Operation::Put(container, body.clone(), bytes));
+        Ok(put)
+    }
+
+    async fn insert(&self, container: Container, document: &Written) -> Result<Put> {
+        let put = self.inner.insert(container, document).await?;
+        let bytes = document.json.get().len();
+        if matches!(put, Put::Done(_)) {
+            let key = (container.name(), name(&document.partition, &document.id));
+            self.notes.stored.lock().unwrap_or_else(PoisonError::into_inner).insert(key, bytes);
+        }
+        let body = serde_json::from_str(document.json.get()).map_err(Error::internal)?;
+        self.notes.note(Operation::Put(container, body, bytes));
         Ok(put)
     }
 

@@ -173,7 +173,7 @@ struct Arm {
 async fn arm(stage: &Stage, privacy: bool) -> Result<Arm> {
     let settings = stage.arm(if privacy { "turns-on" } else { "turns-off" }, privacy);
     let handler = stage.serve(&settings, &[]).await?;
-    let window = settings.history_window as u64;
+    let window = settings.look_back() as u64;
     let mut callers = Caller::many(&handler, CONCURRENT, window).await?;
     let mut bare = bare_callers(&settings, &callers[0], window).await?;
     let before: u64 = callers.iter().map(|caller| caller.hits).sum();

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::to_raw_value;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -17,7 +18,7 @@ use super::note::Note;
 use super::{AuditKeys, Message};
 use crate::error::{Error, Kind, Result};
 use crate::ports::clock::{Clock, SystemClock};
-use crate::ports::documents::{Condition, Container, Documents, Put};
+use crate::ports::documents::{Condition, Container, Documents, Put, Written};
 use crate::privacy::audit::{Batch, HEAD, Head, Key, REGISTER, Register, Registration};
 use crate::telemetry::Metrics;
 use crate::telemetry::label::Only;
@@ -195,7 +196,11 @@ impl Writer {
         // The first try may have been written without an answer; `at` of a note is fixed, so the second one holds the same
         // entries. Only how many seconds it is kept from the write on may differ.
         let same = |stored: &Batch| stored.id == batch.id && stored.hash == batch.hash;
-        if !put_once(self.parts.documents.as_ref(), &batch.stream, &batch.id, &batch, same).await? {
+        let documents = self.parts.documents.as_ref();
+        let json = to_raw_value(&batch).map_err(Error::internal)?;
+        let document = Written { id: batch.id.clone(), partition: batch.stream.clone(), ttl: Some(batch.ttl), json };
+        let taken = matches!(documents.insert(Container::Audit, &document).await?, Put::Done(_));
+        if !taken && !stands(documents, &batch.stream, &batch.id, same).await? {
             self.parts.metrics.count(AUDIT_BREAKS, Only);
             tracing::error!(stream = batch.stream, seq = batch.id, page = true, "somebody else wrote into this audit stream");
             self.chain = None;
@@ -313,6 +318,11 @@ async fn put_once<T: Serialize + DeserializeOwned + Sync>(
     if let Put::Done(_) = documents.put(Container::Audit, &body, Condition::Absent).await? {
         return Ok(true);
     }
+    stands(documents, partition, id, same).await
+}
+
+/// Whether the document that stands there is the one that was meant to.
+async fn stands<T: DeserializeOwned>(documents: &dyn Documents, partition: &str, id: &str, same: impl Fn(&T) -> bool + Send) -> Result<bool> {
     let stored = documents.get(Container::Audit, partition, id).await?;
     Ok(stored.is_some_and(|stored| parsed::<T>(&stored.body).is_ok_and(|stored| same(&stored))))
 }

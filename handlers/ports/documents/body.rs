@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{Container, Document};
+use super::{Container, Document, Written};
 use crate::error::{Error, Kind, Result};
 
 /// Most characters of an id.
@@ -37,9 +37,7 @@ pub(super) fn sound(container: Container, body: &Value) -> Result<Sound<'_>> {
     let Value::Object(fields) = body else {
         return Err(Error::new(Kind::BadInput, "a document must be a JSON object"));
     };
-    let id = fields.get("id").and_then(Value::as_str).filter(|id| is_id(id)).ok_or_else(|| {
-        Error::input("id", format!("id must be a string of 1 to {ID_CHARS} characters without control characters and / \\ ? #, and neither . nor .."))
-    })?;
+    let id = fields.get("id").and_then(Value::as_str).filter(|id| is_id(id)).ok_or_else(no_id)?;
     let field = container.partition_field();
     let partition = fields.get(field).and_then(Value::as_str).ok_or_else(|| Error::input(field, format!("{field} must be a string")))?;
     let (id, partition) = (id.to_owned(), partition.to_owned());
@@ -47,9 +45,28 @@ pub(super) fn sound(container: Container, body: &Value) -> Result<Sound<'_>> {
     let body = if stores { Cow::Owned(without_system_fields(body.clone())) } else { Cow::Borrowed(body) };
     let text = serde_json::to_string(&body).map_err(Error::internal)?;
     if text.len() > BODY_BYTES {
-        return Err(Error::new(Kind::BadInput, format!("a document must have at most {BODY_BYTES} bytes as JSON")));
+        return Err(too_large());
     }
     Ok(Sound { id, partition, body, text })
+}
+
+/// Checks what a document's maker has written.
+pub(super) fn check_written(document: &Written) -> Result<()> {
+    if !is_id(&document.id) {
+        return Err(no_id());
+    }
+    if document.json.get().len() > BODY_BYTES {
+        return Err(too_large());
+    }
+    Ok(())
+}
+
+fn no_id() -> Error {
+    Error::input("id", format!("id must be a string of 1 to {ID_CHARS} characters without control characters and / \\ ? #, and neither . nor .."))
+}
+
+fn too_large() -> Error {
+    Error::new(Kind::BadInput, format!("a document must have at most {BODY_BYTES} bytes as JSON"))
 }
 
 /// True where a document may have this id: it is part of a URL, in which `.` and `..` would name another resource.

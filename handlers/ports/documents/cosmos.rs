@@ -25,7 +25,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use serde_json::Value;
 
 use super::body::{self, Sound};
-use super::{Condition, Container, Document, Documents, Page, Put};
+use super::{Condition, Container, Document, Documents, Page, Put, Written};
 use crate::config::CosmosConfig;
 use crate::error::{Error, Kind, Result};
 use crate::model::time::Timestamp;
@@ -182,12 +182,19 @@ impl Documents for CosmosDocuments {
         {
             return Ok(Put::Conflict);
         }
-        let outcome = self.run(container, condition == Condition::Always, || self.write(container, &sound, condition).boxed()).await?;
-        match outcome {
-            Outcome::Done(written) => etag_of(&written).map(Put::Done),
-            Outcome::Missing if !matches!(condition, Condition::Matches(_)) => Err(no_container(container)),
-            Outcome::Conflict | Outcome::Missing => Ok(Put::Conflict),
+        match self.run(container, condition == Condition::Always, || self.write(container, &sound, condition).boxed()).await? {
+            Outcome::Missing if matches!(condition, Condition::Matches(_)) => Ok(Put::Conflict),
+            outcome => written(container, outcome),
         }
+    }
+
+    async fn insert(&self, container: Container, document: &Written) -> Result<Put> {
+        body::check_written(document)?;
+        let insert = || {
+            let (partition, id, json) = (document.partition.clone(), document.id.as_str(), &*document.json);
+            async move { Ok(self.container(container).await?.create_item(partition, id, json, None).await?) }.boxed()
+        };
+        written(container, self.run(container, false, insert).await?)
     }
 
     /// After a retry, false may also mean that the first try removed the document and its answer was lost.
@@ -341,6 +348,15 @@ async fn within<T>(limit: Duration, step: impl Future<Output = std::result::Resu
         Ok(Err(Fault::Ours(e))) => Err(e),
         Ok(Err(Fault::Sdk(e))) => Err(failure(e)),
         Ok(Ok(value)) => Ok(value),
+    }
+}
+
+/// What became of a write that needs no version.
+fn written(container: Container, outcome: Outcome<ItemResponse>) -> Result<Put> {
+    match outcome {
+        Outcome::Done(written) => etag_of(&written).map(Put::Done),
+        Outcome::Missing => Err(no_container(container)),
+        Outcome::Conflict => Ok(Put::Conflict),
     }
 }
 

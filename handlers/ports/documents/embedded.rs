@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde_json::Value;
 
 use super::body::{self, Sound};
-use super::{Condition, Container, Document, Documents, Page, Put};
+use super::{Condition, Container, Document, Documents, Page, Put, Written};
 use crate::error::{Error, Result};
 use crate::model::time::Timestamp;
 use crate::ports::clock::Clock;
@@ -68,6 +68,18 @@ impl EmbeddedDocuments {
         embedded.prepare(INDEX)?;
         Ok(Self { file: embedded, clock })
     }
+
+    async fn write(&self, container: Container, row: Row, expected: Expected) -> Result<Put> {
+        let clock = Arc::clone(&self.clock);
+        self.file
+            .write(move |tx| {
+                // The time is taken inside: the write may have waited for another one.
+                let now = clock.now();
+                purge(tx, now)?;
+                put(tx, container, &row, &expected, now)
+            })
+            .await
+    }
 }
 
 #[async_trait]
@@ -98,15 +110,13 @@ impl Documents for EmbeddedDocuments {
             Condition::Absent => Expected::Nothing,
             Condition::Matches(etag) => Expected::Version(etag.to_owned()),
         };
-        let clock = Arc::clone(&self.clock);
-        self.file
-            .write(move |tx| {
-                // The time is taken inside: the write may have waited for another one.
-                let now = clock.now();
-                purge(tx, now)?;
-                put(tx, container, &row, &expected, now)
-            })
-            .await
+        self.write(container, row, expected).await
+    }
+
+    async fn insert(&self, container: Container, document: &Written) -> Result<Put> {
+        body::check_written(document)?;
+        let Written { id, partition, ttl, json } = document.clone();
+        self.write(container, Row { id, partition, ttl: ttl.filter(|ttl| *ttl > 0), text: Box::<str>::from(json).into() }, Expected::Nothing).await
     }
 
     async fn delete(&self, container: Container, partition: &str, id: &str, etag: Option<&str>) -> Result<bool> {

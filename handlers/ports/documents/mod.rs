@@ -6,6 +6,7 @@
 
 use async_trait::async_trait;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::error::Result;
 use crate::model::time::Timestamp;
@@ -97,6 +98,19 @@ pub enum Condition<'a> {
     Matches(&'a str),
 }
 
+/// A document that its maker has written as JSON: many bytes, and none of them to be changed on the way.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Its `id`, as it stands in the JSON.
+    pub id: String,
+    /// The value of the container's partition field, likewise.
+    pub partition: String,
+    /// Its `ttl` in seconds, likewise; none where it stays.
+    pub ttl: Option<i64>,
+    /// A JSON object.
+    pub json: Box<RawValue>,
+}
+
 /// What became of a conditional write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put {
@@ -126,6 +140,10 @@ pub trait Documents: Send + Sync + 'static {
     /// Writes one document whole, under the condition. `body` must be an object with a string `id` of 1 to 255
     /// characters and the container's partition field, at most 2 MiB as JSON (`BadInput`, nothing written, where not).
     async fn put(&self, container: Container, body: &Value, condition: Condition<'_>) -> Result<Put>;
+
+    /// Writes a document that is not there yet, as its maker wrote it: under a signature that covers its expiry. The limits are those
+    /// of [`Documents::put`].
+    async fn insert(&self, container: Container, document: &Written) -> Result<Put>;
 
     /// Removes one document, if `etag` is given only while it matches. True where it was removed by this call;
     /// false where it was not there or another version stood there.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{Condition, Container, Document, Documents, Page, Put};
+use super::{Condition, Container, Document, Documents, Page, Put, Written};
 use crate::config::Retention;
 use crate::error::Result;
 use crate::model::time::Timestamp;
@@ -138,6 +138,11 @@ impl Documents for Retained {
             tracing::warn!(error = e.chain(), "the keys of a profile were not renewed with it");
         }
         Ok(put)
+    }
+
+    /// It says when it goes under its own signature.
+    async fn insert(&self, container: Container, document: &Written) -> Result<Put> {
+        self.inner.insert(container, document).await
     }
 
     async fn delete(&self, container: Container, partition: &str, id: &str, etag: Option<&str>) -> Result<bool> {

@@ -103,6 +103,7 @@ async fn a_failure_is_everybodys_in_the_batch_and_nobody_elses() {
     bus.inject(vec![Fault::Answer(429, Some(30), ""); 4]);
     let results = send_all(&queue, &crowd(4)).await;
     assert!(results.iter().all(|result| result.as_ref().is_err_and(|e| e.kind == Kind::Throttled)), "{results:?}");
+    bus.recover();
     // As many as may be under way, and more: those who wait may go in the very moment in which their own time is up.
     bus.inject(vec![Fault::Hang; 8]);
     let results = send_all(&queue, &crowd(20)).await;
@@ -119,18 +120,20 @@ async fn whoever_gives_up_holds_up_nobody() {
     let bus = ServiceBus::start().await;
     let queue = Arc::new(queue(&bus).await);
     bus.inject([Fault::Hang, Fault::Hang, Fault::Hang, Fault::Hang]);
-    let given_up = crowd(4).into_iter().map(|message| {
-        let queue = Arc::clone(&queue);
-        tokio::spawn(async move { queue.send(&message).await })
-    });
-    let given_up: Vec<_> = given_up.collect();
-    tokio::time::timeout(Duration::from_secs(10), async {
-        while bus.faulted() < 4 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("all places are taken");
+    let mut given_up = Vec::new();
+    for (taken, message) in crowd(4).into_iter().enumerate() {
+        given_up.push(tokio::spawn({
+            let queue = Arc::clone(&queue);
+            async move { queue.send(&message).await }
+        }));
+        // The next one goes beside a request that takes its time.
+        let under_way = async {
+            while bus.faulted() <= taken {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), under_way).await.expect("a place is taken");
+    }
     let waits = tokio::spawn({
         let queue = Arc::clone(&queue);
         async move { queue.send(&message("waits", "lane-1")).await }

@@ -53,9 +53,9 @@ pub async fn concurrent_turns_get_consecutive_numbers(b: &Bench) {
     let answers = at_once(b, (0..20).map(|n| format!("t{n}")).collect()).await;
     let seqs: BTreeSet<u64> = answers.iter().map(|a| if let Committed::New(seq) = a { *seq } else { panic!("{a:?}") }).collect();
     assert_eq!(seqs, (1..=20).collect());
-    let loaded = b.load(&call_id("c1")).await;
-    assert_eq!(loaded.window.seqs, (1..=20).collect::<Vec<_>>());
-    for (seq, entry) in loaded.window.seqs.iter().zip(&loaded.window.entries) {
+    let kept = b.state.history(&call_id("c1"), 0, 100).await.unwrap().entries;
+    assert_eq!(kept.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), (1..=20).collect::<Vec<_>>());
+    for (seq, entry) in &kept {
         let n: usize = entry.turn_id[1..].parse().unwrap();
         assert_eq!(answers[n], Committed::New(*seq), "the number in the answer is the place in the history");
     }

@@ -32,6 +32,7 @@ impl Named {
 
     /// The script on these keys.
     pub(super) fn on<const N: usize>(&self, keys: [String; N]) -> Invocation<'_> {
+        // As much as a commit needs, so that it is put together without growing.
         let mut command = Cmd::with_capacity(N + 24, 1536);
         command.arg("EVALSHA").arg(self.script.get_hash()).arg(N);
         for key in keys {
