@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -31,10 +32,7 @@ async fn held(server: &Server, kib: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_bodies_hold_no_seat_and_what_has_come_of_them() {
     let server = Server::with(&[("MAX_IN_FLIGHT", "16"), ("MAX_WAITING", "0")]).await;
-    let mut slow = Vec::new();
-    for n in 0..64 {
-        slow.push(slow_turn(server.address, &format!("call-{n}")).await);
-    }
+    let slow = join_all((0..64).map(async |n| slow_turn(server.address, &format!("call-{n}")).await)).await;
     held(&server, 64 * 4).await;
     assert_eq!(server.interactive().gauge().in_flight, 0);
     assert_eq!(server.turn("call-0", "t1", "hello").await.status, 200);
@@ -60,20 +58,20 @@ async fn late_turn(server: &Server, call: &str) -> Answer {
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_bodies_of_one_call_or_of_events_leave_others_their_memory() {
     let server = Server::with(&[("MAX_IN_FLIGHT", "16"), ("MAX_WAITING", "0")]).await;
-    let mut slow = Vec::new();
-    for _ in 0..64 {
-        slow.push(slow_turn(server.address, "call-0").await);
-    }
+    // All at once: the first ones are given up after a while, however busy the machine is.
+    let turns = join_all((0..64).map(async |_| slow_turn(server.address, "call-0").await)).await;
     held(&server, 64 * 4).await;
     answer(&mut slow_turn(server.address, "call-0").await).await.refused();
-    for _ in 0..64 {
+    let event = async |_| {
         let mut stream = connect(server.address).await;
         stream.write_all(head("/api/calls/events", 1 << 20).as_bytes()).await.unwrap();
         stream.write_all(b"[").await.unwrap();
-        slow.push(stream);
-    }
+        stream
+    };
+    let events = join_all((0..64).map(event)).await;
     held(&server, 128 * 4).await;
     assert_eq!(late_turn(&server, "call-1").await.status, 200, "neither the call nor the events took what is the others'");
+    drop((turns, events));
     server.finish().await;
 }
 

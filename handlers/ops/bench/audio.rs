@@ -11,7 +11,7 @@ use super::RowName;
 use super::bare::Bare;
 use super::report::{Goal, Row};
 use super::stage::{BLOCKS, CONCURRENT, Stage};
-use super::turns::Caller;
+use super::turns::{BEHIND, Caller};
 use super::wire::{Taken, Wire, closed, get};
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
@@ -83,7 +83,7 @@ pub(super) async fn rows(stage: &Stage) -> Result<Vec<Row>> {
     }
     shared.stop().await?;
     let mut rows = phrase_rows(&mut taken);
-    let mut callers = Caller::many(&first, CONCURRENT, arm.look_back() as u64).await?;
+    let mut callers = Caller::many(&first, CONCURRENT, BEHIND).await?;
     let (mut alone, mut beside, mut fetched) = (Taken::default(), Taken::default(), 0);
     for block in 0..BLOCKS * 2 {
         if (block + block / 2) % 2 == 0 {

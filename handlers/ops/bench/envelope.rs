@@ -7,7 +7,7 @@ use super::RowName;
 use super::bare::Bare;
 use super::report::{Goal, Row};
 use super::stage::{BLOCKS, CONCURRENT, Stage};
-use super::turns::{Caller, turn_body};
+use super::turns::{BEHIND, Caller, turn_body};
 use super::wire::{Taken, Wire, closed, post};
 use crate::error::Result;
 
@@ -71,7 +71,7 @@ pub(super) async fn http(stage: &Stage) -> Result<Vec<Row>> {
 pub(super) async fn enveloped(stage: &Stage) -> Result<Vec<Row>> {
     let arm = stage.arm("envelope", true);
     let handler = stage.serve(&arm, &[]).await?;
-    let mut callers = Caller::many(&handler, CONCURRENT, arm.look_back() as u64).await?;
+    let mut callers = Caller::many(&handler, CONCURRENT, BEHIND).await?;
     let (mut wrapped, mut plain) = (Taken::default(), Taken::default());
     for block in 0..BLOCKS * 2 {
         let in_envelopes = (block + block / 2) % 2 == 0;

@@ -3,7 +3,7 @@
 use super::RowName;
 use super::report::{Goal, Row};
 use super::stage::{BLOCKS, CONCURRENT, Stage};
-use super::turns::{Caller, degraded};
+use super::turns::{BEHIND, Caller, degraded};
 use super::wire::{Taken, closed};
 use crate::error::Result;
 
@@ -12,8 +12,7 @@ pub(super) async fn rows(stage: &Stage) -> Result<Vec<Row>> {
     let (on, off) = (stage.arm("telemetry-on", true), stage.arm("telemetry-off", true));
     let with = stage.serve(&on, &[("OTEL_EXPORTER_OTLP_ENDPOINT", stage.sink.base_url())]).await?;
     let without = stage.serve(&off, &[("TELEMETRY", "off".to_owned())]).await?;
-    let window = on.look_back() as u64;
-    let mut callers = [Caller::many(&with, CONCURRENT, window).await?, Caller::many(&without, CONCURRENT, window).await?];
+    let mut callers = [Caller::many(&with, CONCURRENT, BEHIND).await?, Caller::many(&without, CONCURRENT, BEHIND).await?];
     let mut taken = [Taken::default(), Taken::default()];
     for block in 0..BLOCKS * 4 {
         // On, off, off, on: whatever drifts meets both alike.

@@ -18,6 +18,9 @@ use crate::model::ids::{CallId, TurnId};
 use crate::ports::clock::{Clock as _, SystemClock};
 use crate::ports::state::redis::{BareRedis, Template};
 
+/// Turns that a call has behind it when it is measured: the window of any agent is full, and every phrase is cached.
+pub(super) const BEHIND: u64 = 20;
+
 /// One caller: a connection and a call.
 pub(super) struct Caller {
     wire: Wire,
@@ -146,14 +149,14 @@ impl BareCaller {
     }
 }
 
-async fn bare_callers(arm: &Config, like: &Caller, window: u64) -> Result<Vec<BareCaller>> {
+async fn bare_callers(arm: &Config, like: &Caller) -> Result<Vec<BareCaller>> {
     let redis = Arc::new(BareRedis::connect(arm).await?);
     let (template, hash) = (Arc::new(redis.template(&like.call).await?), Arc::from(like.hash.as_str()));
     let mut callers = Vec::new();
     for number in 0..CONCURRENT {
         let call = CallId::parse(format!("bare-{number}-{}", SystemClock.new_id()))?;
         let mut caller = BareCaller { redis: Arc::clone(&redis), like: Arc::clone(&template), hash: Arc::clone(&hash), call, taken: 0 };
-        while caller.taken < window {
+        while caller.taken < BEHIND {
             caller = caller.turn().await?;
         }
         callers.push(caller);
@@ -173,9 +176,8 @@ struct Arm {
 async fn arm(stage: &Stage, privacy: bool) -> Result<Arm> {
     let settings = stage.arm(if privacy { "turns-on" } else { "turns-off" }, privacy);
     let handler = stage.serve(&settings, &[]).await?;
-    let window = settings.look_back() as u64;
-    let mut callers = Caller::many(&handler, CONCURRENT, window).await?;
-    let mut bare = bare_callers(&settings, &callers[0], window).await?;
+    let mut callers = Caller::many(&handler, CONCURRENT, BEHIND).await?;
+    let mut bare = bare_callers(&settings, &callers[0]).await?;
     let before: u64 = callers.iter().map(|caller| caller.hits).sum();
     let (mut of_handler, mut of_bare, mut cpu) = (Taken::default(), Taken::default(), std::time::Duration::ZERO);
     for block in 0..BLOCKS * 2 {
