@@ -24,6 +24,7 @@ mod plan;
 mod poison;
 mod redis_modes;
 mod refusing;
+mod returned;
 mod rotated;
 mod scope;
 mod services;
