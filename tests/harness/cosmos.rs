@@ -158,6 +158,19 @@ impl Account {
         Some(fault)
     }
 
+    /// The account tells where its regions are: whoever came by another address (TLS, and a network in front of us) is told that one.
+    async fn known_as(&self, asked: &axum::http::request::Parts, answer: Response) -> Response {
+        let host = asked.uri.authority().map(ToString::to_string).or_else(|| Some(asked.headers.get("host")?.to_str().ok()?.to_owned()));
+        let (mut parts, body) = answer.into_parts();
+        let text = axum::body::to_bytes(body, BODY).await.unwrap();
+        let (ours, theirs) = (self.endpoint.as_str().trim_end_matches('/'), format!("https://{}", host.unwrap_or_default()));
+        if ours.ends_with(theirs.trim_start_matches("https:")) {
+            return Response::from_parts(parts, Body::from(text));
+        }
+        parts.headers.remove("content-length");
+        Response::from_parts(parts, Body::from(String::from_utf8_lossy(&text).replace(ours, &theirs)))
+    }
+
     async fn answer(&self, method: &str, path: &str, headers: &axum::http::HeaderMap, body: Bytes) -> Response {
         let method = match method {
             "GET" => Method::Get,
@@ -197,6 +210,7 @@ async fn serve(State(account): State<Arc<Account>>, request: Request) -> Respons
     // A client that was killed halfway gets an answer that it never reads.
     let Ok(body) = axum::body::to_bytes(body, BODY).await else { return plain(400, &[]) };
     match fault {
+        None if path == "/" => account.known_as(&parts, account.answer(parts.method.as_str(), &path, &parts.headers, body).await).await,
         None => account.answer(parts.method.as_str(), &path, &parts.headers, body).await,
         Some(Fault::Throttle(after)) => plain(429, &[("x-ms-retry-after-ms", after.as_millis().to_string())]),
         Some(Fault::Status(status, sub)) => plain(status, &[("x-ms-substatus", sub.to_string())]),

@@ -6,6 +6,7 @@ mod archiving;
 mod awaits;
 mod away;
 mod bench;
+mod between;
 mod cluster;
 mod connections;
 mod copies;
