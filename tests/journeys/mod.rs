@@ -32,5 +32,6 @@ mod scope;
 mod services;
 mod split;
 mod tampered;
+mod waits;
 mod whole_call;
 mod wire;
