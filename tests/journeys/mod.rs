@@ -14,6 +14,7 @@ mod dashboard;
 mod deadlines;
 mod faults;
 mod healthy_hour;
+mod holders;
 mod injected;
 mod instances;
 mod killed;
