@@ -29,6 +29,12 @@ async fn waiting(handler: &Handler, call: &Call) -> u64 {
     handler.app().state.survey(std::slice::from_ref(&id)).await.expect("a survey")[0].waiting
 }
 
+/// Waits until so many ends of calls were given up: none is on its way when the queue returns.
+async fn given_up(handlers: &[&Handler], ends: usize) {
+    let given_up = || handlers.iter().map(|handler| handler.output().matches("callEnded stays in the outbox").count()).sum::<usize>();
+    eventually("the ends were given up", || handlers[0].output(), async || (given_up() == ends).then_some(())).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_the_queue_missed_is_archived_within_ten_seconds_of_its_return() {
     let stack = Stack::start().await;
@@ -40,6 +46,7 @@ async fn a_call_that_the_queue_missed_is_archived_within_ten_seconds_of_its_retu
         call.said(turn, "nobody takes it").await;
     }
     call.disconnect().await;
+    given_up(&[&stack.handler], 1).await;
     assert_eq!((waiting(&stack.handler, &call).await, stack.bus.accepted()), (9, Vec::new()), "all of it waits");
     let returned = Instant::now();
     stack.bus.recover();
@@ -93,6 +100,7 @@ async fn each_of_two_instances_sends_what_it_could_not() {
     for call in [&here, &there, &both] {
         call.disconnect().await;
     }
+    given_up(&[&stack.handler, &twin], 3).await;
     let returned = Instant::now();
     stack.bus.recover();
     for call in [&here, &there, &both] {

@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,10 @@ const PAUSE_MS: RangeInclusive<u64> = 500..=1_500;
 const UNDER_WAY_MS: i64 = 3_000;
 /// Calls whose outboxes are sent at once.
 const AT_ONCE: usize = 8;
+/// Failures after which a round asks no further: whatever is away is asked for each call in vain.
+const ENOUGH: usize = 8;
+/// The longest pause that a queue which is busy is given by its own word.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long one round may take; the next one goes on with what is left.
 const ROUND: Duration = Duration::from_secs(45);
 /// Calls of one page.
@@ -94,12 +98,11 @@ impl Owed {
 pub async fn keep_up(app: &App, stop: &CancellationToken) {
     loop {
         tokio::select! { () = stop.cancelled() => return, () = app.owed.wake.notified() => {} }
+        let mut wait = Duration::ZERO;
         while app.owed.is_some() {
-            let pause = Duration::from_millis(fastrand::u64(PAUSE_MS));
+            let pause = Duration::from_millis(fastrand::u64(PAUSE_MS)).max(wait);
             tokio::select! { () = stop.cancelled() => return, () = tokio::time::sleep(pause) => {} }
-            if answers(app).await {
-                round(app).await;
-            }
+            wait = if answers(app).await { round(app).await } else { Duration::ZERO };
         }
     }
 }
@@ -116,31 +119,44 @@ async fn answers(app: &App) -> bool {
     checked.is_ok()
 }
 
-/// Sends what is owed; what still cannot be sent is owed afterwards.
-pub async fn round(app: &App) {
-    let Calls { known, more } = app.owed.take();
-    let until = Instant::now() + ROUND;
-    let calls = known.len();
-    let mut each = stream::iter(known).map(|call| settle(app, call, until)).buffer_unordered(AT_ONCE);
-    let mut left = 0;
-    while let Some(done) = each.next().await {
-        left += usize::from(!done);
-    }
-    if more && let Err(e) = go_through(app, until).await {
-        tracing::debug!(error = e.chain(), "the open calls could not be gone through");
-        let mut calls = app.owed.calls();
-        calls.more = true;
-        app.owed.some.store(true, Ordering::Relaxed);
-    }
-    tracing::info!(calls, left, "the queue answers again: what waited for it was sent");
+/// How a round goes.
+#[derive(Debug)]
+struct Round {
+    until: Instant,
+    /// Calls of which something could not be sent.
+    failed: AtomicUsize,
+    /// Calls of which something is left, for whatever reason.
+    left: AtomicUsize,
+    /// When to come back by the word of whoever failed, in milliseconds.
+    wait_ms: AtomicU64,
 }
 
-/// Sends what one call has waiting; whether nothing is left of it.
-async fn settle(app: &App, call: CallId, until: Instant) -> bool {
-    let done = match send(app, &call, until).await {
+/// Sends what is owed; what still cannot be sent is owed afterwards. How long to leave the queue alone.
+pub async fn round(app: &App) -> Duration {
+    let Calls { known, more } = app.owed.take();
+    let calls = known.len();
+    let round = Round { until: Instant::now() + ROUND, failed: AtomicUsize::new(0), left: AtomicUsize::new(0), wait_ms: AtomicU64::new(0) };
+    stream::iter(known).for_each_concurrent(AT_ONCE, |call| settle(app, call, &round)).await;
+    if more && let Err(e) = go_through(app, &round).await {
+        tracing::debug!(error = e.chain(), "the open calls could not be gone through");
+        app.owed.calls().more = true;
+        app.owed.some.store(true, Ordering::Relaxed);
+    }
+    let left = round.left.into_inner();
+    tracing::info!(calls, left, "the queue answers again: what waited for it was sent");
+    Duration::from_millis(round.wait_ms.into_inner()).min(LONGEST_WAIT)
+}
+
+/// Sends what one call has waiting; it is owed again where something is left.
+async fn settle(app: &App, call: CallId, round: &Round) {
+    let enough = round.failed.load(Ordering::Relaxed) >= ENOUGH;
+    let done = match if enough { Ok(false) } else { send(app, &call, round.until).await } {
         Ok(done) => done,
         Err(e) if e.is_transient() => {
             tracing::debug!(error = e.chain(), "what a call has waiting could not be sent yet");
+            round.failed.fetch_add(1, Ordering::Relaxed);
+            let wait = e.retry_after.map_or(0, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+            round.wait_ms.fetch_max(wait, Ordering::Relaxed);
             false
         }
         Err(e) => {
@@ -150,9 +166,9 @@ async fn settle(app: &App, call: CallId, until: Instant) -> bool {
         }
     };
     if !done {
+        round.left.fetch_add(1, Ordering::Relaxed);
         app.owed.note(&call);
     }
-    done
 }
 
 async fn send(app: &App, call: &CallId, until: Instant) -> Result<bool> {
@@ -167,12 +183,12 @@ async fn send(app: &App, call: &CallId, until: Instant) -> Result<bool> {
 }
 
 /// Sends what waits in any open call: more failed than was remembered.
-async fn go_through(app: &App, until: Instant) -> Result<()> {
+async fn go_through(app: &App, round: &Round) -> Result<()> {
     let mut place = Some(Place::default());
     while let Some(from) = place {
         let page = open_calls::page(app, from, PAGE).await?;
-        let waiting = page.calls.into_iter().filter(|open| open.survey.waiting > 0).map(|open| settle(app, open.survey.call, until));
-        stream::iter(waiting).buffer_unordered(AT_ONCE).for_each(async |_| ()).await;
+        let waiting = page.calls.into_iter().filter(|open| open.survey.waiting > 0);
+        stream::iter(waiting).for_each_concurrent(AT_ONCE, |open| settle(app, open.survey.call, round)).await;
         place = page.next;
     }
     Ok(())
