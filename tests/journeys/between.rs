@@ -109,6 +109,7 @@ impl Place {
             Service::Agent => echo.url(),
         };
         let network = Front::before(&behind).await;
+        stack.cosmos.known_as(network.url());
         let mut settings = vec![("OPENAI_ENDPOINT", echo.url()), ("SSL_CERT_FILE", network.ca_file().display().to_string())];
         settings.push((service.setting(), network.url()));
         stack.handler.restart_with(settings).await;
