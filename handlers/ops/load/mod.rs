@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 pub use gauge::{Counts, Gauge, Second, Stage, Times, Waits};
 pub use inject::{Faulted, Injected};
 pub use plan::{Delivery, Mix, PlannedCall, PlannedTurn};
-pub use player::{Answered, Played, Player, Target};
+pub use player::{ALLOWANCE, Answered, Played, Player, Target};
 pub use report::Report;
 pub use verify::Verified;
 pub use with_faults::run as run_with_faults;
