@@ -84,6 +84,8 @@ pub struct Parts {
     pub admission: Admission,
     /// What health remembers between its looks at the dependencies.
     pub health: crate::steps::health::Watch,
+    /// What this process could not hand to the queue.
+    pub owed: crate::steps::outbox::owed::Owed,
     /// What the dashboard remembers between its looks.
     pub dashboard: crate::steps::dashboard::Watch,
     /// What is counted.
@@ -235,6 +237,7 @@ impl App {
             tasks: TaskTracker::new(),
             admission,
             health,
+            owed: crate::steps::outbox::owed::Owed::default(),
             dashboard: crate::steps::dashboard::Watch::default(),
             metrics,
             board,

@@ -52,8 +52,9 @@ async fn serve(config: Config) -> Result<()> {
     let delivering = deliver_embedded(&app, port, &stop)?;
     let exporting = tokio::spawn(export(app.clone(), stop.clone()));
     let watching = tokio::spawn(steps::watch::run(app.clone(), stop.clone()));
+    let keeping_up = tokio::spawn(keep_up(app.clone(), stop.clone()));
     let result = server::serve(app, listener, stop).await;
-    for task in delivering.into_iter().chain([watching, exporting]) {
+    for task in delivering.into_iter().chain([watching, exporting, keeping_up]) {
         // A delivery that is cut short is given back to the queue by its lock.
         let _ = tokio::time::timeout(Duration::from_secs(1), task).await;
     }
@@ -67,6 +68,11 @@ async fn export(app: App, stop: CancellationToken) {
         steps::watch::look_inside(&app);
         app.export.hand_over(&app.metrics.figures(), app.clock.now()).await;
     }
+}
+
+/// Sends what the queue did not take as soon as it answers again.
+async fn keep_up(app: App, stop: CancellationToken) {
+    steps::outbox::owed::keep_up(&app, &stop).await;
 }
 
 /// Under a host that has no Service Bus to deliver from, the embedded queue is delivered from here.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -244,6 +245,11 @@ impl LocalHost {
     /// The handler, once it answers.
     pub async fn handler(&self) -> Result<Ready> {
         self.front.invoker.handler.ready().await
+    }
+
+    /// What the handler is now, and becomes.
+    pub fn handler_state(&self) -> watch::Receiver<State> {
+        self.front.invoker.handler.state()
     }
 
     /// Kills the handler, as the host does with one that hangs, and starts it again. Not one of the failures that end the host.

@@ -16,7 +16,8 @@ use crate::model::ids::CallId;
 use crate::model::time::Timestamp;
 use crate::model::transcript::TURN_PREFIX;
 use crate::ports::documents::Container;
-use crate::ports::state::{MESSAGES, PARTITIONS, Survey};
+use crate::ports::state::{PARTITIONS, Survey};
+use crate::steps::outbox::waiting::{self, Sending, Sent};
 use crate::steps::{events, outbox};
 use crate::telemetry::label::Only;
 use crate::telemetry::metric::{OUTBOX_AGE, OUTBOX_DEPTH};
@@ -114,46 +115,17 @@ fn note(failed: &mut Option<Error>, call: &CallId, error: Error) {
     failed.get_or_insert(error);
 }
 
-/// What the outbox of a call held.
-#[derive(Default)]
-struct Sent {
-    /// Whether the end of the call was among it.
-    ended: bool,
-    /// A message that the queue refuses for good.
-    refused: Option<Error>,
-}
-
-/// Sends what has been unconfirmed for too long, in slices: the outbox of one call may be large.
-async fn send_waiting(app: &App, survey: &Survey, now: Timestamp, walk: &Walk) -> Result<Sent> {
-    let fields = app.state.outbox(&survey.call).await?;
-    let mut sent = Sent { ended: fields.iter().any(|field| field == outbox::ENDED), refused: None };
-    for slice in fields.chunks(MESSAGES) {
-        for waiting in app.state.messages(&survey.call, slice).await? {
-            if walk.began.elapsed() >= WALK {
-                return Ok(sent);
-            }
-            walk.oldest.fetch_max(u64::try_from(now.since(waiting.since)).unwrap_or_default(), Ordering::Relaxed);
-            // What was noted far in the future was noted before the clock was set back: it must not wait until then.
-            if now.since(waiting.since).abs() < UNCONFIRMED_MS {
-                continue;
-            }
-            match outbox::relay(app, &survey.call, survey.session.as_ref(), waiting).await {
-                Ok(()) => {}
-                Err(e) if e.is_transient() => return Err(e),
-                // The end of the call must not wait for a message that the queue refuses: the archive takes that from here.
-                Err(e) => drop(sent.refused.get_or_insert(e)),
-            }
-        }
-    }
-    Ok(sent)
-}
-
 /// Does what one open call needs. True where it left its place in the open set.
 async fn relay(app: &App, survey: Survey, registered: Timestamp, walk: &Walk) -> Result<bool> {
     let now = app.clock.now();
     let idle = now.since(survey.session.as_ref().and_then(|s| s.time(field::LAST_ACTIVITY)).unwrap_or(registered));
     walk.waiting.fetch_add(survey.waiting, Ordering::Relaxed);
-    let Sent { ended, refused } = if survey.waiting > 0 { send_waiting(app, &survey, now, walk).await? } else { Sent::default() };
+    let Sent { ended, refused, .. } = if survey.waiting > 0 {
+        let sending = Sending { least_ms: UNCONFIRMED_MS, until: walk.began + WALK, oldest_ms: &walk.oldest };
+        waiting::send(app, &survey, now, sending).await?
+    } else {
+        Sent::default()
+    };
     match &survey.session {
         None if survey.archived => return leave(app, &survey.call).await,
         None if survey.waiting == 0 && now.since(registered) > STATELESS_MS => return stateless(app, survey.call, registered).await,

@@ -27,8 +27,10 @@ const FAILURES: u32 = 12;
 pub const BINDING: &str = "message";
 /// How long the writer waits for a store before it puts a message off.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// First pause; each further one is twice as long.
+/// First pause; each further one is twice as long, up to the longest: a store that is there again is found within seconds.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Longest pause where the store names none.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// Longest that a message is put off, in minutes; the first time it is one.
 const FURTHEST_MINUTES: u32 = 5;
 
@@ -53,7 +55,7 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
                 }
                 tracing::debug!(error = e.chain(), "a store is away: waiting");
                 tokio::time::sleep(pause_now).await;
-                pause *= 2;
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
             result => return result,
         }

@@ -30,6 +30,7 @@ const STATEMENTS: usize = 256;
 /// A handle to the file; clones share the connections.
 #[derive(Clone)]
 pub struct Embedded {
+    path: Arc<Path>,
     writer: Arc<Writer>,
     readers: Arc<[Mutex<Connection>; READERS]>,
 }
@@ -60,7 +61,12 @@ impl Embedded {
             Ok(Mutex::new(connection))
         };
         let readers = [reader().map_err(|e: rusqlite::Error| failed(&e))?, reader().map_err(|e: rusqlite::Error| failed(&e))?];
-        Ok(Self { writer: Arc::new(Writer::new(writer)), readers: Arc::new(readers) })
+        Ok(Self { path: path.into(), writer: Arc::new(Writer::new(writer)), readers: Arc::new(readers) })
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Creates the tables of one backend; each statement must be `IF NOT EXISTS`.
@@ -146,13 +152,15 @@ pub fn failure(e: rusqlite::Error) -> Error {
     Error::unavailable("the embedded store", e)
 }
 
+/// Makes a folder that its owner alone may read.
 #[cfg(unix)]
-fn create_private(folder: &Path) -> std::io::Result<()> {
+pub(super) fn create_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
+/// Makes a folder.
 #[cfg(not(unix))]
-fn create_private(folder: &Path) -> std::io::Result<()> {
+pub(super) fn create_private(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)
 }

@@ -1,12 +1,15 @@
 //! From the outbox to the queue: composing messages, sending them, and taking what was confirmed out again.
 
+pub mod owed;
+pub mod waiting;
+
 use std::borrow::Cow;
 
 use tokio::time::Instant;
 
 use crate::app::App;
 use crate::config::StorePii;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::call::{Session, field};
 use crate::model::conversation::Entry;
 use crate::model::ids::{CallId, TurnId};
@@ -113,6 +116,12 @@ pub async fn send(app: &App, message: &TranscriptMessage, not_before: Option<Tim
         })
         .await;
     app.export.part("queue.send", began, || app.clock.now());
+    match &sent {
+        Ok(()) => app.owed.answered(),
+        // What the queue refuses for what it is will not be taken later either.
+        Err(e) if e.kind == Kind::BadInput => {}
+        Err(_) => app.owed.note(call),
+    }
     sent
 }
 

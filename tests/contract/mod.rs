@@ -3,6 +3,7 @@
 pub mod documents;
 mod documents_cosmos;
 mod documents_expiry;
+pub mod documents_injected;
 mod embedded_file;
 mod http;
 mod mail;

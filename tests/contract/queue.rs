@@ -2,6 +2,7 @@
 
 mod batches;
 mod embedded;
+mod holders;
 mod service_bus;
 
 use std::sync::Arc;

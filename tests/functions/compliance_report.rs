@@ -219,6 +219,7 @@ pub fn parts(app: &Rtvoice) -> Parts {
         tasks: app.app.tasks.clone(),
         admission: app.app.admission.clone(),
         health: rtvoice::steps::health::Watch::default(),
+        owed: rtvoice::steps::outbox::owed::Owed::default(),
         dashboard: rtvoice::steps::dashboard::Watch::default(),
         metrics: Arc::clone(&app.app.metrics),
         board: Arc::clone(&app.app.board),

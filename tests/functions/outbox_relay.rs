@@ -1,8 +1,10 @@
 //! OutboxRelay: what fell between, once a minute.
 
+use rtvoice::model::ids::CallId;
+use rtvoice::steps::outbox::owed;
 use serde_json::json;
 
-use crate::harness::app::{Rtvoice, START};
+use crate::harness::app::{PATIENCE, Rtvoice, START};
 use crate::harness::faults::Fault;
 
 const MINUTE: i64 = 60_000;
@@ -204,4 +206,75 @@ async fn a_tick_by_hand_is_taken_too() {
     app.envelope("OutboxRelay", "timer", json!({"Schedule": {"AdjustForDST": true}, "ScheduleStatus": null, "IsPastDue": true})).await.ok();
     app.envelope("OutboxRelay", "timer", json!("{\"IsPastDue\":false}")).await.ok();
     app.finish().await;
+}
+
+#[tokio::test]
+async fn what_the_queue_did_not_take_is_sent_without_a_tick_once_it_answers() {
+    let app = unconfirmed().await;
+    app.queue.fail(Fault::Away);
+    let stop = tokio_util::sync::CancellationToken::new();
+    let (watched, stopped) = (app.app.clone(), stop.clone());
+    let keeping_up = tokio::spawn(async move { owed::keep_up(&watched, &stopped).await });
+    let mut calls = Vec::new();
+    let mut checks = |least: usize| {
+        calls.extend(app.queue.calls());
+        calls.iter().filter(|call| **call == "check").count() >= least
+    };
+    until(|| checks(1)).await;
+    assert!(app.queued().is_empty() && app.app.owed.is_some());
+    app.queue.heal();
+    // By the clock of the app it may still be on its way.
+    until(|| checks(3)).await;
+    assert!(app.queued().is_empty(), "it is kept in mind");
+    app.clock.advance_millis(3_000);
+    until(|| app.queued().len() == 1 && app.hash("call-1:outbox").is_empty() && !app.app.owed.is_some()).await;
+    stop.cancel();
+    keeping_up.await.unwrap();
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn more_calls_than_are_remembered_are_found_among_the_open_ones() {
+    let app = Rtvoice::start();
+    app.queue.fail(Fault::Away);
+    for n in 0..10_000 {
+        app.app.owed.note(&CallId::parse(format!("other-{n}")).unwrap());
+    }
+    app.event("CallConnected", "call-1", "e1").await.ok();
+    app.turn("call-1", "t1", "hello").await.ok();
+    app.quiesce().await;
+    app.queue.heal();
+    app.clock.advance_millis(3_000);
+    owed::round(&app.app).await;
+    assert_eq!((app.queued().len(), app.app.owed.is_some()), (1, false));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_still_cannot_be_sent_is_owed_afterwards() {
+    let app = unconfirmed().await;
+    app.clock.advance_millis(3_000);
+    for fault in [Fault::Away, Fault::Hang] {
+        app.queue.fail(fault);
+        owed::round(&app.app).await;
+        assert!(app.app.owed.is_some() && app.queued().is_empty(), "{fault:?}");
+    }
+    app.queue.heal();
+    app.state.fail(Fault::Away);
+    owed::round(&app.app).await;
+    assert!(app.app.owed.is_some() && app.queued().is_empty());
+    app.state.heal();
+    owed::round(&app.app).await;
+    assert_eq!((app.queued().len(), app.app.owed.is_some()), (1, false));
+    app.finish().await;
+}
+
+/// Waits for a condition.
+async fn until(mut holds: impl FnMut() -> bool) {
+    let waits = async {
+        while !holds() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waits).await.expect("in time");
 }

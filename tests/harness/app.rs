@@ -94,6 +94,7 @@ impl Rtvoice {
             tasks: plain.tasks.clone(),
             admission: plain.admission.clone(),
             health: rtvoice::steps::health::Watch::default(),
+            owed: rtvoice::steps::outbox::owed::Owed::default(),
             dashboard: rtvoice::steps::dashboard::Watch::default(),
             metrics: Arc::clone(&plain.metrics),
             board: Arc::clone(&server) as _,

@@ -50,6 +50,8 @@ struct Account {
     emulator: InMemoryEmulatorHttpClient,
     endpoint: Url,
     faults: Mutex<Faults>,
+    /// The address of the TLS in front of us, where there is one.
+    front: Mutex<Option<String>>,
     document_requests: AtomicUsize,
 }
 
@@ -71,8 +73,13 @@ impl CosmosEmulator {
         listener.set_nonblocking(true).unwrap();
         let endpoint: Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
         let config = VirtualAccountConfig::new(vec![VirtualRegion::new("West Europe", endpoint.clone())]).unwrap();
-        let account =
-            Arc::new(Account { emulator: InMemoryEmulatorHttpClient::new(config), endpoint, faults: Mutex::default(), document_requests: AtomicUsize::new(0) });
+        let account = Arc::new(Account {
+            emulator: InMemoryEmulatorHttpClient::new(config),
+            endpoint,
+            faults: Mutex::default(),
+            front: Mutex::default(),
+            document_requests: AtomicUsize::new(0),
+        });
         let router = axum::Router::new().fallback(serve).with_state(Arc::clone(&account));
         runtime.spawn(async move {
             // Speaks HTTP/1.1 and HTTP/2 with prior knowledge; the SDK uses the latter.
@@ -84,6 +91,11 @@ impl CosmosEmulator {
     /// What `COSMOS_ENDPOINT` should be.
     pub fn endpoint(&self) -> String {
         self.account.endpoint.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// Whoever comes by this address finds the account there, and not here.
+    pub fn known_as(&self, front: String) {
+        *self.account.front.lock().unwrap() = Some(front);
     }
 
     /// What `COSMOS_KEY` may be; the emulator accepts any.
@@ -158,6 +170,17 @@ impl Account {
         Some(fault)
     }
 
+    /// The account tells where its regions are: whoever came by the address in front of us is told that one.
+    async fn told(&self, asked: &axum::http::request::Parts, answer: Response) -> Response {
+        let host = asked.uri.authority().map(ToString::to_string).or_else(|| Some(asked.headers.get("host")?.to_str().ok()?.to_owned()));
+        let front = self.front.lock().unwrap().clone().filter(|front| host.is_some_and(|host| front.ends_with(&format!("//{host}"))));
+        let Some(front) = front else { return answer };
+        let (mut parts, body) = answer.into_parts();
+        let text = axum::body::to_bytes(body, BODY).await.unwrap();
+        parts.headers.remove("content-length");
+        Response::from_parts(parts, Body::from(String::from_utf8_lossy(&text).replace(self.endpoint.as_str().trim_end_matches('/'), &front)))
+    }
+
     async fn answer(&self, method: &str, path: &str, headers: &axum::http::HeaderMap, body: Bytes) -> Response {
         let method = match method {
             "GET" => Method::Get,
@@ -197,6 +220,7 @@ async fn serve(State(account): State<Arc<Account>>, request: Request) -> Respons
     // A client that was killed halfway gets an answer that it never reads.
     let Ok(body) = axum::body::to_bytes(body, BODY).await else { return plain(400, &[]) };
     match fault {
+        None if path == "/" => account.told(&parts, account.answer(parts.method.as_str(), &path, &parts.headers, body).await).await,
         None => account.answer(parts.method.as_str(), &path, &parts.headers, body).await,
         Some(Fault::Throttle(after)) => plain(429, &[("x-ms-retry-after-ms", after.as_millis().to_string())]),
         Some(Fault::Status(status, sub)) => plain(status, &[("x-ms-substatus", sub.to_string())]),

@@ -8,6 +8,7 @@ pub mod call;
 pub mod cosmos;
 pub mod fake_handler;
 pub mod faults;
+pub mod front;
 pub mod identity;
 pub mod key_vault;
 pub mod mail;
@@ -21,3 +22,8 @@ pub mod service_bus;
 pub mod speech;
 pub mod stack;
 pub mod stand_in;
+
+/// Whether a body was longer than was allowed, and did not merely break off.
+pub fn is_too_long(e: &axum::Error) -> bool {
+    std::error::Error::source(e).is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
+}

@@ -120,6 +120,14 @@ struct Shared {
     record: Mutex<Record>,
 }
 
+impl Shared {
+    /// The address that this request was sent to: ours, or that of the TLS in front of us. A token must be for that.
+    fn known_as(&self, headers: &HeaderMap) -> String {
+        let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
+        if self.base_url.ends_with(&format!("//{host}")) { self.base_url.clone() } else { format!("https://{host}") }
+    }
+}
+
 /// The running stand-in; it ends when dropped.
 pub struct ServiceBus {
     shared: Arc<Shared>,
@@ -227,8 +235,10 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         return describe(&shared, &parts.uri, &parts.headers);
     }
     let verdict = match to_bytes(body, MAX_BODY).await {
-        Ok(body) => judge(&shared.base_url, &parts.method, &parts.uri, &parts.headers, &body),
-        Err(_) => Err((403, "the message is too large".to_owned())),
+        Ok(body) => judge(&shared.known_as(&parts.headers), &parts.method, &parts.uri, &parts.headers, &body),
+        Err(e) if super::is_too_long(&e) => Err((403, "the message is too large".to_owned())),
+        // Broken off halfway: nobody reads the answer.
+        Err(_) => return answer(400, None, ""),
     };
     let verdict = verdict.and_then(|messages| if shared.partitioned { of_one_session(messages) } else { Ok(messages) });
     let messages = match verdict {

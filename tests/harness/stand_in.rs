@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, Uri};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 
 /// A request as it came in.
 #[derive(Debug, Clone)]
@@ -127,7 +127,14 @@ where
     J: Fn(&Seen) -> Verdict<F>,
 {
     let (head, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, 4 * 1024 * 1024).await.expect("a body within 4 MiB");
+    let body = match axum::body::to_bytes(body, 4 * 1024 * 1024).await {
+        Ok(body) => body,
+        // A client that broke off halfway gets an answer that it never reads.
+        Err(e) => {
+            assert!(!super::is_too_long(&e), "a body within 4 MiB");
+            return axum::http::StatusCode::BAD_REQUEST.into_response();
+        }
+    };
     let seen = Seen { method: head.method, uri: head.uri, headers: head.headers, body };
     let verdict = judge(&seen);
     shared.seen.lock().expect("unpoisoned").push(seen);

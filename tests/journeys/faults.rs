@@ -26,6 +26,8 @@ async fn two_minutes_of_faults_lose_and_double_nothing() {
     for field in ["missing", "doubled", "foreign", "misplaced", "unarchived", "contradictions", "deadLettered", "outboxLeft", "queueLeft"] {
         assert_eq!(found(field), 0, "{field}: {report}\n{told}");
     }
+    assert_eq!((found("overdue"), found("calls")), (0, report["callIds"].as_array().map_or(0, Vec::len) as u64), "{report}\n{told}");
+    assert!(report["memoryPeakMib"].as_f64().is_some_and(|peak| peak < 256.0) && report["longestWaitMs"].as_f64().is_some_and(|ms| ms > 0.0), "{report}");
     assert!(found("answered") > 600, "{report}\n{told}");
     let faults = report["faults"].as_array().expect("faults");
     let kinds: BTreeSet<&str> = faults.iter().map(|fault| fault["kind"].as_str().expect("a kind")).collect();

@@ -22,8 +22,10 @@ const LONGEST: u64 = 600_000_000;
 pub enum Stage {
     /// From the moment when a call was due to the acknowledgement of its CallConnected.
     Setup,
-    /// A turn as the media worker sees it, all its tries included.
+    /// A turn as the media worker sees it, all its tries included; in the open loop from the moment when it was due.
     Turn,
+    /// The same from the moment when it was sent, in the open loop.
+    Sent,
     /// Of a turn, as the handler tells in `Server-Timing`: loading.
     Load,
     /// Of a turn: the agent.
@@ -44,14 +46,15 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in order.
-    pub const ALL: [Self; 10] =
-        [Self::Setup, Self::Turn, Self::Load, Self::Reply, Self::Commit, Self::Speech, Self::Audio, Self::Phrase, Self::End, Self::Archive];
+    pub const ALL: [Self; 11] =
+        [Self::Setup, Self::Turn, Self::Sent, Self::Load, Self::Reply, Self::Commit, Self::Speech, Self::Audio, Self::Phrase, Self::End, Self::Archive];
 
     /// Its name in the report.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Setup => "setup",
             Self::Turn => "turn",
+            Self::Sent => "sent",
             Self::Load => "load",
             Self::Reply => "reply",
             Self::Commit => "commit",
@@ -112,6 +115,16 @@ pub struct Counts {
     pub late: u64,
 }
 
+/// How long requests waited for their answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waits {
+    /// The longest wait of one request, each try by itself, in milliseconds.
+    pub longest_wait_ms: f64,
+    /// Requests that waited longer than they may.
+    pub overdue: u64,
+}
+
 /// One second of the run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Second {
@@ -136,6 +149,7 @@ pub struct Gauge {
 struct Inner {
     stages: BTreeMap<Stage, Histogram<u64>>,
     counts: Counts,
+    waits: Waits,
     second: Histogram<u64>,
     before: Counts,
     seconds: Vec<Second>,
@@ -146,7 +160,7 @@ impl Gauge {
     pub fn new() -> Result<Self> {
         let empty = || Histogram::new_with_bounds(1, LONGEST, 3).map_err(Error::internal);
         let stages = Stage::ALL.into_iter().map(|stage| Ok((stage, empty()?))).collect::<Result<_>>()?;
-        let inner = Inner { stages, counts: Counts::default(), second: empty()?, before: Counts::default(), seconds: Vec::new() };
+        let inner = Inner { stages, counts: Counts::default(), waits: Waits::default(), second: empty()?, before: Counts::default(), seconds: Vec::new() };
         Ok(Self { began: Instant::now(), inner: Mutex::new(inner) })
     }
 
@@ -174,6 +188,18 @@ impl Gauge {
     /// Counts something.
     pub fn count(&self, change: impl FnOnce(&mut Counts)) {
         change(&mut self.inner().counts);
+    }
+
+    /// Notes how long one request waited for its answer, or for nothing, and how long it may.
+    pub fn waited(&self, time: Duration, most: Duration) {
+        let mut inner = self.inner();
+        inner.waits.longest_wait_ms = inner.waits.longest_wait_ms.max(time.as_secs_f64() * 1000.0);
+        inner.waits.overdue += u64::from(time > most);
+    }
+
+    /// How long requests have waited so far.
+    pub fn waits(&self) -> Waits {
+        self.inner().waits
     }
 
     /// The counts so far.

@@ -41,6 +41,14 @@ pub struct Faulted {
     pub faults: Vec<Injected>,
     /// The longest recovery, in milliseconds.
     pub recovery_max_ms: u64,
+    /// Calls of the run's own that looked for the recovery; none of them is among `calls` and `turns`.
+    pub probes: u64,
+    /// Their turns that were answered; compared with the record like all others.
+    pub probe_turns: u64,
+    /// The most memory that a handler had in a sample, in MiB of proportional set size; none where it cannot be read.
+    pub memory_peak_mib: Option<f64>,
+    /// The most that it may have, in MiB.
+    pub memory_most_mib: u64,
     /// Messages in outboxes at the end; none where the state store could not be asked.
     pub outbox_left: Option<u64>,
     /// Messages in the queue that were due at the end; none where it could not be asked.
@@ -50,10 +58,15 @@ pub struct Faulted {
 }
 
 impl Faulted {
-    /// Whether everything recovered in time, and nothing is left.
+    /// Whether the handler's memory stayed below its bound, as far as it could be read.
+    pub fn fits(&self) -> bool {
+        self.memory_peak_mib.is_none_or(|peak| peak <= self.memory_most_mib as f64)
+    }
+
+    /// Whether everything recovered in time, nothing is left, and memory was bounded.
     pub fn holds(&self) -> bool {
         let recovered = |fault: &Injected| fault.recovery_ms.is_some_and(|took| u128::from(took) <= RECOVERY.as_millis());
-        self.faults.iter().all(recovered) && self.outbox_left == Some(0) && self.queue_left == Some(0) && self.dead_lettered == 0
+        self.faults.iter().all(recovered) && self.fits() && self.outbox_left == Some(0) && self.queue_left == Some(0) && self.dead_lettered == 0
     }
 }
 
@@ -75,7 +88,7 @@ pub async fn run(
         sleep_until(at + planned.lasts).await;
         stack.end(planned.fault).await?;
         let ended = Instant::now();
-        let player = Player { target: Arc::clone(target), gauge: Arc::clone(gauge), call: format!("load-{run}-probe-{number}") };
+        let player = Player { target: Arc::clone(target), gauge: Arc::clone(gauge), call: format!("load-{run}-probe-{number}"), probe: true };
         let (played, recovered) = player.until_whole(ended + WAIT).await;
         let recovery_ms = recovered.map(|at| millis(at - ended));
         progress(&format!("fault: {kind} is over, recovered after {}", recovery_ms.map_or_else(|| "more than a minute".to_owned(), |ms| format!("{ms} ms"))));

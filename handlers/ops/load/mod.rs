@@ -1,13 +1,14 @@
 //! `rtvoice load`: calls against a running handler or host, and whether the record holds what was answered.
 //!
 //! In: how many calls, how fast, of what kind. Out: a [`report::Report`] with times, counts and what the record lacks. In the open
-//! loop (`--rate`) calls begin when they are due, whatever became of the others, and set-up is timed from that moment: a system
-//! that stands still cannot hide it. In the closed loop a fixed number of callers calls again and again; such figures tell
+//! loop (`--rate`) calls begin when they are due, whatever became of the others, and set-up and turns are timed from the moments when
+//! they were due: a system that stands still cannot hide it. In the closed loop a fixed number of callers calls again and again; such figures tell
 //! throughput, and understate waiting. Bounded by calls and by time.
 
 pub mod faults;
 mod gauge;
 mod inject;
+mod memory;
 mod outbox;
 mod page;
 mod plan;
@@ -30,10 +31,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-pub use gauge::{Counts, Gauge, Second, Stage, Times};
+pub use gauge::{Counts, Gauge, Second, Stage, Times, Waits};
 pub use inject::{Faulted, Injected};
 pub use plan::{Delivery, Mix, PlannedCall, PlannedTurn};
-pub use player::{Answered, Played, Player, Target};
+pub use player::{ALLOWANCE, Answered, Played, Player, Target};
 pub use report::Report;
 pub use verify::Verified;
 pub use with_faults::run as run_with_faults;
@@ -59,7 +60,8 @@ const LOOK: Duration = Duration::from_millis(100);
     after_help = "With --faults: unlimited calls, 120 seconds, 250 ms of thinking and 180 s of patience unless they are given; needs redis-server on the PATH.\n\
                         The documents that the settings name must be those of the target. Exit codes: 0 every answered turn is in the record once and in order,\n\
                         1 one is missing, doubled or foreign, nothing was answered, nobody\n\
-                        listens at the target, or a fault was not recovered from within 10 s, 2 wrong usage or setting."
+                        listens at the target, a request waited longer than it may, a fault was not recovered from within 10 s, or a handler had more memory than\n\
+                        it may, 2 wrong usage or setting."
 )]
 pub struct LoadArgs {
     /// Where the handler or the host listens
@@ -77,7 +79,7 @@ pub struct LoadArgs {
     /// Closed loop: callers that call again and again
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub concurrency: u32,
-    /// Milliseconds between an answer and the next turn
+    /// Milliseconds between an answer and the next turn; with --rate from when a turn is due to when the next one is
     #[arg(long, default_value_t = 0, default_value_if("faults", ArgPredicate::IsPresent, "250"), value_parser = clap::value_parser!(u64).range(0..=600_000))]
     pub think_ms: u64,
     /// Share of turns after which no new phrase is asked for
@@ -101,6 +103,12 @@ pub struct LoadArgs {
     /// Seconds in which a request is tried again, and in which the archives must be there after the end
     #[arg(long, default_value_t = 60, default_value_if("faults", ArgPredicate::IsPresent, "180"), value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub patience: u64,
+    /// Most milliseconds that one request may wait [default: the deadline of its function and 3 s]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub longest_wait_ms: Option<u64>,
+    /// Most MiB of memory (PSS) that a handler may have with --faults
+    #[arg(long, default_value_t = 256, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub memory_mib: u64,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -179,6 +187,8 @@ fn target(arguments: &LoadArgs, key: Option<Secret>) -> Result<Target> {
         key,
         patience: Duration::from_secs(arguments.patience),
         think: Duration::from_millis(arguments.think_ms),
+        open: arguments.rate.is_some(),
+        wait: arguments.longest_wait_ms.map(Duration::from_millis),
         audio: !arguments.no_audio,
     })
 }
@@ -260,7 +270,7 @@ impl Load<'_> {
             }
             // In the closed loop a call is due when its caller is free.
             let due = if arguments.rate.is_some() { due } else { Instant::now() };
-            let player = Player { target: Arc::clone(target), gauge: Arc::clone(gauge), call: format!("load-{run}-{number}") };
+            let player = Player { target: Arc::clone(target), gauge: Arc::clone(gauge), call: format!("load-{run}-{number}"), probe: false };
             let (plan, done) = (PlannedCall::draw(mix, arguments.seed, number), done.clone());
             let (app, gauge, over) = ((*app).clone(), Arc::clone(gauge), over.clone());
             waiting.spawn(async move {

@@ -62,6 +62,14 @@ pub fn html(report: &Report, arguments: &LoadArgs) -> String {
     for (name, count) in rows {
         let _ = write!(page, "<tr><td>{name}</td><td>{count}</td></tr>");
     }
+    let waits = [
+        ("longest wait of a request, ms", Some(format!("{:.0}", report.waits.longest_wait_ms))),
+        ("requests that waited longer than they may", Some(report.waits.overdue.to_string())),
+        ("most memory of the handler, MiB", report.memory()),
+    ];
+    for (name, value) in waits.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        let _ = write!(page, "<tr><td>{name}</td><td>{value}</td></tr>");
+    }
     page.push_str("</tbody></table><h2>Times</h2><table><thead><tr><th>stage</th><th>count</th><th>p50 ms</th><th>p95 ms</th><th>p99 ms</th><th>max ms</th></tr></thead><tbody>");
     for stage in Stage::ALL {
         if let Some(times) = report.stages.get(stage.name()) {

@@ -6,17 +6,21 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::gauge::{Gauge, Stage};
+use super::gauge::{Counts, Gauge, Stage};
 use super::plan::{Delivery, PlannedCall, PlannedTurn};
 use crate::config::Secret;
+use crate::functions;
+use crate::host::router::longest_deadline;
 use crate::model::stages::server_timing;
 use crate::ports::clock::{Clock as _, SystemClock};
 use crate::ports::http::retry_after;
 
-/// Longest that one request may take.
-const REQUEST: Duration = Duration::from_secs(15);
+/// What a request may wait beside the deadline of its function: the host's own part, and a handler that it starts again.
+pub const ALLOWANCE: Duration = Duration::from_secs(3);
+/// What it is waited for beyond that, so that it is seen to be overdue.
+const BEYOND: Duration = Duration::from_secs(1);
 /// Pauses between tries.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// Between two looks whether turns are whole again.
@@ -33,8 +37,13 @@ pub struct Target {
     pub key: Option<Secret>,
     /// How long anything is tried.
     pub patience: Duration,
-    /// Between an answer and the next turn.
+    /// Between two turns: in the closed loop from the answer to the next one, in the open loop from the moment when one is due to
+    /// that when the next one is.
     pub think: Duration,
+    /// Whether turns are due at their times, whatever became of those before them.
+    pub open: bool,
+    /// How long a request may wait; without it the deadline of its function and [`ALLOWANCE`].
+    pub wait: Option<Duration>,
     /// Whether the audio of each reply is fetched, as ACS does.
     pub audio: bool,
 }
@@ -85,21 +94,26 @@ pub struct Player {
     pub gauge: Arc<Gauge>,
     /// The call.
     pub call: String,
+    /// Whether the call is one of the run's own, which is no load and is counted nowhere.
+    pub probe: bool,
 }
 
 impl Player {
-    /// Plays a call that was due at `due`.
+    /// Plays a call that was due at `due`. In the open loop its first turn is due with it, and each further one `think` after the
+    /// one before: who is kept waiting speaks late, and that counts as waiting. Without a time to think no turn has a time of its own, and
+    /// is due when the one before is done.
     pub async fn play(&self, plan: PlannedCall, due: Instant) -> Played {
         let mut played = Played { call: self.call.clone(), ..Played::default() };
-        self.gauge.count(|counts| counts.calls += 1);
+        self.count(|counts| counts.calls += 1);
+        let mut turn_due = due;
         if !plan.reordered {
             self.connect(plan.connected, due).await;
         }
         for (place, turn) in plan.turns.iter().enumerate() {
             if place > 0 {
-                sleep(self.target.think).await;
+                turn_due = self.next_due(turn_due).await;
             }
-            self.turn(turn, &mut played).await;
+            self.turn(turn, turn_due, &mut played).await;
             if played.broken_off.is_some() {
                 // Whoever was refused, or not answered for so long, will not fare better with the next turn.
                 return played;
@@ -115,7 +129,7 @@ impl Player {
         played.ended = self.event("CallDisconnected", "disconnected", json!({}), plan.disconnected).await;
         if played.ended {
             self.gauge.took(Stage::End, began.elapsed());
-            self.gauge.count(|counts| counts.ended += 1);
+            self.count(|counts| counts.ended += 1);
         }
         if plan.reordered {
             // It must revive nothing.
@@ -124,36 +138,47 @@ impl Player {
         played
     }
 
+    /// Waits until the next turn is due; since when it is.
+    async fn next_due(&self, before: Instant) -> Instant {
+        let think = self.target.think;
+        if !self.target.open || think.is_zero() {
+            sleep(think).await;
+            return Instant::now();
+        }
+        let due = before + think;
+        sleep_until(due).await;
+        due
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Counts)) {
+        if !self.probe {
+            self.gauge.count(change);
+        }
+    }
+
     /// Says turns of a call of its own until one is answered with the state store; when that was, at most until `until`.
     pub async fn until_whole(&self, until: Instant) -> (Played, Option<Instant>) {
         let mut played = Played { call: self.call.clone(), ..Played::default() };
-        self.gauge.count(|counts| counts.calls += 1);
         let path = format!("/api/calls/{}/turns", self.call);
         let mut whole = None;
         while whole.is_none() && Instant::now() < until {
             let turn = format!("t{}", played.sent.len() + 1);
             played.sent.push(turn.clone());
-            self.gauge.count(|counts| counts.turns += 1);
             let body = json!({ "turnId": turn, "text": "Is anybody there?", "speak": false });
             match self.once(Method::POST, &path, Some(&body)).await {
                 Ok((answer, _)) if answer.status == StatusCode::OK => {
                     let degraded = answer.body["degraded"] == true;
                     whole = (!degraded).then(Instant::now);
-                    self.gauge.count(|counts| {
-                        counts.answered += 1;
-                        counts.degraded += u64::from(degraded);
-                    });
                     played.answered.push(Answered { turn, seq: answer.body["seq"].as_u64() });
                 }
-                Ok((answer, _)) => self.failed(Some(answer.status)),
-                Err(_) => self.failed(None),
+                // It is asked again, and that it took so long is the recovery.
+                Ok(_) | Err(_) => {}
             }
             if whole.is_none() {
                 sleep(PROBE).await;
             }
         }
         played.ended = self.event("CallDisconnected", "disconnected", json!({}), Delivery::Once).await;
-        self.gauge.count(|counts| counts.ended += u64::from(played.ended));
         (played, whole)
     }
 
@@ -185,8 +210,8 @@ impl Player {
         answer.is_ok_and(|answer| answer.status.is_success())
     }
 
-    async fn turn(&self, turn: &PlannedTurn, played: &mut Played) {
-        self.gauge.count(|counts| counts.turns += 1);
+    async fn turn(&self, turn: &PlannedTurn, due: Instant, played: &mut Played) {
+        self.count(|counts| counts.turns += 1);
         // Of this call alone: a turn that stands in another call's archive is found there.
         let id = format!("{}-{}", self.call, turn.id);
         played.sent.push(id.clone());
@@ -201,7 +226,10 @@ impl Player {
             }
             Delivery::Once | Delivery::Again => (send().await, None),
         };
-        self.gauge.took(Stage::Turn, began.elapsed());
+        if self.target.open {
+            self.gauge.took(Stage::Sent, began.elapsed());
+        }
+        self.gauge.took(Stage::Turn, if self.target.open { due.elapsed() } else { began.elapsed() });
         let answer = match answer {
             Ok(answer) if answer.status == StatusCode::OK => answer,
             Ok(answer) => {
@@ -227,7 +255,7 @@ impl Player {
             played.problems.push(format!("turn {id} was answered twice, and not the same"));
         }
         let degraded = answer.body["degraded"] == true;
-        self.gauge.count(|counts| {
+        self.count(|counts| {
             counts.answered += 1;
             counts.degraded += u64::from(degraded);
         });
@@ -281,14 +309,21 @@ impl Player {
     /// Counts an answer other than 200, or a request without one.
     fn failed(&self, status: Option<StatusCode>) {
         let refused = matches!(status, Some(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS));
-        self.gauge.count(|counts| {
+        self.count(|counts| {
             counts.errors += 1;
             counts.refused += u64::from(refused);
         });
     }
 
     async fn once(&self, method: Method, path: &str, body: Option<&Value>) -> reqwest::Result<(Answer, Option<Duration>)> {
-        let mut request = self.target.client.request(method, format!("{}{path}", self.target.url)).timeout(REQUEST);
+        let (began, most) = (Instant::now(), self.target.wait.unwrap_or_else(|| longest(path)));
+        let answer = self.exchange(method, path, body, most.max(longest(path)) + BEYOND).await;
+        self.gauge.waited(began.elapsed(), most);
+        answer
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: Option<&Value>, limit: Duration) -> reqwest::Result<(Answer, Option<Duration>)> {
+        let mut request = self.target.client.request(method, format!("{}{path}", self.target.url)).timeout(limit);
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -302,6 +337,18 @@ impl Player {
         // Audio is no JSON, and nobody looks at it.
         Ok((Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), timing }, wait))
     }
+}
+
+/// How long a request on this path may wait: the deadline of its function, and the allowance.
+fn longest(path: &str) -> Duration {
+    let name = if path.ends_with("/turns") {
+        "ConversationTurn"
+    } else if path.starts_with("/api/tts") {
+        "TtsCache"
+    } else {
+        "CallEvents"
+    };
+    functions::ALL.iter().find(|function| function.name == name).map_or_else(longest_deadline, |function| function.deadline) + ALLOWANCE
 }
 
 /// What a `Server-Timing` header says of the stages of a turn.

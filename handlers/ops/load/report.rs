@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::gauge::{Counts, Gauge, Second, Stage, Times};
+use super::gauge::{Counts, Gauge, Second, Stage, Times, Waits};
 use super::inject::Faulted;
 use super::player::Played;
 use super::verify::Verified;
@@ -20,6 +20,9 @@ pub struct Report {
     /// Counts of calls, turns and failures.
     #[serde(flatten)]
     pub counts: Counts,
+    /// How long requests waited.
+    #[serde(flatten)]
+    pub waits: Waits,
     /// What the record holds.
     #[serde(flatten)]
     pub verified: Verified,
@@ -60,10 +63,11 @@ impl Report {
         let told = played.iter().flat_map(|call| call.problems.iter().map(|problem| format!("call {}: {problem}", call.call)));
         verified.problems.extend(told.take(TOLD));
         let broken_off = played.iter().filter_map(|call| Some(format!("call {}: {}", call.call, call.broken_off.as_ref()?))).take(TOLD);
-        let timeline = gauge.seconds();
+        let (timeline, waits) = (gauge.seconds(), gauge.waits());
         let busy = timeline.iter().filter(|second| second.turns > 0).count().max(1);
         Self {
-            ok: verified.holds() && contradictions == 0 && counts.answered > 0,
+            ok: verified.holds() && contradictions == 0 && counts.answered > 0 && waits.overdue == 0,
+            waits,
             turns_per_second: counts.answered as f64 / busy as f64,
             seconds: gauge.elapsed().as_secs_f64(),
             call_ids: played.iter().map(|call| call.call.clone()).collect(),
@@ -105,6 +109,7 @@ impl Report {
             "turns {}, answered {}, degraded {}, errors {}, of these refused {}; {:.1} a second in {:.1} s",
             counts.turns, counts.answered, counts.degraded, counts.errors, counts.refused, self.turns_per_second, self.seconds
         );
+        let _ = writeln!(out, "longest wait of a request {:.0} ms; {} waited longer than they may", self.waits.longest_wait_ms, self.waits.overdue);
         let _ = writeln!(
             out,
             "record: {} turns; missing {}, doubled {}, foreign {}, misplaced {}; calls without an archive {}",
@@ -121,6 +126,12 @@ impl Report {
         }
         let _ = write!(out, "{}", if self.ok { "every answered turn is in the record, once and in order" } else { "something does not hold" });
         out
+    }
+
+    /// The handler's memory for the page, where it was looked at.
+    pub fn memory(&self) -> Option<String> {
+        let faulted = self.faulted.as_ref()?;
+        Some(format!("{:.1} of {}", faulted.memory_peak_mib?, faulted.memory_most_mib))
     }
 }
 
@@ -140,6 +151,12 @@ fn faulted_text(faulted: &Faulted) -> String {
         faulted.faults.len(),
         faulted.recovery_max_ms,
         faulted.dead_lettered
+    );
+    let peak = faulted.memory_peak_mib.map_or_else(|| "unknown".to_owned(), |peak| format!("{peak:.1} MiB"));
+    let _ = writeln!(
+        out,
+        "memory of the handler at most {peak}, of {} MiB that it may have; {} calls with {} answered turns looked for recovery",
+        faulted.memory_most_mib, faulted.probes, faulted.probe_turns
     );
     out
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::faults::{Fault, Planned};
@@ -18,6 +18,7 @@ use super::proxy::{Proxy, Way};
 use super::redis_server::RedisServer;
 use crate::app::App;
 use crate::config::Config;
+use crate::dev::child::State;
 use crate::dev::demo;
 use crate::dev::host::{LocalHost, Options};
 use crate::dev::log::LogSink;
@@ -82,6 +83,11 @@ impl Stack {
     /// Where calls go: `http://localhost:{port}`.
     pub fn url(&self) -> &str {
         self.host.url()
+    }
+
+    /// What the handler is now, and becomes.
+    pub fn handler(&self) -> watch::Receiver<State> {
+        self.host.handler_state()
     }
 
     /// The last lines of host and handler.

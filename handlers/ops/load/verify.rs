@@ -53,6 +53,14 @@ impl Verified {
         self.missing == 0 && self.doubled == 0 && self.foreign == 0 && self.misplaced == 0
     }
 
+    /// With what does not hold of other calls, whose turns are not counted.
+    #[must_use]
+    pub fn beside(mut self, other: Self) -> Self {
+        let archived = self.archived;
+        self.add(other);
+        Self { archived, ..self }
+    }
+
     fn tell(&mut self, problem: String) {
         if self.problems.len() < TOLD {
             self.problems.push(problem);

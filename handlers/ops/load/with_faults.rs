@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::gauge::Gauge;
 use super::inject::{self, Faulted};
+use super::memory::Peak;
 use super::report::Report;
 use super::stack::Stack;
 use super::{Load, LoadArgs, Progress, Target, faults, outbox, page, verify, watched, write};
@@ -61,12 +62,14 @@ async fn play(stack: &mut Stack, arguments: &LoadArgs, progress: &Progress) -> R
         key: None,
         patience,
         think: Duration::from_millis(arguments.think_ms),
+        open: arguments.rate.is_some(),
+        wait: arguments.longest_wait_ms.map(Duration::from_millis),
         audio: !arguments.no_audio,
     });
     let (app, gauge, run) = (stack.app.clone(), Arc::new(Gauge::new()?), SystemClock.new_id()[..8].to_owned());
     let plan = faults::schedule(arguments.seed, Duration::from_secs(arguments.seconds));
     let load = Load { app: &app, arguments, target: &target, gauge: &gauge, run: run.clone() };
-    let over = CancellationToken::new();
+    let (over, memory) = (CancellationToken::new(), Peak::watch(stack.handler()));
     let injected = async {
         let injected = inject::run(stack, &plan, (&target, &gauge, &run), &over, progress).await;
         // A fault that could not be injected ends the run.
@@ -76,20 +79,30 @@ async fn play(stack: &mut Stack, arguments: &LoadArgs, progress: &Progress) -> R
         injected
     };
     let (played, injected) = watched(&app, &gauge, progress, async { tokio::join!(load.drive(&over), injected) }).await;
-    let ((faults, probes), mut played) = (injected?, played?);
+    let ((faults, probes), played) = (injected?, played?);
     let until = Instant::now() + patience;
     for probe in &probes {
         verify::wait(&app, probe, &gauge, until).await;
     }
-    played.extend(probes);
     progress("waiting until nothing is left");
     let recovery_max_ms = faults.iter().filter_map(|fault| fault.recovery_ms).max().unwrap_or(0);
     let outbox_left = emptied(until, async || outbox::depth(&app).await).await;
     let queue_left = emptied(until, async || undelivered(&app).await).await;
-    let faulted = Faulted { faults, recovery_max_ms, outbox_left, queue_left, dead_lettered: dead_lettered(&app).await? };
+    let faulted = Faulted {
+        faults,
+        recovery_max_ms,
+        probes: probes.len() as u64,
+        probe_turns: probes.iter().map(|probe| probe.answered.len() as u64).sum(),
+        memory_peak_mib: memory.mib(),
+        memory_most_mib: arguments.memory_mib,
+        outbox_left,
+        queue_left,
+        dead_lettered: dead_lettered(&app).await?,
+    };
     progress("comparing with the record");
     // At least as long as another process may wait for the file.
-    let verified = verify::calls(&app, &played, until.max(Instant::now() + SETTLES)).await;
+    let until = until.max(Instant::now() + SETTLES);
+    let verified = verify::calls(&app, &played, until).await.beside(verify::calls(&app, &probes, until).await);
     Ok(Report::new(&gauge, &played, verified).with_faults(faulted))
 }
 

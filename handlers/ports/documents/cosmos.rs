@@ -7,7 +7,7 @@
 //! metadata service for the machine's name, for at most 5 s; an environment with `COSMOS_DISABLE_IMDS` skips that.
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -51,6 +51,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// One try of a request.
 type Try<'a, T> = BoxFuture<'a, std::result::Result<T, Fault>>;
 
+/// What is changed about the SDK's client before it is built; tests inject the SDK's own faults by it.
+pub type Adapt = Arc<dyn Fn(CosmosClientBuilder) -> CosmosClientBuilder + Send + Sync>;
+
 type Starting = Shared<BoxFuture<'static, std::result::Result<CosmosClient, CosmosError>>>;
 
 /// Documents in one database of a Cosmos DB account.
@@ -58,6 +61,7 @@ pub struct CosmosDocuments {
     account: AccountReference,
     database: String,
     create_missing: bool,
+    adapt: Adapt,
     starting: Mutex<Option<Starting>>,
 }
 
@@ -72,6 +76,11 @@ impl CosmosDocuments {
     /// holds no key. With `create_missing` (dev and test) the database and its containers are made where they are
     /// missing. `Setting` where the endpoint is no URL or there is neither key nor identity.
     pub fn connect(config: &CosmosConfig, identity: Option<Identity>, create_missing: bool) -> Result<Self> {
+        Self::adapted(config, identity, create_missing, Arc::new(|builder| builder))
+    }
+
+    /// The same with something changed about the SDK's client.
+    pub fn adapted(config: &CosmosConfig, identity: Option<Identity>, create_missing: bool, adapt: Adapt) -> Result<Self> {
         let endpoint = config.endpoint.parse::<AccountEndpoint>().map_err(|e| {
             Error::new(Kind::Setting, "COSMOS_ENDPOINT must be an https URL, for example COSMOS_ENDPOINT=https://contoso.documents.azure.com").because(e)
         })?;
@@ -80,7 +89,7 @@ impl CosmosDocuments {
             (None, Some(identity)) => AccountReference::with_credential(endpoint, identity.credential()),
             (None, None) => return Err(Error::new(Kind::Setting, "COSMOS_KEY must be set where no identity is there, for example COSMOS_KEY=<primary key>")),
         };
-        Ok(Self { account, database: config.database.clone(), create_missing, starting: Mutex::new(None) })
+        Ok(Self { account, database: config.database.clone(), create_missing, adapt, starting: Mutex::new(None) })
     }
 
     /// The SDK's client. Its start is a task of its own: a caller whose deadline passes leaves it running for the
@@ -90,7 +99,7 @@ impl CosmosDocuments {
             let mut slot = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
             match slot.as_ref() {
                 Some(running) if !matches!(running.peek(), Some(Err(_))) => running.clone(),
-                _ => slot.insert(begin(self.account.clone())).clone(),
+                _ => slot.insert(begin(self.account.clone(), Arc::clone(&self.adapt))).clone(),
             }
         };
         starting.await.map_err(Fault::Sdk)
@@ -375,8 +384,8 @@ fn no_expiry(container: Container) -> Error {
 }
 
 /// Begins the start of the SDK's client.
-fn begin(account: AccountReference) -> Starting {
-    let task = tokio::spawn(start(account));
+fn begin(account: AccountReference, adapt: Adapt) -> Starting {
+    let task = tokio::spawn(start(account, adapt));
     async move {
         let broken = CosmosStatus::new(azure_core::http::StatusCode::ServiceUnavailable);
         task.await.unwrap_or_else(|e| Err(CosmosError::builder().with_status(broken).with_message("the client did not start").with_source(e).build()))
@@ -385,7 +394,7 @@ fn begin(account: AccountReference) -> Starting {
     .shared()
 }
 
-async fn start(account: AccountReference) -> std::result::Result<CosmosClient, CosmosError> {
+async fn start(account: AccountReference, adapt: Adapt) -> std::result::Result<CosmosClient, CosmosError> {
     let pool = ConnectionPoolOptions::builder()
         .with_max_connect_timeout(DEADLINE)
         .with_max_dataplane_request_timeout(DEADLINE)
@@ -393,14 +402,13 @@ async fn start(account: AccountReference) -> std::result::Result<CosmosClient, C
         .with_max_metadata_request_timeout(CREATE / 2)
         .build()?;
     let runtime = CosmosRuntime::builder().with_connection_pool(pool).build().await?;
-    CosmosClientBuilder::new()
+    let builder = CosmosClientBuilder::new()
         .with_runtime(runtime)
         .with_default_operation_options(patience())
         // Plain JSON on the wire, which every tool between us and the account can read.
-        .with_binary_encoding_options(BinaryEncodingOptions::new().with_enabled(false))
-        // No preferred region: the account's own order holds.
-        .build(account, RoutingStrategy::PreferredRegions(Vec::new()))
-        .await
+        .with_binary_encoding_options(BinaryEncodingOptions::new().with_enabled(false));
+    // No preferred region: the account's own order holds.
+    adapt(builder).build(account, RoutingStrategy::PreferredRegions(Vec::new())).await
 }
 
 /// No waiting inside the SDK: our deadline and our one retry decide.

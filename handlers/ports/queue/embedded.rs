@@ -2,16 +2,19 @@
 //!
 //! In: messages, durable when `send` returns, duplicates by id dropped for ten minutes. Out, for the local host:
 //! deliveries under a lock with an owner token and an expiry, one at a time per lane, counted; after ten the message
-//! goes to the dead letters. Several handles and processes may share the file: a lock whose owner died runs out.
+//! goes to the dead letters. Several handles and processes may share the file: a lock whose owner died is given back by whoever
+//! lives (`holder`), within a second or so, and where that cannot be told it runs out.
 //! Fails with `Unavailable` where the file cannot be read or written.
 
+mod holder;
 mod table;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Description, Message, Queue};
@@ -19,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::model::time::Timestamp;
 use crate::ports::clock::Clock;
 use crate::ports::embedded::Embedded;
+use holder::Holder;
 use table::Side;
 
 /// Deliveries of one message before it goes to the dead letters.
@@ -36,12 +40,26 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// How often [`Changes`] looks for what other processes wrote.
 const POLL: Duration = Duration::from_millis(50);
 
+/// How often it is looked whose process is gone.
+const GONE: Duration = Duration::from_secs(1);
+
 /// The queue on one file; clones share everything.
 #[derive(Clone)]
 pub struct EmbeddedQueue {
     embedded: Embedded,
     clock: Arc<dyn Clock>,
     changed: watch::Sender<()>,
+    held: Arc<Mutex<Held>>,
+}
+
+/// How an opener of the queue is known to the others.
+#[derive(Debug, Default)]
+struct Held {
+    /// None until it takes its first message, and where files cannot be locked.
+    holder: Option<Arc<Holder>>,
+    asked: bool,
+    /// When it last looked for those that are gone.
+    looked: Option<Instant>,
 }
 
 impl std::fmt::Debug for EmbeddedQueue {
@@ -97,7 +115,61 @@ impl EmbeddedQueue {
     /// Opens the queue on the file, making its tables where needed.
     pub fn open(embedded: Embedded, clock: Arc<dyn Clock>) -> Result<Self> {
         embedded.prepare(table::SCHEMA)?;
-        Ok(Self { embedded, clock, changed: watch::Sender::new(()) })
+        Ok(Self { embedded, clock, changed: watch::Sender::new(()), held: Arc::default() })
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who we are to the others; none where files cannot be locked, and then our locks run out as they always did.
+    async fn holder(&self) -> Option<Arc<Holder>> {
+        {
+            let held = self.held();
+            if held.asked {
+                return held.holder.clone();
+            }
+        }
+        let this = self.clone();
+        let made = spawn_blocking(move || {
+            let mut held = this.held();
+            if !std::mem::replace(&mut held.asked, true) {
+                match Holder::new(this.embedded.path(), || this.clock.new_id()) {
+                    Ok(holder) => held.holder = Some(Arc::new(holder)),
+                    Err(e) => tracing::warn!(error = %e, "the embedded queue cannot tell who is alive: locks of a process that was killed run out"),
+                }
+            }
+            held.holder.clone()
+        });
+        made.await.ok().flatten()
+    }
+
+    /// Gives back the locks of those that are gone, at most once a second; whether there were any.
+    async fn free_gone(&self) -> Result<bool> {
+        {
+            let mut held = self.held();
+            if held.looked.is_some_and(|at| at.elapsed() < GONE) {
+                return Ok(false);
+            }
+            held.looked = Some(Instant::now());
+        }
+        let embedded = self.embedded.clone();
+        let gone = spawn_blocking(move || holder::gone(embedded.path())).await.map_err(Error::internal)?;
+        let gone = gone.unwrap_or_else(|e| {
+            tracing::debug!(error = %e, "who holds locks on the embedded queue cannot be seen");
+            Vec::new()
+        });
+        let mut freed = 0;
+        for gone in gone {
+            let name = gone.name.clone();
+            freed += self.embedded.write(move |tx| table::free(tx, &name)).await?;
+            gone.forget();
+        }
+        if freed > 0 {
+            tracing::info!(freed, "messages that a process held when it ended are free again");
+            self.changed.send_replace(());
+        }
+        Ok(freed > 0)
     }
 
     /// Locks up to `max` messages for `lock`, at most one per lane: the first of the lane that is due. A lane with a
@@ -113,8 +185,10 @@ impl EmbeddedQueue {
     }
 
     async fn lock(&self, side: Side, max: usize, lock: Duration) -> Result<Vec<Delivery>> {
-        let clock = Arc::clone(&self.clock);
-        let work = move |tx: &rusqlite::Transaction<'_>| table::lock(tx, side, clock.now(), (max, lock), || clock.new_id());
+        self.free_gone().await?;
+        let (clock, holder) = (Arc::clone(&self.clock), self.holder().await);
+        let token = move |id: String| holder.as_ref().map_or_else(|| id.clone(), |holder| holder.token(&id));
+        let work = move |tx: &rusqlite::Transaction<'_>| table::lock(tx, side, clock.now(), (max, lock), || token(clock.new_id()));
         let (taken, buried) = self.embedded.write(work).await?;
         if buried > 0 {
             self.changed.send_replace(());
@@ -190,7 +264,8 @@ pub struct Changes {
 
 impl Changes {
     /// Waits until something may be deliverable that was not before: at once after a change through this handle or
-    /// its clones; within 50 ms after a write by another process, a scheduled message's time or the end of a lock. It
+    /// its clones; within 50 ms after a write by another process, a scheduled message's time or the end of a lock, and within
+    /// about a second after the end of a process that held one. It
     /// returns after `at_most` in any case, and may return for nothing.
     pub async fn next(&mut self, at_most: Duration) -> Result<()> {
         let end = Instant::now() + at_most;
@@ -201,7 +276,7 @@ impl Changes {
                 _ = self.noticed.changed() => return Ok(()),
                 () = sleep(pause) => {}
             }
-            if self.look().await? || Instant::now() >= end {
+            if self.look().await? || self.queue.free_gone().await? || Instant::now() >= end {
                 return Ok(());
             }
         }

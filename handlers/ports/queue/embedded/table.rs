@@ -174,6 +174,12 @@ pub(super) fn renew(tx: &Transaction<'_>, now: Timestamp, sequence: i64, token: 
     Ok(execute(tx, sql, params![sequence, token, now.millis(), until])? == 1)
 }
 
+/// Gives back what the holder of this name has locked; how much it was.
+pub(super) fn free(tx: &Transaction<'_>, holder: &str) -> Result<usize> {
+    let sql = "UPDATE queue_messages SET lock_token = NULL, locked_until = 0 WHERE lock_token IS NOT NULL AND substr(lock_token, 1, length(?1)) = ?1";
+    execute(tx, sql, [holder])
+}
+
 pub(super) fn stats(tx: &Transaction<'_>, now: Timestamp) -> Result<QueueStats> {
     let sql = "SELECT count(*) FILTER (WHERE dead = 0 AND locked_until <= :now AND due_at <= :now), \
                count(*) FILTER (WHERE dead = 0 AND locked_until > :now), \
