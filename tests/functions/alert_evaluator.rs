@@ -1,6 +1,7 @@
 //! AlertEvaluator: what fires is told once, what is over is told once, in the form that the receiver takes; silence is kept.
 
 use hmac::{Hmac, Mac as _};
+use rtvoice::ports::board::Silence;
 use rtvoice::telemetry::label::{AuthSource, RoomName, Worked};
 use rtvoice::telemetry::metric::{ALERT_NOTICES, AUTH_FAILURES, IN_FLIGHT_USE};
 use serde_json::{Value, json};
@@ -101,7 +102,7 @@ async fn a_silent_rule_tells_nothing_until_its_silence_is_over() {
     let server = receiver().await;
     let app = Rtvoice::with(&[("ALERT_WEBHOOK_URL", &server.uri())]);
     let until = app.clock_now().plus_millis(60_000);
-    app.app.board.silence("*", Some(&(until, "a rehearsal".to_owned()))).await.unwrap();
+    app.app.board.silence("*", Some(&Silence { from: None, until, why: "a rehearsal".to_owned() })).await.unwrap();
     failing_set_ups(&app, 25).await;
     app.tick("AlertEvaluator").await.ok();
     assert!(told(&server).await.is_empty());

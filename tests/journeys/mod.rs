@@ -29,5 +29,6 @@ mod scope;
 mod services;
 mod split;
 mod tampered;
+mod told_once;
 mod whole_call;
 mod wire;

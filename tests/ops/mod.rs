@@ -15,6 +15,7 @@ mod calls;
 mod config;
 mod dlq;
 mod doctor;
+mod doctor_run;
 mod events;
 mod health;
 mod line;
