@@ -70,5 +70,6 @@ fn line((rule, rehearsed): &(&str, Result<Rehearsed>)) -> String {
         Err(e) => return format!("{rule}: {}: FAILED", e.chain()),
     };
     let verdict = if r.ok { "ok" } else { "TOO LATE" };
-    format!("{rule}: fired after {:.0} s (within {} s), over after {:.0} s: {verdict}", r.fired_after_s, r.within_s, r.resolved_after_s)
+    let (fired, granted, over) = (r.fired_after_s, r.granted_s, r.resolved_after_s);
+    format!("{rule}: fired after {fired:.0} s (within {} s, granted {granted:.0} s for real deadlines), over after {over:.0} s: {verdict}", r.within_s)
 }

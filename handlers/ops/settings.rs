@@ -24,9 +24,12 @@ const CHOOSING: [&str; 10] = [
     "IDENTITY_ENDPOINT",
 ];
 
+/// A look into an environment.
+type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+
 /// What the commands go by.
 pub struct Chosen {
-    outer: Box<dyn Fn(&str) -> Option<String>>,
+    outer: Lookup,
     local: Option<Settings>,
 }
 
@@ -38,12 +41,10 @@ impl Chosen {
 
     /// The same of any environment.
     pub fn of(root: &Path, outer: impl Fn(&str) -> Option<String> + 'static) -> Result<Self> {
-        let is_set = |name: &&str| outer(name).is_some_and(|value| !value.trim().is_empty());
-        let outer: Box<dyn Fn(&str) -> Option<String>> = if CHOOSING.iter().any(|name| is_set(&name)) {
-            return Ok(Self { outer: Box::new(outer), local: None });
-        } else {
-            Box::new(outer)
-        };
+        let outer: Lookup = Box::new(outer);
+        if CHOOSING.iter().any(|name| outer(name).is_some_and(|value| !value.trim().is_empty())) {
+            return Ok(Self { outer, local: None });
+        }
         let file = root.join("local.settings.json");
         if !file.is_file() {
             return Ok(Self { outer, local: None });

@@ -214,7 +214,10 @@ async fn fault_5_a_stuck_outbox() {
     report.names("outbox", "1 messages of 1 calls wait for the queue, the oldest for 10 min", "OutboxRelay does not run", "rtvoice outbox flush");
     report.alone(&["outbox"]);
     let page = shown(&app.app).await.page;
-    assert!(page.contains("<dt>In outboxes</dt><dd>1</dd>") && page.contains("<dt>The oldest waits for</dt><dd>10 min</dd>"), "{page}");
+    assert!(page.contains("<dt>In outboxes</dt><dd>1</dd>"));
+    let oldest = page.split("<dt>The oldest waits for</dt><dd>").nth(1).and_then(|rest| rest.split('<').next()).unwrap_or_default();
+    // The blank before the unit does not break.
+    assert_eq!(oldest.replace(|c: char| !c.is_ascii(), " "), "10 min");
     app.queue.heal();
     app.relay().await.ok();
     app.finish().await;
@@ -237,7 +240,7 @@ async fn fault_6_a_poison_message() {
     report.names("deadletters", "1 messages or events are parked", "a poison message: MaxDeliveryCountExceeded", &format!("rtvoice dlq drop {day} {id}"));
     rtvoice::steps::watch::round(&app.app).await;
     let page = shown(&app.app).await.page;
-    assert!(page.contains("<dt>Dead letters in 6 h</dt><dd>1</dd>"), "{page}");
+    assert!(page.contains("<dt>Dead letters in 6 h</dt><dd>1</dd>"));
     app.finish_with(0, 1).await;
 }
 

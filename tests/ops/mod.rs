@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::harness::app::Rtvoice;
 
+mod alerts;
 mod calls;
 mod config;
 mod dlq;
@@ -23,6 +24,7 @@ mod outbox;
 mod redis;
 mod replay;
 mod runbooks;
+mod settings;
 mod ttl;
 mod tts;
 

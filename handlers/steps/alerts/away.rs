@@ -7,13 +7,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Episode, Known, Rule, Standing, begun, ended, reach, signal};
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::time::Timestamp;
 use crate::ports::documents::{Condition, Container, Document, Put};
 use crate::steps::watch::View;
@@ -28,6 +29,8 @@ const WORD: i64 = 20_000;
 const QUIET: i64 = 60_000;
 /// Milliseconds after which what nobody has changed or seen is of another outage, and counts for nothing.
 const STALE: i64 = 1_800_000;
+/// How long the record is waited for at each step: who is slow may not hold up an alert.
+const WAITED: Duration = Duration::from_secs(1);
 /// More than there are rules.
 const LISTED: usize = 1000;
 
@@ -134,8 +137,13 @@ fn paced(app: &App, millis: i64) -> i64 {
     (millis as f64 / app.windows.pace()) as i64
 }
 
+/// Work on the record, or `Deadline`.
+pub(super) async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(WAITED, work).await.unwrap_or_else(|_| Err(Error::deadline("the record", WAITED)))
+}
+
 async fn record(app: &App) -> Result<Record> {
-    let page = app.documents.list(Container::Metrics, PARTITION, "", None, LISTED).await?;
+    let page = in_time(app.documents.list(Container::Metrics, PARTITION, "", None, LISTED)).await?;
     let now = app.clock.now();
     let agreed = |document: Document| {
         let rule = document.body["rule"].as_str()?.to_owned();
@@ -151,19 +159,19 @@ async fn record(app: &App) -> Result<Record> {
 async fn agree(app: &App, rule: &str, kept: &Kept, before: Option<&Agreed>) -> Result<bool> {
     let body = json!({ "id": format!("episode-{rule}"), "day": PARTITION, "type": "alertEpisode", "at": app.clock.now(), "rule": rule, "kept": kept });
     if let Some(before) = before {
-        return Ok(matches!(app.documents.put(Container::Metrics, &body, Condition::Matches(&before.etag)).await?, Put::Done(_)));
+        return Ok(matches!(in_time(app.documents.put(Container::Metrics, &body, Condition::Matches(&before.etag))).await?, Put::Done(_)));
     }
-    if let Put::Done(_) = app.documents.put(Container::Metrics, &body, Condition::Absent).await? {
+    if let Put::Done(_) = in_time(app.documents.put(Container::Metrics, &body, Condition::Absent)).await? {
         return Ok(true);
     }
     // One that is stale is in the way.
     let id = format!("episode-{rule}");
-    let Some(old) = app.documents.get(Container::Metrics, PARTITION, &id).await? else { return Ok(false) };
+    let Some(old) = in_time(app.documents.get(Container::Metrics, PARTITION, &id)).await? else { return Ok(false) };
     let seen = serde_json::from_value::<Kept>(old.body["kept"].clone()).map_or(Timestamp::default(), |kept| kept.seen.max(kept.changed));
     if app.clock.now().since(seen) < STALE {
         return Ok(false);
     }
-    Ok(matches!(app.documents.put(Container::Metrics, &body, Condition::Matches(&old.etag)).await?, Put::Done(_)))
+    Ok(matches!(in_time(app.documents.put(Container::Metrics, &body, Condition::Matches(&old.etag))).await?, Put::Done(_)))
 }
 
 /// Takes over what others agreed on later, and tells them what this instance knows later; true where it told anything.

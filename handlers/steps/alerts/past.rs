@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
+use super::away::in_time;
 use super::{Episode, Rule};
 use crate::app::App;
 use crate::error::Result;
@@ -67,7 +68,7 @@ fn partition(day: &str) -> String {
 pub(super) async fn keep(app: &App) {
     let waiting = std::mem::take(&mut *app.alerts.past.waiting());
     for (place, document) in waiting.iter().enumerate() {
-        if let Err(e) = app.documents.put(Container::Metrics, document, Condition::Always).await {
+        if let Err(e) = in_time(app.documents.put(Container::Metrics, document, Condition::Always)).await {
             tracing::debug!(error = e.chain(), "an episode that is over is kept later");
             let mut now_waiting = app.alerts.past.waiting();
             now_waiting.splice(0..0, waiting[place..].iter().cloned());
