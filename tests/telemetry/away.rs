@@ -53,12 +53,10 @@ impl Instances {
         self.all[instance].0.metrics.add(CALL_SETUPS, SetupOutcome::Failed, 30);
     }
 
-    /// Rounds of all, 5 s each.
+    /// Rounds of all at once, every 5 s.
     async fn rounds(&self, count: usize) {
         for _ in 0..count {
-            for (app, _) in &self.all {
-                watch::round(app).await;
-            }
+            futures::future::join_all(self.all.iter().map(|(app, _)| watch::round(app))).await;
             self.app.clock.advance_millis(5_000);
         }
     }

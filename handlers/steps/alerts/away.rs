@@ -31,6 +31,8 @@ const QUIET: i64 = 60_000;
 const STALE: i64 = 1_800_000;
 /// How long the record is waited for at each step: who is slow may not hold up an alert.
 const WAITED: Duration = Duration::from_secs(1);
+/// How often what others change at the same time is read and written again.
+const TRIES: usize = 8;
 /// More than there are rules.
 const LISTED: usize = 1000;
 
@@ -310,14 +312,34 @@ pub(super) async fn hand_over(app: &App, there: &Known) -> Result<bool> {
             }
             _ => {}
         }
-        let is_handed = kept.stage == Stage::Handed;
-        if let Some(before) = record.get(name).filter(|_| !is_handed) {
-            let handed = Kept { stage: Stage::Handed, changed: app.clock.now(), ..kept.clone() };
-            if let Err(e) = agree(app, name, &handed, Some(before)).await {
-                tracing::debug!(error = e.chain(), "that the board is back is not in the record");
-            }
+        if record.contains_key(name)
+            && let Err(e) = hand(app, name, kept).await
+        {
+            tracing::debug!(error = e.chain(), "that the board is back is not in the record");
         }
     }
     away.inner().is_away = false;
     Ok(true)
+}
+
+/// Says in the record that the board has it again, also where others who cannot reach the board write there at the same time.
+async fn hand(app: &App, name: &str, kept: &Kept) -> Result<()> {
+    for _ in 0..TRIES {
+        let found = in_time(app.documents.get(Container::Metrics, PARTITION, &format!("episode-{name}"))).await?;
+        let Some((now, etag)) = found.and_then(|document| Some((serde_json::from_value::<Kept>(document.body["kept"].clone()).ok()?, document.etag))) else {
+            return Ok(());
+        };
+        if now.stage == Stage::Handed {
+            return Ok(());
+        }
+        // Somebody has ended it, and told, since the record was read.
+        if now.stage == Stage::Ended && kept.stage == Stage::Open {
+            app.board.close(name, &app.clock.new_id()).await?;
+        }
+        let handed = Kept { stage: Stage::Handed, changed: app.clock.now(), ..now.clone() };
+        if agree(app, name, &handed, Some(&Agreed { kept: now, etag })).await? {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
