@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use rtvoice::config;
 use rtvoice::error::{Kind, Result};
 use rtvoice::ops::alerts::rehearsal::Rehearsed;
-use rtvoice::ops::alerts::{self, AlertsArgs, AlertsCommand, Report};
+use rtvoice::ops::alerts::{self, AlertsArgs, AlertsCommand, Asked, Report};
 use serde_json::json;
 
 pub(crate) fn run(arguments: AlertsArgs) -> ExitCode {
@@ -14,16 +14,16 @@ pub(crate) fn run(arguments: AlertsArgs) -> ExitCode {
     match arguments.command {
         AlertsCommand::List => alerts::list(json).map_or_else(|e| super::failed(&e), told),
         AlertsCommand::Status => on_stores(async move |app| alerts::status(&app, json).await, told),
-        AlertsCommand::Silence { rule, minutes, why, end } => {
-            let minutes = (!end).then_some(minutes);
-            on_stores(async move |app| alerts::silence(&app, &rule, minutes, why.as_deref().unwrap_or_default(), json).await, told)
+        AlertsCommand::Silence { rule, minutes, from, why, end } => {
+            let asked = (!end).then(|| Asked { from, minutes, why: why.unwrap_or_default() });
+            on_stores(async move |app| alerts::silence(&app, &rule, asked.as_ref(), json).await, told)
         }
         AlertsCommand::Test { rule, pace } => test(&rule, pace, json),
     }
 }
 
 fn on_stores<W: Future<Output = Result<Report>>>(work: impl FnOnce(rtvoice::app::App) -> W, told: impl FnOnce(Report) -> ExitCode) -> ExitCode {
-    match super::settings() {
+    match super::store_settings() {
         Ok(config) => super::command(config, "error", work, told),
         Err(code) => code,
     }
@@ -70,5 +70,6 @@ fn line((rule, rehearsed): &(&str, Result<Rehearsed>)) -> String {
         Err(e) => return format!("{rule}: {}: FAILED", e.chain()),
     };
     let verdict = if r.ok { "ok" } else { "TOO LATE" };
-    format!("{rule}: fired after {:.0} s (within {} s), over after {:.0} s: {verdict}", r.fired_after_s, r.within_s, r.resolved_after_s)
+    let (fired, granted, over) = (r.fired_after_s, r.granted_s, r.resolved_after_s);
+    format!("{rule}: fired after {fired:.0} s (within {} s, granted {granted:.0} s for real deadlines), over after {over:.0} s: {verdict}", r.within_s)
 }

@@ -33,7 +33,7 @@ enum Command {
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let Command::Verify = arguments.command;
     let json = arguments.json;
-    let config = match super::settings() {
+    let config = match super::store_settings() {
         Ok(config) if config.privacy => config,
         Ok(_) => return super::wrong_setting("PRIVACY must be on: without it there is no audit log, for example PRIVACY=on"),
         Err(code) => return code,

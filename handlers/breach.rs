@@ -102,7 +102,7 @@ enum Outcome {
 
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let json = arguments.json;
-    let config = match super::settings() {
+    let config = match super::store_settings() {
         Ok(config) => config,
         Err(code) => return code,
     };

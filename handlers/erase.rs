@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     if !arguments.sweep && arguments.user.is_none() && arguments.id.is_none() {
         return super::wrong_setting("erase-user needs --user TOKEN or --id ID, for example --user u1-0123456789abcdef0123456789abcdef");
     }
-    let config = match super::settings() {
+    let config = match super::store_settings() {
         Ok(config) => config,
         Err(code) => return code,
     };

@@ -7,7 +7,7 @@ use rtvoice::ops::keys::{self, KeysArgs, KeysCommand, Level};
 use rtvoice::ports::audit::{Actor, Note};
 
 pub(crate) fn run(arguments: &KeysArgs) -> ExitCode {
-    let config = match super::settings() {
+    let config = match super::store_settings() {
         Ok(config) => config,
         Err(code) => return code,
     };

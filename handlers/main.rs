@@ -177,6 +177,17 @@ pub(crate) fn settings() -> std::result::Result<Config, ExitCode> {
     Config::from_env().map_err(|e| wrong_setting(&e.to_string()))
 }
 
+/// The settings of a command that looks at, or acts on, the stores: on a developer's machine with those of `local.settings.json`, which
+/// is said.
+pub(crate) fn store_settings() -> std::result::Result<Config, ExitCode> {
+    let root = rtvoice::config::app_root();
+    let chosen = ops::settings::Chosen::from_env(&root).map_err(|e| wrong_setting(&e.detail))?;
+    if chosen.is_local() {
+        out::warn("rtvoice: with the settings of local.settings.json, as `rtvoice dev`");
+    }
+    chosen.config(&root).map_err(|e| wrong_setting(&e.detail))
+}
+
 /// Runs one command on the stores that the settings name. It acts as the command line, and what it touched stands in the
 /// audit log before anything is told.
 pub(crate) fn command<T, W: Future<Output = Result<T>>>(

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use rtvoice::ops::migrate::{self, MigrateArgs};
 
 pub(crate) fn run(arguments: &MigrateArgs) -> ExitCode {
-    let config = match super::settings() {
+    let config = match super::store_settings() {
         Ok(config) if config.redis.is_none() => {
             return super::wrong_setting("REDIS_HOST must be set: the legacy layouts are in Redis, for example REDIS_HOST=localhost");
         }

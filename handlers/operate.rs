@@ -11,7 +11,7 @@ use rtvoice::ports::audit::Actor;
 
 /// Runs one on an app of the settings.
 pub(crate) fn run<W: Future<Output = Result<Told>>>(work: impl FnOnce(App) -> W) -> ExitCode {
-    match super::settings() {
+    match super::store_settings() {
         Ok(config) => super::command(config, "error", work, told),
         Err(code) => code,
     }
@@ -19,7 +19,7 @@ pub(crate) fn run<W: Future<Output = Result<Told>>>(work: impl FnOnce(App) -> W)
 
 /// Runs one that looks at what may be away: that the audit log cannot be written is told, and takes nothing from the answer.
 pub(crate) fn looking<W: Future<Output = Result<Told>>>(work: impl FnOnce(App) -> W) -> ExitCode {
-    match super::settings() {
+    match super::store_settings() {
         Ok(config) => alone(async {
             let app = App::new(config)?;
             app.audit.acting_as(Actor::Cli);

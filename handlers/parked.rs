@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use rtvoice::ops::parked::{self, ParkedArgs};
 
 pub(crate) fn run(arguments: &ParkedArgs) -> ExitCode {
-    let config = match super::settings() {
+    let config = match super::store_settings() {
         Ok(config) => config,
         Err(code) => return code,
     };

@@ -40,7 +40,7 @@ fn lines(command: pii::PiiCommand) -> ExitCode {
 }
 
 fn scan(arguments: &ScanArgs) -> ExitCode {
-    let config = match super::settings() {
+    let config = match super::store_settings() {
         Ok(config) => config,
         Err(code) => return code,
     };

@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let config = match super::settings() {
+    let config = match super::store_settings() {
         Ok(config) => config,
         Err(code) => return code,
     };

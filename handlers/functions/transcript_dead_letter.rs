@@ -85,6 +85,7 @@ pub async fn run(app: App, envelope: Envelope) -> Result<()> {
         "description": remark("DeadLetterErrorDescription"),
         "callConnectionId": call,
         "readable": readable.is_ok(),
+        "traceparent": envelope.traceparent(),
         "encoding": encoding,
         "body": body,
         "bytes": payload.bytes.len(),

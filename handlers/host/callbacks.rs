@@ -37,7 +37,7 @@ pub async fn take_or_park(app: &App, body: &Value) -> Result<()> {
 async fn take_each(app: &App, events: &[AcsEvent]) -> Result<()> {
     let mut failed: Option<Error> = None;
     for event in events {
-        if let Err(e) = running::traced(event.traceparent.as_deref(), take(app, event)).await {
+        if let Err(e) = running::traced(event.traceparent.as_deref(), event.tracestate.as_deref(), take(app, event)).await {
             tracing::warn!(event_type = shown_type(event), error = e.chain(), "event must be delivered again");
             failed.get_or_insert(e);
         }

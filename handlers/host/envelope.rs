@@ -130,6 +130,12 @@ impl Envelope {
         of_message().or_else(of_event).filter(|text| is_valid(text))
     }
 
+    /// What came beside the trace context of a message or an event (`tracestate`).
+    pub fn tracestate(&self) -> Option<String> {
+        let of_event = || self.data.values().find_map(|v| v.get("tracestate")).and_then(scalar_as_is);
+        self.application_property("tracestate").or_else(of_event)
+    }
+
     /// The request of an httpTrigger that was not forwarded: method, path and query, headers and body.
     pub fn http(&self, binding: &str) -> Result<Request<Bytes>> {
         let field = |name: &str| format!("Data.{binding}.{name}");

@@ -93,10 +93,10 @@ async fn http(app: App, function: &'static Function, invocation: String, params:
         Payload::Whole(body) if body.len() <= limit => body,
         Payload::Whole(_) => return Err(Error::new(Kind::TooLarge, format!("must be at most {limit} bytes")).in_field("body")),
     };
-    let traceparent = text(&headers, "traceparent");
+    let trace = trace(&headers);
     let key = if function.name == EVENTS { self::key(function, &params, &body, &room) } else { key };
     let request = Request { method, params, query, headers, body };
-    invoke(app.clone(), function, key.map(|key| (room, key)), invocation, traceparent, run(app, request)).await
+    invoke(app.clone(), function, key.map(|key| (room, key)), invocation, trace, run(app, request)).await
 }
 
 /// The body of an invocation for which there is a place now; without a place it is not waited for.
@@ -139,8 +139,11 @@ async fn enveloped(app: App, request: HttpRequest<Body>) -> Result<Response> {
     let envelope = Envelope::parse(&admitted_body(&room, key, &parts.headers, body, ENVELOPE_LIMIT).await?)?;
     match function.face {
         Face::Trigger { run } => {
-            let traceparent = text(&parts.headers, "traceparent").or_else(|| envelope.traceparent());
-            invoke(app.clone(), function, key.map(|key| (room, key)), invocation_id(&parts.headers), traceparent, run(app, envelope)).await?;
+            let trace = match trace(&parts.headers) {
+                (None, _) => (envelope.traceparent(), envelope.tracestate()),
+                trace => trace,
+            };
+            invoke(app.clone(), function, key.map(|key| (room, key)), invocation_id(&parts.headers), trace, run(app, envelope)).await?;
             Ok(super::http::response(StatusCode::OK, "application/json", envelope::answer_empty()))
         }
         Face::Http { .. } => {
@@ -257,7 +260,7 @@ async fn invoke<T: Send + 'static>(
     function: &'static Function,
     place: Option<(Arc<Room>, Key)>,
     invocation: String,
-    traceparent: Option<String>,
+    (traceparent, tracestate): (Option<String>, Option<String>),
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     let (began, started, deadline) = (Instant::now(), app.clock.now(), function.deadline);
@@ -265,7 +268,7 @@ async fn invoke<T: Send + 'static>(
         Some((room, key)) => Some(room.enter(key, deadline / WAIT).await?),
         None => None,
     };
-    let running = Running::new(function.name, traceparent.as_deref(), &invocation);
+    let running = Running::new(function.name, traceparent.as_deref(), &invocation).with_state(tracestate.as_deref());
     let guarded = running::scope(running.clone(), tokio::time::timeout_at(began + deadline, failpoint::watch(function.name, work)));
     let seated = async move {
         let _seat = seat;
@@ -320,6 +323,12 @@ fn outcome<T>(app: &App, function: &str, took: Duration, result: &Result<T>) {
 fn invocation_id(headers: &HeaderMap) -> String {
     let last = headers.get_all("x-azure-functions-invocationid").iter().next_back().and_then(|v| v.to_str().ok());
     last.map(|id| id.rsplit(',').next().unwrap_or(id).trim().chars().take(64).collect()).unwrap_or_default()
+}
+
+/// `traceparent`, and `tracestate`, which may stand on several lines.
+fn trace(headers: &HeaderMap) -> (Option<String>, Option<String>) {
+    let states: Vec<&str> = headers.get_all("tracestate").iter().filter_map(|state| state.to_str().ok()).collect();
+    (text(headers, "traceparent"), (!states.is_empty()).then(|| states.join(",")))
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {

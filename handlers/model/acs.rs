@@ -28,6 +28,8 @@ pub struct AcsEvent {
     pub time: Option<Timestamp>,
     /// W3C trace context, where the event carries one.
     pub traceparent: Option<String>,
+    /// What stands beside it, likewise.
+    pub tracestate: Option<String>,
     /// Its data.
     pub data: Map<String, Value>,
 }
@@ -48,8 +50,8 @@ impl AcsEvent {
         let data = event.get("data").and_then(Value::as_object).cloned();
         let has_other_data = data.is_none() && event.get("data").is_some_and(|data| !data.is_null());
         let time = event.get("time").or_else(|| event.get("eventTime")).and_then(Value::as_str).and_then(Timestamp::parse);
-        let traceparent = event.get("traceparent").and_then(Value::as_str).map(str::to_owned);
-        let event = Self { id, kind, time, traceparent, data: data.unwrap_or_default() };
+        let [traceparent, tracestate] = ["traceparent", "tracestate"].map(|name| event.get(name).and_then(Value::as_str).map(str::to_owned));
+        let event = Self { id, kind, time, traceparent, tracestate, data: data.unwrap_or_default() };
         // What carries no state of ours is acknowledged whatever it holds.
         let carries_state = event.effect().is_some();
         if has_other_data && carries_state { Err(Error::input("data", "must be a JSON object")) } else { Ok(event) }

@@ -114,6 +114,46 @@ pub fn is_valid(text: &str) -> bool {
     TraceContext::parse(text).is_some()
 }
 
+/// Most members of a `tracestate`, and most characters of it: less than that nobody may drop.
+const MEMBERS: usize = 32;
+const STATE_CHARS: usize = 512;
+
+/// What tracing systems of others wrote beside the context (`tracestate`), whole, as it is handed on; none where it is not as W3C Trace
+/// Context has it, is longer than 512 characters or has more than 32 members. It is never read here.
+pub fn state(text: &str) -> Option<&str> {
+    let text = text.trim_matches([' ', '\t']);
+    if text.is_empty() || text.len() > STATE_CHARS {
+        return None;
+    }
+    let mut keys: Vec<&str> = Vec::new();
+    // Members may be empty.
+    for member in text.split(',').map(|member| member.trim_matches([' ', '\t'])).filter(|member| !member.is_empty()) {
+        let (key, value) = member.split_once('=')?;
+        if keys.len() == MEMBERS || keys.contains(&key) || !is_key(key) || !is_value(value) {
+            return None;
+        }
+        keys.push(key);
+    }
+    (!keys.is_empty()).then_some(text)
+}
+
+/// `key`, or `tenant@system`.
+fn is_key(key: &str) -> bool {
+    let fits = |part: &str, most: usize, digit_first: bool| {
+        let first = part.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || (digit_first && b.is_ascii_digit()));
+        first && part.len() <= most && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-*/".contains(&b))
+    };
+    match key.split_once('@') {
+        Some((tenant, system)) => fits(tenant, 241, true) && fits(system, 14, false),
+        None => fits(key, 256, false),
+    }
+}
+
+/// Printable, without the signs that part members, and no blank at its end, which was cut off.
+fn is_value(value: &str) -> bool {
+    (1..=256).contains(&value.len()) && value.bytes().all(|b| (0x20..=0x7e).contains(&b) && b != b',' && b != b'=')
+}
+
 fn is_hex(part: &str, len: usize) -> bool {
     part.len() == len && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }

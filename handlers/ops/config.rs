@@ -1,12 +1,13 @@
 //! `rtvoice config`: every setting as it takes effect, where it came from, and all that are wrong.
 //!
-//! In: the process environment, and with `--dev` what the local host adds from `local.settings.json`. Out: values without
+//! In: what the commands go by ([`super::settings`]), or with `--dev` what the local host does. Out: values without
 //! secrets, and the backends that follow from them. Opens nothing and sends nothing.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::settings::Chosen;
 use super::told::{Told, table};
 use crate::config::effective::{self, Effective};
 use crate::config::{self, Config, RedisAuth, RootKey};
@@ -21,7 +22,7 @@ pub struct ConfigArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-    /// As `rtvoice dev` sees them: with those of local.settings.json
+    /// As `rtvoice dev` sees them: with those of local.settings.json whatever the environment says
     #[arg(long)]
     pub dev: bool,
     /// Show only those that differ from their default
@@ -32,10 +33,14 @@ pub struct ConfigArgs {
 /// Runs the command on the process environment.
 pub fn run(args: &ConfigArgs) -> Result<Told> {
     let root = config::app_root();
-    let local = if args.dev { Settings::read(&root, [])? } else { Settings::default() };
+    if !args.dev {
+        let chosen = Chosen::from_env(&root)?;
+        return tell(args, &root, |name| chosen.lookup(name));
+    }
+    let local = Settings::read(&root, [])?;
     tell(args, &root, |name| {
         let outer = config::process_env(name).map(|value| (value, "environment"));
-        outer.or_else(|| if args.dev { local.lookup(name).map(|value| (value, "local.settings.json")) } else { None })
+        outer.or_else(|| local.of_file(name).map(|value| (value, "local.settings.json")))
     })
 }
 

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::error::{Error, Kind, Result};
 use crate::host::callbacks;
 use crate::model::time::Timestamp;
+use crate::model::trace::TraceContext;
 use crate::model::transcript::TranscriptMessage;
 use crate::ports::audit::Note;
 use crate::ports::documents::{Condition, Container, Document, Put};
@@ -313,7 +314,7 @@ async fn deliver(app: &App, document: &Document, drop: bool) -> Result<()> {
         let event: Value = serde_json::from_str(&body).map_err(|_| Error::new(Kind::Conflict, "it cannot be delivered: it is not JSON"))?;
         callbacks::take_all(app, &event).await?;
     } else {
-        enqueue(app, body).await?;
+        enqueue(app, body, document.body["traceparent"].as_str()).await?;
     }
     if drop {
         app.documents.delete(Container::DeadLetters, &parked.day, &parked.id, None).await?;
@@ -328,16 +329,22 @@ async fn deliver(app: &App, document: &Document, drop: bool) -> Result<()> {
     Ok(())
 }
 
-/// Hands a message to the queue as it was, words still sealed, in the lane of its call.
-async fn enqueue(app: &App, body: String) -> Result<()> {
+/// Hands a message to the queue as it was, words still sealed, in the lane of its call and in its own trace: the context that it came
+/// with, else, where it was parked without one, the trace of its turn.
+async fn enqueue(app: &App, body: String, traceparent: Option<&str>) -> Result<()> {
     let message = TranscriptMessage::parse(body.as_bytes())?;
+    let of_turn = || match &message {
+        TranscriptMessage::Turn(turn) => turn.entry.trace_id.as_deref().and_then(TraceContext::of_trace),
+        _ => None,
+    };
+    let context = traceparent.and_then(TraceContext::parse).or_else(of_turn);
     let call = message.call();
     let message = Message {
         message_id: format!("replay-{}", app.clock.new_id()),
         session_id: format!("lane-{}", lane(call, app.config.queue_lanes)),
         correlation_id: call.to_string(),
         label: message.kind().to_owned(),
-        traceparent: None,
+        traceparent: context.map(|context| context.to_string()),
         not_before: None,
         body,
     };

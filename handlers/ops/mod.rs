@@ -18,6 +18,7 @@ pub mod plan;
 pub mod redis;
 pub mod replay;
 pub mod scan;
+pub mod settings;
 pub mod target;
 pub mod told;
 pub mod ttl;

@@ -101,6 +101,10 @@ impl Limits {
             Some(context) => request.header("traceparent", context),
             None => request,
         };
+        let request = match running::tracestate() {
+            Some(state) => request.header("tracestate", &*state),
+            None => request,
+        };
         request.send().await.map_err(|e| Failure::again(Error::unavailable(self.service, e.without_url())))
     }
 

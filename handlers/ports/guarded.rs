@@ -16,6 +16,7 @@ use super::root_key::{KeyWrapper, Wrapped};
 use super::speech::Speech;
 use crate::error::Result;
 use crate::model::phrase::Phrase;
+use crate::model::time::Timestamp;
 use crate::telemetry::Metrics;
 use crate::telemetry::label::Dependency;
 
@@ -124,6 +125,10 @@ impl<P: KeyWrapper> KeyWrapper for Guarded<P> {
 
     async fn current(&self) -> Result<String> {
         self.breaker.call(self.port.current()).await
+    }
+
+    async fn made_at(&self) -> Result<Option<Timestamp>> {
+        self.breaker.call(self.port.made_at()).await
     }
 
     async fn rotate(&self) -> Result<String> {

@@ -34,6 +34,20 @@ pub struct Place {
     pub tls: Option<Versions>,
 }
 
+impl Place {
+    /// Host and port of a URL that the settings have checked.
+    pub fn of_url(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let secure = scheme == "https";
+        let authority = rest.split('/').next()?;
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => (host, port.parse().ok()?),
+            _ => (authority, if secure { 443 } else { 80 }),
+        };
+        Some(Self { host: host.trim_matches(['[', ']']).to_owned(), port, tls: secure.then_some(Versions::Both) })
+    }
+}
+
 /// Which versions of TLS we offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {

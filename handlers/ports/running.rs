@@ -7,7 +7,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::model::ids::CallId;
-use crate::model::trace::{TraceContext, TraceId};
+use crate::model::trace::{self, TraceContext, TraceId};
 
 /// One invocation, or the part of it that is about one event; clones share it.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ struct Inner {
     invocation: Arc<str>,
     /// Where it came from.
     came: Option<TraceContext>,
+    /// What others wrote beside it, handed on as it came.
+    state: Option<Arc<str>>,
     /// What is handed on: the trace, and this invocation as the parent.
     context: TraceContext,
     call: OnceLock<CallId>,
@@ -34,7 +36,26 @@ impl Running {
         let came = traceparent.and_then(TraceContext::parse);
         let begun = || TraceContext::begin(TraceId::of_invocation(invocation).unwrap_or_else(TraceId::random));
         let context = came.map_or_else(begun, TraceContext::next);
-        Self(Arc::new(Inner { function, invocation: invocation.into(), came, context, call: OnceLock::new(), correlation: OnceLock::new(), whole: None }))
+        Self(Arc::new(Inner {
+            function,
+            invocation: invocation.into(),
+            came,
+            state: None,
+            context,
+            call: OnceLock::new(),
+            correlation: OnceLock::new(),
+            whole: None,
+        }))
+    }
+
+    /// The same with the `tracestate` that came with the context. Without a valid context, and where it is not valid itself, it is dropped
+    /// whole.
+    #[must_use]
+    pub fn with_state(mut self, tracestate: Option<&str>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.state = inner.came.and(tracestate).and_then(trace::state).map(Into::into);
+        }
+        self
     }
 
     /// The function.
@@ -95,6 +116,11 @@ pub fn traceparent() -> Option<String> {
     Some(current()?.context().to_string())
 }
 
+/// What came beside the trace context of what is running, for whoever it is handed on to.
+pub fn tracestate() -> Option<Arc<str>> {
+    current()?.0.state.clone()
+}
+
 /// The trace of what is running.
 pub fn trace_id() -> Option<String> {
     Some(current()?.context().trace.to_string())
@@ -110,14 +136,16 @@ pub fn within<T>(running: Running, work: impl FnOnce() -> T) -> T {
     CURRENT.sync_scope(Some(running), work)
 }
 
-/// Runs work as the part of the same invocation that is about one event, under the event's trace context; without a valid one that of
-/// the invocation stays.
-pub fn traced<F: Future>(traceparent: Option<&str>, work: F) -> impl Future<Output = F::Output> {
+/// Runs work as the part of the same invocation that is about one event, under the event's trace context and state; without a valid
+/// context those of the invocation stay.
+pub fn traced<F: Future>(traceparent: Option<&str>, tracestate: Option<&str>, work: F) -> impl Future<Output = F::Output> {
     let outer = current().unwrap_or_else(|| Running::new("", None, ""));
     let came = traceparent.and_then(TraceContext::parse);
     let context = came.map_or(outer.0.context, TraceContext::next);
     let (function, invocation) = (outer.0.function, Arc::clone(&outer.0.invocation));
-    let inner = Inner { function, invocation, came: came.or(outer.0.came), context, call: OnceLock::new(), correlation: OnceLock::new(), whole: Some(outer) };
+    let state = if came.is_some() { tracestate.and_then(trace::state).map(Into::into) } else { outer.0.state.clone() };
+    let inner =
+        Inner { function, invocation, came: came.or(outer.0.came), state, context, call: OnceLock::new(), correlation: OnceLock::new(), whole: Some(outer) };
     CURRENT.scope(Some(Running(Arc::new(inner))), work)
 }
 

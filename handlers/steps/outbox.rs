@@ -139,7 +139,7 @@ pub async fn relay(app: &App, call: &CallId, session: Option<&Session>, entry: O
         TranscriptMessage::Turn(turn) => turn.entry.trace_id.as_deref().and_then(TraceContext::of_trace),
         _ => None,
     };
-    running::traced(trace.map(|context| context.to_string()).as_deref(), send(app, &message, None)).await?;
+    running::traced(trace.map(|context| context.to_string()).as_deref(), None, send(app, &message, None)).await?;
     app.state.settle(call, &entry.field, rev, None).await
 }
 

@@ -134,6 +134,7 @@ metrics! {
     Counter Erasures(ErasureOutcome) ERASURES = "erasure.count", One, "Erasures by what became of them.";
     Gauge Keys(KeyKind) KEYS = "keys.count", One, "Keys of the record by kind, and those that an older version of the root key wraps.";
     Gauge OldestKey(Only) OLDEST_KEY = "keys.oldest.age", Seconds, "Age of the oldest key of a user.";
+    Gauge RootKeyAge(Only) ROOT_KEY_AGE = "keys.root.age", Seconds, "Age of the current version of the root key.";
     Histogram RedisOps(RedisOp) REDIS_OPS = "redis.op.duration", Micros, "Time of operations on Redis that were sent, retry included.";
     Counter RedisOutcomes(OpOutcome) REDIS_OUTCOMES = "redis.ops", One, "Operations on Redis by how they ended.";
     Counter RedisFailures(OpFailure) REDIS_FAILURES = "redis.op.failures", One, "Failed operations on Redis by reason.";

@@ -40,6 +40,7 @@ fn notice(what: What) -> Notice {
         meaning: ".Callers wait longer.".to_owned(),
         runbook: "docs/OPERATIONS.md#redis-slow".to_owned(),
         source: "rtvoice/prod".to_owned(),
+        scales_out: false,
     }
 }
 

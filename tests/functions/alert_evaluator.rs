@@ -1,8 +1,9 @@
 //! AlertEvaluator: what fires is told once, what is over is told once, in the form that the receiver takes; silence is kept.
 
 use hmac::{Hmac, Mac as _};
-use rtvoice::telemetry::label::{AuthSource, RoomName, Worked};
-use rtvoice::telemetry::metric::{ALERT_NOTICES, AUTH_FAILURES, IN_FLIGHT_USE};
+use rtvoice::ports::board::Silence;
+use rtvoice::telemetry::label::{AuthSource, Only, RoomName, Worked};
+use rtvoice::telemetry::metric::{ALERT_NOTICES, AUTH_FAILURES, IN_FLIGHT_USE, REDIS_MEMORY_SHARE};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use wiremock::matchers::any;
@@ -101,13 +102,66 @@ async fn a_silent_rule_tells_nothing_until_its_silence_is_over() {
     let server = receiver().await;
     let app = Rtvoice::with(&[("ALERT_WEBHOOK_URL", &server.uri())]);
     let until = app.clock_now().plus_millis(60_000);
-    app.app.board.silence("*", Some(&(until, "a rehearsal".to_owned()))).await.unwrap();
+    app.app.board.silence("*", Some(&Silence { from: None, until, why: "a rehearsal".to_owned() })).await.unwrap();
     failing_set_ups(&app, 25).await;
     app.tick("AlertEvaluator").await.ok();
     assert!(told(&server).await.is_empty());
     app.clock.advance_millis(61_000);
     app.tick("AlertEvaluator").await.ok();
     assert_eq!(of(&told(&server).await, "call-setup-failed").len(), 1);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_silence_that_is_planned_holds_from_its_beginning_to_its_end() {
+    let server = receiver().await;
+    let app = Rtvoice::with(&[("ALERT_WEBHOOK_URL", &server.uri())]);
+    let (from, until) = (app.clock_now().plus_millis(600_000), app.clock_now().plus_millis(1_200_000));
+    app.app.board.silence("call-setup-failed", Some(&Silence { from: Some(from), until, why: "a move".to_owned() })).await.unwrap();
+    let fired = async || of(&told(&server).await, "call-setup-failed").iter().filter(|body| body["state"] == "firing").count();
+    for (at, expected) in [("before", 1), ("while", 1), ("after", 2)] {
+        failing_set_ups(&app, 25).await;
+        app.tick("AlertEvaluator").await.ok();
+        assert_eq!(fired().await, expected, "{at}");
+        app.clock.advance_millis(610_000);
+        app.tick("AlertEvaluator").await.ok();
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn the_hook_to_scale_out_is_called_until_it_takes_it_ever_more_seldom_and_not_when_it_is_over() {
+    let hook = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(400)).mount(&hook).await;
+    let app = Rtvoice::with(&[("SCALE_OUT_WEBHOOK_URL", &hook.uri())]);
+    let calls = async || hook.received_requests().await.unwrap().len();
+    let minutes = async |share: f64, minutes: usize| {
+        for _ in 0..minutes * 12 {
+            app.app.metrics.set(REDIS_MEMORY_SHARE, Only, share);
+            app.tick("AlertEvaluator").await.ok();
+            app.clock.advance_millis(5_000);
+        }
+    };
+    minutes(0.9, 10).await;
+    // At 0, 5, 15, 35, 75, 155, 315 and 615 s.
+    assert_eq!(calls().await, 7);
+    hook.reset().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(202)).mount(&hook).await;
+    minutes(0.9, 10).await;
+    assert_eq!(calls().await, 1, "taken once");
+    let body: Value = hook.received_requests().await.unwrap()[0].body_json().unwrap();
+    assert_eq!((&body["type"], &body["rule"]), (&json!("scale-out"), &json!("redis-memory-critical")));
+    minutes(0.1, 3).await;
+    assert_eq!(calls().await, 1, "not when it is over");
+    // What was not taken is not wanted any more once it is over.
+    hook.reset().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(400)).mount(&hook).await;
+    minutes(0.9, 1).await;
+    minutes(0.1, 5).await;
+    let before = calls().await;
+    assert!((1..=6).contains(&before), "{before}");
+    minutes(0.1, 10).await;
+    assert_eq!(calls().await, before);
     app.finish().await;
 }
 

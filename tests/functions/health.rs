@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use rtvoice::app::App;
 use rtvoice::ports::board::ServerLoad;
 use rtvoice::telemetry::label::{Dependency, Only, RedisOp};
-use rtvoice::telemetry::metric::{AUDIT_BREAKS, CIRCUIT_OPEN, REDIS_OPS};
+use rtvoice::telemetry::metric::{AUDIT_BREAKS, CIRCUIT_OPEN, REDIS_OPS, ROOT_KEY_AGE};
 use serde_json::{Value, json};
 
+use super::compliance_report::parts;
 use crate::harness::app::{Rtvoice, START};
 use crate::harness::faults::Fault;
+use crate::harness::redis::RedisServer;
 
 /// The checks that there are.
 const CHECKS: [&str; 11] = [
@@ -167,4 +170,48 @@ async fn the_posture_counts_in_production() {
         assert_eq!(look(&app).await["details"]["security_posture"]["status"], "unhealthy");
         app.finish().await;
     }
+}
+
+#[tokio::test]
+async fn the_posture_says_what_is_spoken_and_who_still_has_a_key() {
+    let tls = RedisServer::tls("TLSv1.3");
+    let ca_file = tls.ca_file().display().to_string();
+    let speech = format!("https://127.0.0.1:{}", tls.port());
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for (speech, spoken) in [(speech.as_str(), "1.3"), (&format!("http://127.0.0.1:{nobody}"), "none")] {
+        let app = Rtvoice::with(&[
+            ("SSL_CERT_FILE", &ca_file),
+            // Whatever stands there: the handshake is what counts.
+            ("SPEECH_ENDPOINT", speech),
+            ("SPEECH_KEY", "n0t-told"),
+            ("KEY_VAULT_URL", &format!("https://127.0.0.1:{nobody}")),
+        ]);
+        let check = posture_anew(&app).await;
+        assert_eq!(check["value"]["tls"], json!({"speech": spoken, "rootKey": "unknown"}), "{check}");
+        assert_eq!((&check["value"]["byIdentity"], &check["value"]["keysInSettings"]), (&json!(["rootKey"]), &json!(["SPEECH_KEY"])));
+        assert_eq!(check["reason"], "our identity is used for rootKey, and keys are still set: SPEECH_KEY");
+        assert!(!check.to_string().contains("n0t-told"));
+        app.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn the_posture_looks_at_the_age_of_the_root_key() {
+    let app = Rtvoice::start();
+    app.turn("call-1", "t1", "hello").await.ok();
+    app.tick("SystemMetrics").await.ok();
+    let value = posture_anew(&app).await["value"].clone();
+    assert_eq!((&value["rootKeyDays"], &value["keysUnderOlderRoot"]), (&json!(0.0), &json!(0.0)), "{value}");
+    app.app.metrics.set(ROOT_KEY_AGE, Only, 396.0 * 86_400.0);
+    let check = posture_anew(&app).await;
+    assert_eq!((&check["value"]["rootKeyDays"], &check["limit"]["rootKeyDays"]), (&json!(396.0), &json!(395.0)), "{check}");
+    app.quiesce().await;
+    app.deliver_queue().await;
+    app.finish().await;
+}
+
+/// What another instance on the same settings says: a look is good for a while.
+async fn posture_anew(app: &Rtvoice) -> Value {
+    let anew = App::from_parts(parts(app));
+    rtvoice::steps::health::report(&anew).await.details["security_posture"].clone()
 }

@@ -2,8 +2,8 @@
 
 use rtvoice::ports::documents::Container;
 use rtvoice::steps::watch;
-use rtvoice::telemetry::label::SetupStage;
-use rtvoice::telemetry::metric::SETUP_STAGES;
+use rtvoice::telemetry::label::{Only, SetupStage};
+use rtvoice::telemetry::metric::{REDIS_MEMORY_SHARE, SETUP_STAGES};
 use serde_json::json;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -44,5 +44,43 @@ async fn the_week_before_is_told_from_its_snapshots() {
     assert_eq!((&told[0]["type"], &told[0]["markdown"]), (&json!("weeklyReport"), &json!(markdown)));
     app.quiesce().await;
     app.deliver_queue().await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn alerts_of_the_week_are_counted_by_rule() {
+    let app = Rtvoice::start();
+    app.tick("WeeklyReport").await.ok();
+    let report = async |app: &Rtvoice| {
+        let all = app.documents_in(Container::Metrics);
+        let report = all.into_iter().filter(|document| document["type"] == "weeklyReport").max_by_key(|document| document["at"].to_string()).unwrap();
+        (report["markdown"].as_str().unwrap().to_owned(), report["html"].as_str().unwrap().to_owned())
+    };
+    let (markdown, html) = report(&app).await;
+    assert!(markdown.contains("## Alerts\n\nNo alert fired.\n") && html.contains("<p>No alert fired.</p>"), "{markdown}");
+    // Twice for ten minutes, a day apart, and once more, for as long as it takes.
+    for _ in 0..3 {
+        app.app.metrics.set(REDIS_MEMORY_SHARE, Only, 0.75);
+        app.tick("AlertEvaluator").await.ok();
+        app.clock.advance_millis(600_000);
+        app.app.metrics.set(REDIS_MEMORY_SHARE, Only, 0.10);
+        app.tick("AlertEvaluator").await.ok();
+        app.clock.advance_millis(DAY - 600_000);
+    }
+    app.app.metrics.set(REDIS_MEMORY_SHARE, Only, 0.75);
+    app.tick("AlertEvaluator").await.ok();
+    app.clock.advance_millis(DAY);
+    app.tick("WeeklyReport").await.ok();
+    let (markdown, html) = report(&app).await;
+    // The last one fires still, from 17:05 to midnight of the last day of the report.
+    let row = "| redis-memory-high | P1 | 4 | 7 h 25 min | 6 h 55 min | 2026-03-13 17:05 |";
+    assert!(markdown.contains(row), "{markdown}");
+    assert!(html.contains("<td>redis-memory-high</td><td>P1</td><td>4</td>"), "{html}");
+    assert!(!markdown.contains("redis-memory-critical"), "{markdown}");
+    // Seven days later only the one that fires still is of that week.
+    app.clock.advance_millis(6 * DAY);
+    app.tick("WeeklyReport").await.ok();
+    let (markdown, _) = report(&app).await;
+    assert!(markdown.contains("| redis-memory-high | P1 | 1 |"), "{markdown}");
     app.finish().await;
 }

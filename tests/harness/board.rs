@@ -1,4 +1,4 @@
-//! A board whose server says what a test wants it to say; all else is the board beneath.
+//! A board whose server says what a test wants it to say, and that can be out of reach; all else is the board beneath.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,12 +14,13 @@ pub struct Telling {
     inner: Arc<dyn Board>,
     says: Mutex<Option<Option<ServerLoad>>>,
     away: AtomicBool,
+    gone: AtomicBool,
 }
 
 impl Telling {
     /// The board beneath, which answers for itself until a test says something else.
     pub fn new(inner: Arc<dyn Board>) -> Self {
-        Self { inner, says: Mutex::default(), away: AtomicBool::new(false) }
+        Self { inner, says: Mutex::default(), away: AtomicBool::new(false), gone: AtomicBool::new(false) }
     }
 
     /// The server says this from now on; none: it does not answer.
@@ -31,42 +32,54 @@ impl Telling {
     pub fn away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
     }
+
+    /// Whether the whole board is out of reach.
+    pub fn gone(&self, gone: bool) {
+        self.gone.store(gone, Ordering::SeqCst);
+    }
+
+    fn reached(&self) -> Result<&dyn Board> {
+        if self.gone.load(Ordering::SeqCst) {
+            return Err(Error::unavailable("the backend", "switched off by the test"));
+        }
+        Ok(self.inner.as_ref())
+    }
 }
 
 #[async_trait]
 impl Board for Telling {
     async fn add(&self, slots: &BTreeMap<Slot, Figures>) -> Result<()> {
-        self.inner.add(slots).await
+        self.reached()?.add(slots).await
     }
 
     async fn read(&self, grain: Grain, numbers: &[i64]) -> Result<Vec<Figures>> {
-        self.inner.read(grain, numbers).await
+        self.reached()?.read(grain, numbers).await
     }
 
     async fn open(&self, rule: &str, text: &str) -> Result<bool> {
-        self.inner.open(rule, text).await
+        self.reached()?.open(rule, text).await
     }
 
     async fn close(&self, rule: &str, by: &str) -> Result<bool> {
-        self.inner.close(rule, by).await
+        self.reached()?.close(rule, by).await
     }
 
     async fn episodes(&self) -> Result<BTreeMap<String, String>> {
-        self.inner.episodes().await
+        self.reached()?.episodes().await
     }
 
     async fn silence(&self, rule: &str, silence: Option<&Silence>) -> Result<()> {
-        self.inner.silence(rule, silence).await
+        self.reached()?.silence(rule, silence).await
     }
 
     async fn silences(&self) -> Result<BTreeMap<String, Silence>> {
-        self.inner.silences().await
+        self.reached()?.silences().await
     }
 
     async fn server(&self) -> Result<Option<ServerLoad>> {
         let says = self.says.lock().unwrap().clone();
         match says {
-            None => self.inner.server().await,
+            None => self.reached()?.server().await,
             Some(Some(load)) => Ok(Some(load)),
             Some(None) => Err(Error::unavailable("the backend", "switched off by the test")),
         }
@@ -76,6 +89,6 @@ impl Board for Telling {
         if self.away.load(Ordering::SeqCst) {
             return Err(Error::unavailable("the backend", "switched off by the test"));
         }
-        self.inner.probe().await
+        self.reached()?.probe().await
     }
 }

@@ -100,7 +100,7 @@ impl Versions {
         wrong(411, seen.method != Method::POST || !seen.header("content-length").is_empty(), "content-length")?;
         let base = format!("http://{}/keys/{KEY}", seen.header("host"));
         let path: Vec<&str> = seen.uri.path().split('/').skip(1).collect();
-        let bundle = |version: &str| json!({"key": {"kid": format!("{base}/{version}"), "kty": "RSA", "key_ops": ["wrapKey", "unwrapKey"], "n": "AQ", "e": "AQAB"}, "attributes": {"enabled": true}});
+        let bundle = |version: &str| json!({"key": {"kid": format!("{base}/{version}"), "kty": "RSA", "key_ops": ["wrapKey", "unwrapKey"], "n": "AQ", "e": "AQAB"}, "attributes": {"enabled": true, "created": 1_767_225_600}});
         match (&seen.method, &path[..]) {
             (&Method::GET, ["keys", KEY]) => {
                 let newest = self.0.lock().expect("unpoisoned").last().expect("a version").0.clone();

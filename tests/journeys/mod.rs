@@ -33,6 +33,7 @@ mod scope;
 mod services;
 mod split;
 mod tampered;
+mod told_once;
 mod waits;
 mod whole_call;
 mod wire;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use axum::http::Method;
 use rtvoice::error::Kind;
 use rtvoice::ops::dlq::{self, DlqArgs};
-use rtvoice::ports::documents::Container;
+use rtvoice::ports::documents::{Condition, Container, Documents as _};
 use serde_json::{Value, json};
 
 use super::{args, json};
@@ -106,5 +107,32 @@ async fn an_event_that_can_never_be_taken_stays_parked() {
     assert_eq!(parked["kind"], "event", "{found}");
     let (replayed, good) = run(&app, &["replay", parked["day"].as_str().unwrap(), parked["id"].as_str().unwrap(), "--json"]).await;
     assert_eq!((&replayed["delivered"], good), (&json!(0), false));
+    app.finish_with(0, 1).await;
+}
+
+#[tokio::test]
+async fn a_message_is_delivered_again_in_its_own_trace() {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    let app = Rtvoice::start();
+    let context = format!("00-{TRACE}-b7ad6b7169203331-01");
+    let body = json!({"turnId": "t1", "text": "Hello"}).to_string();
+    let headers = [("content-type", "application/json"), ("traceparent", context.as_str())];
+    app.send(Method::POST, "/api/calls/call-1/turns", &headers, body).await.ok();
+    app.quiesce().await;
+    assert_eq!(bury(&app).await, 1);
+    let parked = app.parked().await.remove(0);
+    let (day, id) = (parked["day"].as_str().unwrap(), parked["id"].as_str().unwrap());
+    assert!(parked["traceparent"].as_str().unwrap().starts_with(&format!("00-{TRACE}-")), "{parked}");
+    // One that was parked before contexts were kept goes by the trace of its turn.
+    for _ in 0..2 {
+        run(&app, &["replay", day, id, "--json"]).await;
+        let delivery = app.embedded_queue().receive(1, Duration::from_secs(60)).await.unwrap().remove(0);
+        let context = delivery.message.traceparent.clone().unwrap();
+        assert!(context.starts_with(&format!("00-{TRACE}-")), "{context}");
+        app.embedded_queue().complete(&delivery).await.unwrap();
+        let mut older = app.beneath().get(Container::DeadLetters, day, id).await.unwrap().unwrap().body;
+        older.as_object_mut().unwrap().remove("traceparent");
+        app.beneath().put(Container::DeadLetters, &older, Condition::Always).await.unwrap();
+    }
     app.finish_with(0, 1).await;
 }

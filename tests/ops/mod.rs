@@ -11,10 +11,12 @@ use serde_json::Value;
 
 use crate::harness::app::Rtvoice;
 
+mod alerts;
 mod calls;
 mod config;
 mod dlq;
 mod doctor;
+mod doctor_run;
 mod events;
 mod health;
 mod line;
@@ -22,6 +24,7 @@ mod outbox;
 mod redis;
 mod replay;
 mod runbooks;
+mod settings;
 mod ttl;
 mod tts;
 

@@ -31,6 +31,8 @@ async fn keeps_its_contract(root: &dyn KeyWrapper) {
     let first = root.wrap(&SECRET).await.unwrap();
     assert!((1..=512).contains(&first.kid.len()));
     assert_eq!(root.current().await.unwrap(), first.kid);
+    let made = root.made_at().await.unwrap().expect("a keeper that says so");
+    assert!(made <= SystemClock.now() && made.millis() > 1_700_000_000_000, "{made}");
     assert_eq!(root.unwrap(&first.kid, &first.bytes).await.unwrap()[..], SECRET);
     assert_ne!(root.wrap(&SECRET).await.unwrap().bytes, first.bytes, "a wrap is never the same twice");
     assert!(!first.bytes.windows(8).any(|w| SECRET.windows(8).any(|s| s == w)));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rtvoice::config::Environment;
 use rtvoice::error::{Kind, Result};
 use rtvoice::model::ids::{CallId, UserId, UserToken};
+use rtvoice::model::time::Timestamp;
 use rtvoice::ports::clock::ManualClock;
 use rtvoice::ports::documents::embedded::EmbeddedDocuments;
 use rtvoice::ports::documents::{Condition, Container, Document, Documents};
@@ -50,6 +51,10 @@ impl KeyWrapper for CountedRoot {
 
     async fn current(&self) -> Result<String> {
         self.inner.current().await
+    }
+
+    async fn made_at(&self) -> Result<Option<Timestamp>> {
+        self.inner.made_at().await
     }
 
     async fn rotate(&self) -> Result<String> {

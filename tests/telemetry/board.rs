@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rtvoice::model::time::Timestamp;
 use rtvoice::ports::board::local::LocalBoard;
-use rtvoice::ports::board::{Board, Grain};
+use rtvoice::ports::board::{Board, Grain, Silence};
 use rtvoice::ports::state::StateHealth as _;
 use rtvoice::ports::state::redis::AsyncAzureRedisManager;
 use rtvoice::steps::watch::Windows;
@@ -84,9 +84,12 @@ async fn one_opens_and_one_closes(board: Arc<dyn Board>) {
         assert_eq!(closed.await.into_iter().filter(|mine| *mine).count(), 1);
         assert!(board.episodes().await.unwrap().is_empty());
     }
-    let silence = (Timestamp::from_millis(17), "a rehearsal of ours".to_owned());
-    board.silence("*", Some(&silence)).await.unwrap();
-    assert_eq!(board.silences().await.unwrap(), BTreeMap::from([("*".to_owned(), silence)]));
+    let silence =
+        |from: Option<i64>| Silence { from: from.map(Timestamp::from_millis), until: Timestamp::from_millis(17), why: "a rehearsal-of ours".to_owned() };
+    for silence in [silence(None), silence(Some(11))] {
+        board.silence("*", Some(&silence)).await.unwrap();
+        assert_eq!(board.silences().await.unwrap(), BTreeMap::from([("*".to_owned(), silence)]));
+    }
     board.silence("*", None).await.unwrap();
     assert!(board.silences().await.unwrap().is_empty());
     board.probe().await.unwrap();

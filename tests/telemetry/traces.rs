@@ -4,15 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::http::Method;
+use axum::body::Body;
+use axum::http::{Method, Request};
+use rtvoice::app::{App, Parts};
+use rtvoice::host::router::router;
 use rtvoice::model::trace;
 use rtvoice::ports::documents::Container;
 use rtvoice::telemetry::storm::{DONE, MOST, MOST_DONE, SPAN, Storm};
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use wiremock::matchers::{any, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::functions::compliance_report::parts;
 use crate::harness::app::{Rtvoice, START};
 use crate::harness::faults::Fault;
 
@@ -86,6 +91,51 @@ async fn an_event_goes_on_with_its_own_trace() {
     app.quiesce().await;
     assert_eq!(traces(&app).await.0, [TRACE]);
     app.finish().await;
+}
+
+#[test]
+fn a_trace_state_is_whole_or_nothing() {
+    let many = (0..32).map(|n| format!("k{n}=v")).collect::<Vec<_>>().join(",");
+    for sound in ["congo=t61rcWkgMzE", "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE", "a=1, ,b=2,", "t1@sys=x y", &many] {
+        assert_eq!(trace::state(sound), Some(sound), "{sound}");
+    }
+    let too_many = format!("{many},one=more");
+    let too_long = format!("a={},b={}", "x".repeat(255), "y".repeat(255));
+    for unsound in ["", " ", "a", "a=", "A=1", "1a=1", "a=1,a=2", "a=b=c", "a=\u{7}", "a=ü", "@s=1", "t@=1", "t@1=1", ",,", &too_many, &too_long] {
+        assert_eq!(trace::state(unsound), None, "{unsound}");
+    }
+}
+
+/// What a service outside got in these headers of one turn.
+async fn handed_on(headers: &[(&str, &str)]) -> (String, Option<String>) {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(400)).mount(&server).await;
+    let plain = Rtvoice::with(&[("SPEECH_ENDPOINT", &server.uri()), ("SPEECH_KEY", "k")]);
+    let speech = Arc::clone(&App::new(plain.app.config.clone()).unwrap().speech);
+    let app = App::from_parts(Parts { speech, ..parts(&plain) });
+    let mut request = Request::post("/api/calls/call-1/turns").header("content-type", "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Body::from(json!({"turnId": "t1", "text": "hello"}).to_string())).unwrap();
+    assert_eq!(router(app).oneshot(request).await.unwrap().status(), 200);
+    plain.quiesce().await;
+    let request = server.received_requests().await.unwrap().remove(0);
+    let text = |name: &str| request.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    plain.deliver_queue().await;
+    plain.finish().await;
+    (text("traceparent").unwrap(), text("tracestate"))
+}
+
+#[tokio::test]
+async fn the_trace_state_goes_where_the_context_goes_and_never_without_it() {
+    let context = format!("00-{TRACE}-{PARENT}-01");
+    let (parent, state) = handed_on(&[("traceparent", &context), ("tracestate", "rojo=1"), ("tracestate", "congo=t61rcWkgMzE")]).await;
+    assert!(parent.starts_with(&format!("00-{TRACE}-")) && !parent.contains(PARENT), "{parent}");
+    assert_eq!(state.as_deref(), Some("rojo=1,congo=t61rcWkgMzE"));
+    assert_eq!(handed_on(&[("traceparent", &context), ("tracestate", "rojo=1,Congo=2")]).await.1, None, "dropped whole");
+    assert_eq!(handed_on(&[("traceparent", "00-forged-01"), ("tracestate", "rojo=1")]).await.1, None, "nothing that it would be about");
+    assert_eq!(handed_on(&[("traceparent", &context)]).await.1, None);
 }
 
 async fn collector() -> MockServer {

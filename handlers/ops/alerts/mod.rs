@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::{Error, Kind, Result};
+use crate::model::time::Timestamp;
 use crate::ports::audit::Note;
+use crate::ports::board::Silence;
 use crate::steps::alerts::{self, ALL, RULES, Standing};
 
 pub mod condition;
@@ -16,6 +18,8 @@ pub mod rehearsal;
 
 /// Longest silence, in minutes: a week.
 const LONGEST: u64 = 7 * 24 * 60;
+/// Milliseconds within which a silence must be over: what is shared of alerts lives for eight days.
+const AHEAD: i64 = 8 * 86_400_000;
 
 /// Show the rules and how they stand, silence them, or rehearse one
 #[derive(Debug, Clone, clap::Args)]
@@ -46,6 +50,9 @@ pub enum AlertsCommand {
         /// For how many minutes
         #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=LONGEST))]
         minutes: u64,
+        /// When it begins, for a maintenance that is planned, such as 2026-03-14T01:00:00Z; at once without it. It must be over within eight days
+        #[arg(long, value_name = "TIME", conflicts_with = "end", value_parser = time)]
+        from: Option<Timestamp>,
         /// Why, for whoever looks at it
         #[arg(long, required_unless_present = "end")]
         why: Option<String>,
@@ -97,23 +104,25 @@ fn table(head: &[&str]) -> Table {
 pub async fn status(app: &App, json: bool) -> Result<Report> {
     shared(app)?;
     let view = app.windows.view(app.board.as_ref(), app.clock.now()).await;
-    let standings = alerts::standings(app, &view, app.board.as_ref()).await?;
+    let standings = alerts::standings(app, &view).await?;
     let well = standings.iter().all(|standing| standing.episode.is_none());
     if json {
         let one = |s: &Standing| {
             json!({
                 "rule": s.rule.name, "level": s.rule.level, "value": s.value, "threshold": s.rule.threshold, "unit": s.rule.unit,
                 "firing": s.episode.is_some(), "since": s.episode.as_ref().map(|episode| episode.since), "silentUntil": s.silent_until,
+                "silentLater": s.silent_later.map(|(from, until)| json!({ "from": from, "until": until })),
             })
         };
         let body: Vec<Value> = standings.iter().map(one).collect();
         return Ok(Report { text: json!({ "firing": !well, "rules": body }).to_string(), well });
     }
-    let mut table = table(&["rule", "level", "state", "value", "fires above", "since", "silent until"]);
+    let mut table = table(&["rule", "level", "state", "value", "fires above", "since", "silent"]);
     for s in &standings {
         let state = if s.episode.is_some() { "FIRES" } else { "quiet" };
         let since = s.episode.as_ref().map_or_else(String::new, |episode| episode.since.to_string());
-        let silent = s.silent_until.map_or_else(String::new, |until| until.to_string());
+        let silent = [s.silent_until.map(|until| format!("until {until}")), s.silent_later.map(|(from, until)| format!("from {from} until {until}"))];
+        let silent = silent.into_iter().flatten().collect::<Vec<_>>().join(", ");
         let (value, above) = (format!("{:.2} {}", s.value, s.rule.unit), format!("{}", s.rule.threshold));
         table.add_row([s.rule.name.clone(), s.rule.level.name().to_owned(), state.to_owned(), value, above, since, silent]);
     }
@@ -127,17 +136,41 @@ fn shared(app: &App) -> Result<()> {
     Err(Error::new(Kind::Setting, "REDIS_HOST must be set: with embedded state alerts live inside the handler alone, for example REDIS_HOST=localhost"))
 }
 
-/// Silences a rule or ends its silence, and notes it in the audit log.
-pub async fn silence(app: &App, rule: &str, minutes: Option<u64>, why: &str, json: bool) -> Result<Report> {
+/// A silence as it is asked for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// When it begins; none: at once.
+    pub from: Option<Timestamp>,
+    /// For how many minutes.
+    pub minutes: u64,
+    /// Why.
+    pub why: String,
+}
+
+fn time(text: &str) -> std::result::Result<Timestamp, &'static str> {
+    Timestamp::parse(text).ok_or("must be a time with its zone, such as 2026-03-14T01:00:00Z")
+}
+
+/// Silences a rule, or ends its silence with none, and notes it in the audit log. `BadInput` where it would lie in the past or too
+/// far ahead.
+pub async fn silence(app: &App, rule: &str, asked: Option<&Asked>, json: bool) -> Result<Report> {
     shared(app)?;
     let name = if rule == "all" { ALL } else { alerts::rule::named(rule).ok_or_else(|| unknown(rule))?.name.as_str() };
-    let until = minutes.map(|minutes| app.clock.now().plus_millis(i64::try_from(minutes.min(LONGEST)).unwrap_or_default() * 60_000));
-    let silence = until.map(|until| (until, why.to_owned()));
+    let now = app.clock.now();
+    let wanted = |Asked { from, minutes, why }: &Asked| {
+        let until = from.unwrap_or(now).plus_millis(i64::try_from((*minutes).min(LONGEST)).unwrap_or_default() * 60_000);
+        if from.is_some_and(|from| from <= now) || until.since(now) > AHEAD {
+            return Err(Error::input("from", "must lie ahead, and the silence be over within eight days"));
+        }
+        Ok(Silence { from: *from, until, why: why.clone() })
+    };
+    let silence = asked.map(wanted).transpose()?;
     app.board.silence(name, silence.as_ref()).await?;
-    app.audit.note(Note::new(if until.is_some() { "alerts.silenced" } else { "alerts.heard" }).named(format!("rule:{rule}"))).await?;
-    let text = match until {
-        _ if json => json!({ "rule": rule, "silentUntil": until }).to_string(),
-        Some(until) => format!("{rule} is silent until {until}"),
+    app.audit.note(Note::new(if silence.is_some() { "alerts.silenced" } else { "alerts.heard" }).named(format!("rule:{rule}"))).await?;
+    let text = match silence {
+        _ if json => json!({ "rule": rule, "silentFrom": silence.as_ref().and_then(|s| s.from), "silentUntil": silence.map(|s| s.until) }).to_string(),
+        Some(Silence { from: Some(from), until, .. }) => format!("{rule} is silent from {from} until {until}"),
+        Some(Silence { until, .. }) => format!("{rule} is silent until {until}"),
         None => format!("{rule} is heard again"),
     };
     Ok(Report { text, well: true })

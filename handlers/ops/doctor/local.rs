@@ -1,5 +1,5 @@
-//! `local.settings.json`, which `rtvoice dev` adds to the environment and operators' commands do not: whoever looks at an empty
-//! file beside the store that is in use is told so.
+//! `local.settings.json`, which `rtvoice dev` always adds to the environment, and operators' commands only where the environment does not
+//! say by itself which app is meant: whoever looks at an empty file beside the store that is in use is told so.
 
 use std::path::Path;
 
@@ -36,8 +36,8 @@ fn differences(config: &Config, file: &Config) -> Vec<Finding> {
             Finding::warning(
                 "settings.local",
                 format!("{port}: {there} in local.settings.json, {here} here"),
-                "rtvoice dev adds local.settings.json to the environment; this and every other command go by the environment alone",
-                "put the settings of that backend into the environment too (rtvoice config --dev --set shows them), or take them out of local.settings.json",
+                "rtvoice dev adds local.settings.json to the environment; this and every other command go by the environment alone once that names an app or a store (ENVIRONMENT, APP_PREFIX, REDIS_HOST, COSMOS_ENDPOINT, SERVICE_BUS_NAMESPACE, EMBEDDED_PATH, ...)",
+                "take those out of the environment, or put the settings of that backend into it too (rtvoice config --dev --set shows them)",
             )
         })
     };

@@ -35,7 +35,7 @@ fn services(config: &Config) -> Vec<Service> {
         services.push(Service { check: "network.redis", setting: "REDIS_HOST", place, url: None });
     }
     let mut by_url = |check, setting, url: Option<&str>| {
-        if let Some((place, url)) = url.and_then(|url| Some((place_of(url)?, url))) {
+        if let Some((place, url)) = url.and_then(|url| Some((Place::of_url(url)?, url))) {
             services.push(Service { check, setting, place, url: Some(url.to_owned()) });
         }
     };
@@ -47,18 +47,6 @@ fn services(config: &Config) -> Vec<Service> {
         by_url("network.key-vault", "KEY_VAULT_URL", Some(url.as_str()));
     }
     services
-}
-
-/// Host and port of a URL that the settings have checked.
-fn place_of(url: &str) -> Option<Place> {
-    let (scheme, rest) = url.split_once("://")?;
-    let secure = scheme == "https";
-    let authority = rest.split('/').next()?;
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => (host, port.parse().ok()?),
-        _ => (authority, if secure { 443 } else { 80 }),
-    };
-    Some(Place { host: host.trim_matches(['[', ']']).to_owned(), port, tls: secure.then_some(Versions::Both) })
 }
 
 /// Looks at each.

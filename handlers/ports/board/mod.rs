@@ -77,8 +77,28 @@ impl ServerLoad {
     }
 }
 
-/// A silence: until when, and why.
-pub type Silence = (Timestamp, String);
+/// A silence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    /// From when on; none: at once.
+    pub from: Option<Timestamp>,
+    /// Until when.
+    pub until: Timestamp,
+    /// Why, for whoever looks at it.
+    pub why: String,
+}
+
+impl Silence {
+    /// Whether it holds at this time.
+    pub fn holds(&self, at: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= at) && at < self.until
+    }
+
+    /// Its beginning and end where it is still to come.
+    pub fn later(&self, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        self.from.filter(|from| *from > at).map(|from| (from, self.until))
+    }
+}
 
 /// The board.
 #[async_trait]

@@ -27,25 +27,38 @@ pub enum Sink {
     Webhook,
     /// `ALERT_MAIL_*`, of P0 and P1.
     Mail,
+    /// `SCALE_OUT_WEBHOOK_URL`, of rules that ask for more room when they fire.
+    ScaleOut,
 }
 
 impl Sink {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 2] = [Self::Webhook, Self::Mail];
+    pub const ALL: [Self; 3] = [Self::Webhook, Self::Mail, Self::ScaleOut];
 
     /// Its name in the log.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
             Self::Mail => "mail",
+            Self::ScaleOut => "scale-out",
         }
     }
 
-    /// Milliseconds that it is left alone once it has not taken something. Mail servers take being pressed amiss.
-    pub const fn pause(self) -> i64 {
+    /// Milliseconds that it is left alone once it has not taken something, after so many failures in a row before. Mail servers take
+    /// being pressed amiss; what makes room is pressed less and less, up to once in five minutes.
+    pub fn pause(self, failures: u32) -> i64 {
         match self {
             Self::Webhook => 0,
             Self::Mail => 60_000,
+            Self::ScaleOut => (5_000 << failures.min(6)).min(300_000),
+        }
+    }
+
+    /// Takes out what this sink need not be told any more: nobody asks for more room once the alert is over.
+    pub fn drop_needless(self, notices: &mut Vec<Notice>) {
+        if self == Self::ScaleOut {
+            let over: Vec<String> = notices.iter().filter(|notice| notice.what == What::Resolved).map(|notice| notice.episode.clone()).collect();
+            notices.retain(|notice| !over.contains(&notice.episode));
         }
     }
 }
@@ -86,6 +99,8 @@ pub struct Notice {
     pub runbook: String,
     /// Whose alert it is: prefix and environment.
     pub source: String,
+    /// Whether the rule calls the hook to scale out.
+    pub scales_out: bool,
 }
 
 impl Notice {
@@ -151,8 +166,7 @@ pub struct Notices {
     webhook: Option<(Webhook, WebhookForm, String)>,
     /// Takes mail.
     pub mail: Option<Mail>,
-    /// Called under memory pressure.
-    pub scale_out: Option<Webhook>,
+    scale_out: Option<Webhook>,
 }
 
 impl Notices {
@@ -185,6 +199,7 @@ impl Notices {
         match sink {
             Sink::Webhook => self.webhook.is_some(),
             Sink::Mail => self.mail.is_some() && MAILED.contains(&notice.level),
+            Sink::ScaleOut => self.scale_out.is_some() && notice.scales_out,
         }
     }
 
@@ -201,7 +216,16 @@ impl Notices {
                 webhook.tell(&notice.key(), &body).await
             }
             (Sink::Mail, _, Some(mail)) => mail.tell(notice).await,
+            (Sink::ScaleOut, _, _) if notice.what == What::Fires => self.call_scale_out(notice).await,
             _ => Ok(()),
         }
+    }
+
+    async fn call_scale_out(&self, notice: &Notice) -> Result<()> {
+        let Some(hook) = &self.scale_out else { return Ok(()) };
+        let body = json!({ "type": "scale-out", "rule": notice.rule, "episode": notice.episode, "value": notice.value, "unit": notice.unit });
+        hook.tell(&notice.episode, &body).await?;
+        tracing::info!(rule = notice.rule, "the scale-out hook was called");
+        Ok(())
     }
 }

@@ -205,6 +205,10 @@ impl KeyWrapper for FileKeys {
         self.work(|this| this.newest().map(|(kid, _)| kid)).await
     }
 
+    async fn made_at(&self) -> Result<Option<Timestamp>> {
+        self.work(|this| Ok(this.read()?.and_then(|contents| contents.versions.last().map(|version| version.created)))).await
+    }
+
     async fn rotate(&self) -> Result<String> {
         self.work(|this| {
             let contents = this.change(|contents| this.add(contents))?;

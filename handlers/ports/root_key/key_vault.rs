@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::{KeyWrapper, Wrapped};
 use crate::error::{Error, Kind, Result};
+use crate::model::time::Timestamp;
 use crate::ports::exchange::{Attempt, Failure, Limits};
 use crate::ports::identity::Identity;
 
@@ -43,10 +44,18 @@ struct Operated {
     value: Zeroizing<String>,
 }
 
-/// Answer of get and rotate, of which the identifier alone matters.
+/// Answer of get and rotate, of which the identifier and the age alone matter.
 #[derive(Deserialize)]
 struct Bundle {
     key: Named,
+    #[serde(default)]
+    attributes: Attributes,
+}
+
+#[derive(Default, Deserialize)]
+struct Attributes {
+    /// Seconds since 1970.
+    created: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +134,11 @@ impl KeyWrapper for KeyVault {
         let bundle: Bundle = LIMITS.twice(|| self.attempt(Method::GET, &self.key, None)).await?;
         self.version(&bundle.key.kid)?;
         Ok(bundle.key.kid)
+    }
+
+    async fn made_at(&self) -> Result<Option<Timestamp>> {
+        let bundle: Bundle = LIMITS.twice(|| self.attempt(Method::GET, &self.key, None)).await?;
+        Ok(bundle.attributes.created.and_then(|seconds| seconds.checked_mul(1000)).map(Timestamp::from_millis))
     }
 
     async fn rotate(&self) -> Result<String> {

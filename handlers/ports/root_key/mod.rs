@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use zeroize::Zeroizing;
 
 use crate::error::Result;
+use crate::model::time::Timestamp;
 
 pub mod file;
 pub mod key_vault;
@@ -33,6 +34,9 @@ pub trait KeyWrapper: Send + Sync + 'static {
 
     /// The `kid` of the current version.
     async fn current(&self) -> Result<String>;
+
+    /// When the current version was made; none where its keeper does not say.
+    async fn made_at(&self) -> Result<Option<Timestamp>>;
 
     /// Makes a new version, which is the current one from now on; its `kid`. Not repeated by itself: a lost answer may leave
     /// a version that nothing uses.

@@ -14,6 +14,8 @@ use crate::privacy::crypto;
 pub struct KeyStatus {
     /// The version of the root key that wraps now.
     pub root: String,
+    /// Whole days since that version was made; none where its keeper does not say.
+    pub root_days: Option<i64>,
     /// Epochs, oldest first.
     pub epochs: Vec<EpochStatus>,
     /// The index key's versions.
@@ -86,6 +88,7 @@ impl Vault {
         let root = keys.stored.root.current().await?;
         let needed = rotate::references(&keys.stored).await?;
         let now = keys.stored.clock.now();
+        let root_days = keys.stored.root.made_at().await?.map(|made| days(now, made).max(0));
         let mut rooted = [Vec::new(), Vec::new()];
         for (partition, found) in [EPOCHS, INDEX].into_iter().zip(&mut rooted) {
             for document in keys.stored.all(partition).await? {
@@ -98,7 +101,7 @@ impl Vault {
         let under_older_root = epochs.iter().chain(&index).filter(|key| key.kid != root).count() as u64;
         let epochs = epochs.into_iter().map(|key| EpochStatus { user_keys: needed.epochs.get(&key.id).copied().unwrap_or_default(), key }).collect();
         let oldest_user_key_days = needed.oldest.map(|minute| days(now, Timestamp::from_millis(i64::from(minute) * 60_000)));
-        Ok(KeyStatus { root, epochs, index, subjects: needed.subjects, user_keys: needed.keys, oldest_user_key_days, under_older_root })
+        Ok(KeyStatus { root, root_days, epochs, index, subjects: needed.subjects, user_keys: needed.keys, oldest_user_key_days, under_older_root })
     }
 }
 

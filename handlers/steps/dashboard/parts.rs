@@ -77,6 +77,9 @@ fn alerts(html: &mut Html, data: &Data) {
             (None, Some(until)) => html.badge(Mood::Warn, &format!("silent until {}", clock(until))),
             (None, None) => html.badge(Mood::Good, "quiet"),
         };
+        if let Some((from, until)) = standing.silent_later {
+            html.raw(" <span class=\"dim\">").text(&format!("silent from {} {} to {} {}", from.day(), clock(from), until.day(), clock(until))).raw("</span>");
+        }
         html.raw("</td><td>");
         runbook(html, &rule.runbook);
         html.raw("</td></tr>");

@@ -136,6 +136,7 @@ struct Kept {
     documents_and_queue: Option<(Instant, Found, Found)>,
     fitness: Option<(Instant, Fitness)>,
     tls: Option<(Instant, std::result::Result<&'static str, String>)>,
+    spoken: Option<(Instant, posture::Spoken)>,
 }
 
 #[derive(Debug, Default)]
@@ -271,13 +272,14 @@ async fn look_anew(app: &App, since: Instant, will_do: impl Fn(&Looked) -> bool)
 }
 
 async fn look(app: &App, kept: &mut Kept, began: Instant) -> Arc<Looked> {
-    let Kept { documents_and_queue, tls, .. } = kept;
-    let (state, load, others, encryption, tls) = tokio::join!(
+    let Kept { documents_and_queue, tls, spoken, .. } = kept;
+    let (state, load, others, encryption, tls, spoken) = tokio::join!(
         timed(app.state.ping()),
         checks::measured(app),
         self::documents_and_queue(app, documents_and_queue),
         checks::encryption(app),
-        posture::negotiated(app, tls)
+        posture::negotiated(app, tls),
+        posture::spoken(app, spoken)
     );
     let (documents, queue) = others;
     let (state, took) = state;
@@ -303,7 +305,7 @@ async fn look(app: &App, kept: &mut Kept, began: Instant) -> Arc<Looked> {
         checks::expiration(app, &load),
         encryption,
         checks::baseline(app).await,
-        posture::posture(app, tls),
+        posture::posture(app, tls, spoken),
         checks::documents(app, &documents),
         checks::queue(app, &queue),
         checks::speech(app),

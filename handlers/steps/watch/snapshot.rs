@@ -8,7 +8,7 @@ use crate::model::time::Timestamp;
 use crate::ports::documents::{Condition, Container};
 use crate::telemetry::Figures;
 use crate::telemetry::label::{KeyKind, Only};
-use crate::telemetry::metric::{KEYS, OLDEST_KEY};
+use crate::telemetry::metric::{KEYS, OLDEST_KEY, ROOT_KEY_AGE};
 
 /// Milliseconds of an hour.
 pub const HOUR: i64 = 3_600_000;
@@ -64,5 +64,8 @@ async fn count_keys(app: &App) {
     metrics.set(KEYS, KeyKind::Index, status.index.len() as f64);
     metrics.set(KEYS, KeyKind::User, status.user_keys as f64);
     metrics.set(KEYS, KeyKind::UnderOlderRoot, status.under_older_root as f64);
+    if let Some(days) = status.root_days {
+        metrics.set(ROOT_KEY_AGE, Only, days as f64 * 86_400.0);
+    }
     metrics.set(OLDEST_KEY, Only, status.oldest_user_key_days.unwrap_or_default() as f64 * 86_400.0);
 }

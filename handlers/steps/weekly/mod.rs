@@ -1,6 +1,6 @@
 //! The weekly report: capacity, usage, trends of performance and health of the seven days before, beside the seven before those.
 //!
-//! In: the hourly snapshots of the record. Out: one document in `metrics`, under the day that it was made. Hours without a
+//! In: the hourly snapshots of the record, and the alerts that were over. Out: one document in `metrics`, under the day that it was made. Hours without a
 //! snapshot are left out and counted. Fails as the record does.
 
 use std::collections::BTreeMap;
@@ -20,6 +20,7 @@ use crate::telemetry::metric::{
 };
 use crate::telemetry::{Figures, Spread};
 
+mod fired;
 mod page;
 
 /// Days of a report.
@@ -48,6 +49,8 @@ pub(super) struct Content {
     pub until: String,
     pub hours: usize,
     pub sections: Vec<(&'static str, Vec<Line>)>,
+    /// Alerts that fired: rule, level, how often, for how long together, the longest, when the last one began.
+    pub alerts: Vec<[String; 6]>,
     /// Day, turns, and the 50th, 95th and 99th percentile of a turn in milliseconds.
     pub trend: Vec<(String, u64, [Option<f64>; 3])>,
 }
@@ -106,6 +109,7 @@ pub async fn make(app: &App) -> Result<Report> {
         until: today.plus_millis(-1).day(),
         hours: this.hours,
         sections: sections(&this, &before),
+        alerts: fired::of_week(app, from, today).await?,
         trend,
     };
     let report = Report { week: content.week.clone(), hours: content.hours, markdown: page::markdown(&content), html: page::html(&content) };

@@ -72,6 +72,23 @@ impl AsyncAzureRedisManager {
     }
 }
 
+/// A silence as it is written: `until why`, in milliseconds since 1970, with `from-` before it where it begins later. An older version
+/// cannot read that and is not silent: better heard than missed.
+fn written(Silence { from, until, why }: &Silence) -> String {
+    let until = until.millis();
+    from.map_or_else(|| format!("{until} {why}"), |from| format!("{}-{until} {why}", from.millis()))
+}
+
+fn silence(text: &str) -> Option<Silence> {
+    let (times, why) = text.split_once(' ')?;
+    let time = |text: &str| text.parse().ok().map(Timestamp::from_millis);
+    let (from, until) = match times.split_once('-') {
+        Some((from, until)) => (Some(time(from)?), time(until)?),
+        None => (None, time(times)?),
+    };
+    Some(Silence { from, until, why: why.to_owned() })
+}
+
 /// What one field of a slot's hash says.
 fn taken(figures: &mut Figures, field: &str, value: &str) {
     let (name, part) = field.split_once(BUCKET).map_or((field, None), |(name, part)| (name, Some(part)));
@@ -172,7 +189,7 @@ impl Board for AsyncAzureRedisManager {
         let key = self.keys.silences();
         let mut change = pipe();
         match silence {
-            Some((until, why)) => change.hset(&key, rule, format!("{} {why}", until.millis())).ignore(),
+            Some(silence) => change.hset(&key, rule, written(silence)).ignore(),
             None => change.hdel(&key, rule).ignore(),
         };
         change.expire(&key, seconds(self.ttl(TtlPolicy::Alerts))).ignore();
@@ -180,11 +197,8 @@ impl Board for AsyncAzureRedisManager {
     }
 
     async fn silences(&self) -> Result<BTreeMap<String, Silence>> {
-        let silence = |(rule, text): (String, String)| {
-            let (until, why) = text.split_once(' ')?;
-            Some((rule, (Timestamp::from_millis(until.parse().ok()?), why.to_owned())))
-        };
-        Ok(self.fields_of(self.keys.silences()).await?.into_iter().filter_map(silence).collect())
+        let all = self.fields_of(self.keys.silences()).await?;
+        Ok(all.into_iter().filter_map(|(rule, text)| Some((rule, silence(&text)?))).collect())
     }
 
     async fn server(&self) -> Result<Option<ServerLoad>> {
