@@ -1,8 +1,8 @@
 //! Alerts: judging the rules over the figures of all instances, and telling of what begins and ends.
 //!
 //! In: a view of the figures, every 5 s. An episode is opened and closed on the board, so that one instance alone tells of it; while
-//! the board is away the record stands in for it ([`away`]). A rule that is silent opens nothing. Out: notices and calls of the hook
-//! to scale out, tried again where they were not taken ([`telling`]), and a document for each episode that is over ([`past`]).
+//! the board is away the record stands in for it (`away`). A rule that is silent opens nothing. Out: notices and calls of the hook
+//! to scale out, tried again where they were not taken (`telling`), and a document for each episode that is over (`past`).
 
 use std::collections::BTreeMap;
 
