@@ -10,6 +10,8 @@ use tokio::time::Instant;
 use crate::harness::app::{Answer, Rtvoice};
 use crate::harness::faults::Fault;
 
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 async fn park(app: &Rtvoice, body: &[u8], metadata: Value) -> Answer {
     app.post("/TranscriptDeadLetter", &json!({"Data": {"message": BASE64.encode(body)}, "Metadata": metadata})).await
 }
@@ -17,7 +19,7 @@ async fn park(app: &Rtvoice, body: &[u8], metadata: Value) -> Answer {
 fn metadata(id: &str) -> Value {
     json!({
         "MessageId": format!("\"{id}\""), "EnqueuedTimeUtc": "2026-03-09T10:00:00",
-        "ApplicationProperties": {"DeadLetterReason": "MaxDeliveryCountExceeded", "DeadLetterErrorDescription": "ten times"},
+        "ApplicationProperties": {"DeadLetterReason": "MaxDeliveryCountExceeded", "DeadLetterErrorDescription": "ten times", "traceparent": TRACE},
     })
 }
 
@@ -32,7 +34,7 @@ async fn a_message_is_parked_with_what_is_known_of_it() {
     let expected = json!({
         "id": id, "day": "2026-03-09", "type": "deadLetter", "parkedAt": app.clock_now(), "enqueuedAt": "2026-03-09T10:00:00.000Z",
         "messageId": "m-1", "reason": "MaxDeliveryCountExceeded", "description": "ten times", "callConnectionId": "call-1",
-        "readable": true, "encoding": "text", "body": message, "bytes": message.len(), "truncated": false,
+        "readable": true, "traceparent": TRACE, "encoding": "text", "body": message, "bytes": message.len(), "truncated": false,
         "expiresAt": app.clock_now().plus_millis(30 * 86_400_000), "ttl": 30 * 86_400,
     });
     assert_eq!(parked, expected);
