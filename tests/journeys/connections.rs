@@ -1,16 +1,20 @@
 //! Hostile and careless clients: slow bodies, idle connections, heads that are too large, JSON that is too deep. Each is refused
 //! cheaply, holds no seat, and leaves the others served.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-use futures::future::join_all;
+use axum::body::{Body, Bytes};
+use axum::http::Method;
+use futures::stream::{self, Stream, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 use super::admission::{Answer, Server, all_seats, answer, connect, exchange, head, post, slow_turn};
-use crate::harness::app::PATIENCE;
+use crate::harness::app::{Answer as InApp, PATIENCE, Rtvoice};
 use crate::harness::process::{Handler, eventually};
 
 #[tokio::test(start_paused = true)]
@@ -24,55 +28,68 @@ async fn a_slow_body_is_408() {
 }
 
 /// Waits until bodies on their way take so many KiB.
-async fn held(server: &Server, kib: usize) {
-    let look = async || (server.interactive().gauge().bodies == kib).then_some(());
-    eventually("bodies are being read", || format!("{:?}", server.interactive().gauge()), look).await;
+async fn held(rt: &Rtvoice, kib: usize) {
+    let room = &rt.app.admission.interactive;
+    let look = async || (room.gauge().bodies == kib).then_some(());
+    eventually("bodies are being read", || format!("{:?}", room.gauge()), look).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// Seats for few, and nobody waits for one. These bodies come through the router, on a clock that goes on only where nothing else does: so
+/// none is given up before all are there, however busy the machine is.
+fn few_seats() -> Rtvoice {
+    Rtvoice::with(&[("MAX_IN_FLIGHT", "16"), ("MAX_WAITING", "0")])
+}
+
+/// A request whose body begins so and goes on with `rest`; its answer.
+fn begun(rt: &Rtvoice, path: &str, start: &'static str, rest: impl Stream<Item = Bytes> + Send + 'static) -> JoinHandle<InApp> {
+    let body = stream::iter([Bytes::from_static(start.as_bytes())]).chain(rest).map(Ok::<_, Infallible>);
+    tokio::spawn(rt.send(Method::POST, path, &[("content-type", "application/json")], Body::from_stream(body)))
+}
+
+/// So many turns of which a byte has come, and no more comes.
+fn slow_turns(rt: &Rtvoice, calls: impl Iterator<Item = String>) -> Vec<JoinHandle<InApp>> {
+    calls.map(|call| begun(rt, &format!("/api/calls/{call}/turns"), "{", stream::pending())).collect()
+}
+
+/// Ends requests whose client goes away.
+async fn gone(requests: Vec<JoinHandle<InApp>>) {
+    for request in requests {
+        request.abort();
+        assert!(request.await.unwrap_err().is_cancelled(), "it was still being read");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn slow_bodies_hold_no_seat_and_what_has_come_of_them() {
-    let server = Server::with(&[("MAX_IN_FLIGHT", "16"), ("MAX_WAITING", "0")]).await;
-    let slow = join_all((0..64).map(async |n| slow_turn(server.address, &format!("call-{n}")).await)).await;
-    held(&server, 64 * 4).await;
-    assert_eq!(server.interactive().gauge().in_flight, 0);
-    assert_eq!(server.turn("call-0", "t1", "hello").await.status, 200);
-    drop(slow);
-    held(&server, 0).await;
-    server.finish().await;
+    let rt = few_seats();
+    let slow = slow_turns(&rt, (0..64).map(|n| format!("call-{n}")));
+    held(&rt, 64 * 4).await;
+    assert_eq!(rt.app.admission.interactive.gauge().in_flight, 0);
+    assert_eq!(rt.turn("call-0", "t1", "hello").await.status, 200);
+    gone(slow).await;
+    held(&rt, 0).await;
+    rt.finish().await;
 }
 
-/// A turn whose body comes after its head.
-async fn late_turn(server: &Server, call: &str) -> Answer {
-    let body = json!({ "turnId": "late", "text": "hello" }).to_string();
-    let mut stream = connect(server.address).await;
-    stream.write_all(head(&format!("/api/calls/{call}/turns"), body.len()).as_bytes()).await.unwrap();
-    stream.flush().await.unwrap();
-    // The server sees the head alone before the body is sent.
-    let before = server.interactive().gauge().bodies;
-    let look = async || (server.interactive().gauge().bodies > before).then_some(());
-    eventually("its body is waited for", || format!("{:?}", server.interactive().gauge()), look).await;
-    stream.write_all(body.as_bytes()).await.unwrap();
-    answer(&mut stream).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn slow_bodies_of_one_call_or_of_events_leave_others_their_memory() {
-    let server = Server::with(&[("MAX_IN_FLIGHT", "16"), ("MAX_WAITING", "0")]).await;
-    // All at once: the first ones are given up after a while, however busy the machine is.
-    let turns = join_all((0..64).map(async |_| slow_turn(server.address, "call-0").await)).await;
-    held(&server, 64 * 4).await;
-    answer(&mut slow_turn(server.address, "call-0").await).await.refused();
-    let event = async |_| {
-        let mut stream = connect(server.address).await;
-        stream.write_all(head("/api/calls/events", 1 << 20).as_bytes()).await.unwrap();
-        stream.write_all(b"[").await.unwrap();
-        stream
-    };
-    let events = join_all((0..64).map(event)).await;
-    held(&server, 128 * 4).await;
-    assert_eq!(late_turn(&server, "call-1").await.status, 200, "neither the call nor the events took what is the others'");
-    drop((turns, events));
-    server.finish().await;
+    let rt = few_seats();
+    let one_call = |count| std::iter::repeat_n("call-0".to_owned(), count);
+    let turns = slow_turns(&rt, one_call(64));
+    held(&rt, 64 * 4).await;
+    let refused = slow_turns(&rt, one_call(1)).remove(0).await.unwrap();
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"), "{refused:?}");
+    let events = (0..64).map(|_| begun(&rt, "/api/calls/events", "[", stream::pending())).collect();
+    held(&rt, 128 * 4).await;
+    // A turn of another call, of which the rest comes once its start is being read.
+    let (rest, body) = futures::channel::oneshot::channel();
+    let late = begun(&rt, "/api/calls/call-1/turns", "{", stream::once(body).map(|rest| rest.unwrap_or_default()));
+    held(&rt, 129 * 4).await;
+    rest.send(Bytes::from_static(br#""turnId": "late", "text": "hello"}"#)).unwrap();
+    assert_eq!(late.await.unwrap().status, 200, "neither the call nor the events took what is the others'");
+    gone(turns).await;
+    gone(events).await;
+    rt.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
