@@ -95,36 +95,24 @@ pub(super) async fn spoken(app: &App, seen: &mut Option<(Instant, Spoken)>) -> S
     found
 }
 
-/// Dependencies that know us by our identity.
-fn by_identity(config: &Config) -> Vec<&'static str> {
-    let of = |is: bool, name: &'static str| is.then_some(name);
-    [
-        of(config.redis.as_ref().is_some_and(|redis| matches!(redis.auth, RedisAuth::Entra { .. })), "state"),
-        of(config.cosmos.as_ref().is_some_and(|cosmos| cosmos.key.is_none()), "documents"),
-        of(config.service_bus.as_ref().is_some_and(|bus| bus.key.is_none()), "queue"),
-        of(config.speech.as_ref().is_some_and(|speech| speech.key.is_none()), "speech"),
-        of(config.openai.as_ref().is_some_and(|openai| openai.service.key.is_none()), "replies"),
-        of(matches!(config.root_key, RootKey::Vault { .. }), "rootKey"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-/// Settings that hold a key where an identity would do.
-fn local_auth(app: &App) -> Vec<&'static str> {
-    let config = &app.config;
-    let of = |has: bool, name: &'static str| has.then_some(name);
-    [
-        of(config.redis.as_ref().is_some_and(|redis| matches!(redis.auth, RedisAuth::Key { .. })), "REDIS_ACCESS_KEY"),
-        of(config.cosmos.as_ref().is_some_and(|cosmos| cosmos.key.is_some()), "COSMOS_KEY"),
-        of(config.service_bus.as_ref().is_some_and(|bus| bus.key.is_some()), "SERVICE_BUS_KEY"),
-        of(config.speech.as_ref().is_some_and(|speech| speech.key.is_some()), "SPEECH_KEY"),
-        of(config.openai.as_ref().is_some_and(|openai| openai.service.key.is_some()), "OPENAI_KEY"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+/// Dependencies that ask who we are, the setting that would hold a key for each, and whether it does; ours is the identity where it does not.
+fn credentials(config: &Config) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+    let redis = config.redis.as_ref().and_then(|redis| match redis.auth {
+        RedisAuth::Key { .. } => Some(true),
+        RedisAuth::Entra { .. } => Some(false),
+        RedisAuth::None => None,
+    });
+    let vault = matches!(config.root_key, RootKey::Vault { .. });
+    let all = [
+        ("state", "REDIS_ACCESS_KEY", redis),
+        ("documents", "COSMOS_KEY", config.cosmos.as_ref().map(|cosmos| cosmos.key.is_some())),
+        ("queue", "SERVICE_BUS_KEY", config.service_bus.as_ref().map(|bus| bus.key.is_some())),
+        ("speech", "SPEECH_KEY", config.speech.as_ref().map(|speech| speech.key.is_some())),
+        ("replies", "OPENAI_KEY", config.openai.as_ref().map(|openai| openai.service.key.is_some())),
+        // A vault knows us by our identity alone.
+        ("rootKey", "", vault.then_some(false)),
+    ];
+    all.into_iter().filter_map(|(name, setting, key)| Some((name, setting, key?)))
 }
 
 /// Backends that lie on this machine.
@@ -136,7 +124,9 @@ fn embedded(app: &App) -> Vec<&'static str> {
 
 /// All of it in one check.
 pub(super) fn posture(app: &App, tls: Option<Negotiated>, spoken: Spoken) -> Check {
-    let (keys, embedded, identity) = (local_auth(app), embedded(app), by_identity(&app.config));
+    let by = |key: bool| credentials(&app.config).filter(move |(.., has)| *has == key);
+    let keys: Vec<_> = by(true).map(|(_, setting, _)| setting).collect();
+    let (identity, embedded): (Vec<_>, _) = (by(false).map(|(name, ..)| name).collect(), embedded(app));
     // Whoever counted the keys last: a timer runs on one instance.
     let figures = watch::figures(app);
     let days = |gauge: Gauge<Only>| figures.gauge(gauge, Only).map(|seconds| (seconds / 86_400.0).floor());
