@@ -49,6 +49,8 @@ pub struct Options {
     pub auth: bool,
     /// Settings that win over the process environment and `local.settings.json`; the handler gets them too.
     pub environment: Vec<(String, String)>,
+    /// Settings of the handler alone, which win over those.
+    pub for_handler: Vec<(String, String)>,
     /// The handler's executable; none for this one.
     pub executable: Option<PathBuf>,
     /// The handler's arguments; none for those of host.json.
@@ -79,6 +81,7 @@ impl Options {
             port: 7071,
             auth: false,
             environment: Vec::new(),
+            for_handler: Vec::new(),
             executable: None,
             arguments: None,
             deliver_queue: true,
@@ -330,7 +333,7 @@ fn launch(options: &Options, manifest: &Manifest, settings: &Settings) -> Result
         arguments,
         app_root: options.app_root.clone(),
         folder: options.app_root.join(&description.working_directory),
-        environment: settings.for_child(),
+        environment: settings.for_child().into_iter().chain(options.for_handler.iter().cloned()).collect(),
         port: manifest.host.custom_handler.port,
         start_within: START_WITHIN,
     })

@@ -33,6 +33,8 @@ async fn two_minutes_of_faults_lose_and_double_nothing() {
     let kinds: BTreeSet<&str> = faults.iter().map(|fault| fault["kind"].as_str().expect("a kind")).collect();
     // The last one is left out where those before it began late.
     assert!(kinds.len() >= KINDS - 1, "{kinds:?}");
+    let bad = |kind: &str| faults.iter().any(|fault| fault["kind"] == kind && fault["way"].is_string());
+    assert!(["queueNetwork", "speechNetwork", "repliesNetwork"].into_iter().filter(|kind| bad(kind)).count() >= 2, "{faults:?}");
     assert!(faults.iter().all(|fault| fault["recoveryMs"].is_u64() && fault["atS"].is_f64() && fault["lastedMs"].is_u64()), "{faults:?}");
     assert!(found("recoveryMaxMs") <= 10_000, "{faults:?}\n{told}");
     assert!(output.status.success(), "{report}\n{told}");

@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
-use crate::ops::load::faults::{Fault, Planned};
+use crate::ops::load::faults::{Fault, Place, Planned};
+use crate::ops::load::proxy::Way;
 use crate::ops::load::stack::Stack;
 use crate::ports::clock::{Clock as _, SystemClock};
 use crate::steps::alerts::Rule;
@@ -95,7 +96,7 @@ pub async fn begin(rule: &Rule, stack: &mut Stack, client: &Client) -> Result<Co
         }
         Signal::SecurityEvents => wrong_tokens(client, &url).await?,
         Signal::RedisP95 => {
-            stack.begin(fault(Fault::Delay(Duration::from_millis(9)))).await?;
+            stack.begin(fault(Fault::Network(Place::Redis, Way::Delay(Duration::from_millis(9))))).await?;
             talking(12);
         }
         Signal::Unexpiring => stack.redis(&keys("rehearsal", rule.threshold * 1.5, "")).await?,
@@ -132,7 +133,7 @@ impl Condition {
                 stack.end(Fault::FileLocked).await?;
                 stack.end(Fault::RedisKilled).await
             }
-            Signal::RedisP95 => stack.end(Fault::Delay(Duration::ZERO)).await,
+            Signal::RedisP95 => stack.end(Fault::Network(Place::Redis, Way::Pass)).await,
             Signal::Unexpiring | Signal::KeyGrowth => stack.redis(&keys("rehearsal", 4000.0, ",'PX','1'")).await,
             Signal::KeyCreation | Signal::SecurityEvents | Signal::AuthSpike | Signal::Ttl | Signal::InFlight => Ok(()),
         }

@@ -13,8 +13,8 @@ use crate::ports::board::Silence;
 use crate::steps::alerts::{self, ALL, RULES, Standing};
 
 pub mod condition;
-mod loopback;
 pub mod rehearsal;
+mod slow_agent;
 
 /// Longest silence, in minutes: a week.
 const LONGEST: u64 = 7 * 24 * 60;

@@ -18,8 +18,9 @@ use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::condition::{self, Condition};
-use super::loopback::{self, SlowAgent};
+use super::slow_agent::SlowAgent;
 use crate::error::{Error, Kind, Result};
+use crate::ops::load::services::serve;
 use crate::ops::load::stack::Stack;
 use crate::ports::http;
 use crate::steps::alerts::Rule;
@@ -76,7 +77,7 @@ impl Receiver {
             }
         };
         let router = Router::new().fallback(take).with_state(Arc::clone(&taken));
-        let (port, task) = loopback::serve(router).await?;
+        let (port, task) = serve(router).await?;
         Ok(Self { url: format!("http://127.0.0.1:{port}/alerts"), taken, _task: task })
     }
 
@@ -105,7 +106,7 @@ pub async fn run(app_root: PathBuf, rule: &Rule, pace: u32, progress: &(dyn Fn(&
     settings.push(("ALERTS_PACE".to_owned(), pace.to_string()));
     settings.push(("ALERT_WEBHOOK_URL".to_owned(), receiver.url.clone()));
     progress(&format!("{}: starting Redis, the local host and the handler", rule.name));
-    let mut stack = Stack::start_with(app_root, None, settings).await?;
+    let mut stack = Stack::start_with(app_root, settings).await?;
     let result = rehearse(rule, f64::from(pace), &mut stack, &receiver, progress).await;
     if result.is_err() {
         stack.last_lines().iter().for_each(|line| progress(line));

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::proxy::Way;
+
 /// From one beginning to the next, in milliseconds.
 const EVERY: (u64, u64) = (5_000, 15_000);
 /// When the first one begins, in milliseconds: a short run meets one, too.
@@ -18,19 +20,24 @@ const LOCKED: u64 = 3_000;
 /// The least from the end of one to the beginning of the next, in milliseconds.
 const BETWEEN: u64 = 3_000;
 
+/// What stands behind a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Redis.
+    Redis,
+    /// The queue, as Service Bus.
+    Queue,
+    /// Azure Speech.
+    Speech,
+    /// Azure OpenAI.
+    Replies,
+}
+
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Every piece of data between handler and Redis comes this much later.
-    Delay(Duration),
-    /// This many bytes a second pass, in each direction of a connection.
-    Throttle(u32),
-    /// Connections break, and new ones are closed at once.
-    Cut,
-    /// Connections stand, and nothing passes.
-    BlackHole,
-    /// Redis sees the end of each connection, and the handler is not told: its own stay open and silent.
-    HalfClose,
+    /// The network to one of them is bad in one way.
+    Network(Place, Way),
     /// Redis is killed, and later started again with its append-only file.
     RedisKilled,
     /// Redis stands still.
@@ -46,17 +53,16 @@ pub enum Fault {
 }
 
 /// How many kinds there are.
-pub const KINDS: usize = 11;
+pub const KINDS: usize = 14;
 
 impl Fault {
-    /// Its name in the report.
+    /// Its name in the report. The ways to be bad are a kind each for the network to Redis, and one together for each of the others.
     pub const fn kind(self) -> &'static str {
         match self {
-            Self::Delay(_) => "delay",
-            Self::Throttle(_) => "throttle",
-            Self::Cut => "cut",
-            Self::BlackHole => "blackHole",
-            Self::HalfClose => "halfClose",
+            Self::Network(Place::Redis, way) => way.name(),
+            Self::Network(Place::Queue, _) => "queueNetwork",
+            Self::Network(Place::Speech, _) => "speechNetwork",
+            Self::Network(Place::Replies, _) => "repliesNetwork",
             Self::RedisKilled => "redisKilled",
             Self::RedisFrozen => "redisFrozen",
             Self::RedisFull => "redisFull",
@@ -66,14 +72,28 @@ impl Fault {
         }
     }
 
+    /// How the network is bad; none where it is another fault.
+    pub const fn way(self) -> Option<&'static str> {
+        match self {
+            Self::Network(_, way) => Some(way.name()),
+            _ => None,
+        }
+    }
+
     fn draw(rng: &mut Rng) -> [Self; KINDS] {
+        // Both up to beyond the deadline of an operation.
+        let redis = ways(rng, 700).map(|way| Self::Network(Place::Redis, way));
+        let [delay, throttle, cut, black_hole, half_close] = redis;
+        let mut one = |place| Self::Network(place, ways(rng, 4_000)[rng.usize(..5)]);
         let mut all = [
-            // Up to beyond the deadline of an operation.
-            Self::Delay(Duration::from_millis(rng.u64(20..=700))),
-            Self::Throttle(rng.u32(500..=20_000)),
-            Self::Cut,
-            Self::BlackHole,
-            Self::HalfClose,
+            delay,
+            throttle,
+            cut,
+            black_hole,
+            half_close,
+            one(Place::Queue),
+            one(Place::Speech),
+            one(Place::Replies),
             Self::RedisKilled,
             Self::RedisFrozen,
             Self::RedisFull,
@@ -84,6 +104,12 @@ impl Fault {
         rng.shuffle(&mut all);
         all
     }
+}
+
+/// All ways, with a delay of at most so many milliseconds. Bytes that are changed are none of them: only under TLS would anybody notice.
+fn ways(rng: &mut Rng, latest: u64) -> [Way; 5] {
+    let late = Duration::from_millis(rng.u64(20..=latest));
+    [Way::Delay(late), Way::Throttle(rng.u32(500..=20_000)), Way::Cut, Way::BlackHole, Way::HalfClose]
 }
 
 /// One fault of a schedule.

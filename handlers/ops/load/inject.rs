@@ -1,10 +1,11 @@
-//! Injects the faults of a schedule while calls are played, and measures after each how long it takes until turns are whole again.
+//! Injects the faults of a schedule while calls are played, and measures after each how long it takes until turns are whole again:
+//! with the state store, a reply of the agent, its audio, and the transcript on its way.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Progress;
@@ -12,12 +13,16 @@ use super::faults::Planned;
 use super::gauge::Gauge;
 use super::player::{Played, Player, Target};
 use super::stack::Stack;
+use crate::app::App;
 use crate::error::Result;
+use crate::model::ids::CallId;
 
 /// The longest that recovery may take.
 pub const RECOVERY: Duration = Duration::from_secs(10);
 /// How long recovery is waited for.
 const WAIT: Duration = Duration::from_secs(60);
+/// Between two looks whether a call's messages are sent.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// One fault that was injected.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,11 +30,14 @@ const WAIT: Duration = Duration::from_secs(60);
 pub struct Injected {
     /// Its kind.
     pub kind: &'static str,
+    /// How the network was bad; none where it was another fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub way: Option<&'static str>,
     /// From the beginning of the run to that of the fault, in seconds.
     pub at_s: f64,
     /// How long it lasted, in milliseconds.
     pub lasted_ms: u64,
-    /// From its end until a turn was answered whole, in milliseconds; none where that did not happen within a minute.
+    /// From its end until a turn was answered whole and the queue had it, in milliseconds; none where that did not happen within a minute.
     pub recovery_ms: Option<u64>,
 }
 
@@ -90,12 +98,30 @@ pub async fn run(
         let ended = Instant::now();
         let player = Player { target: Arc::clone(target), gauge: Arc::clone(gauge), call: format!("load-{run}-probe-{number}"), probe: true };
         let (played, recovered) = player.until_whole(ended + WAIT).await;
-        let recovery_ms = recovered.map(|at| millis(at - ended));
+        let sent = match recovered {
+            Some(_) => sent(&stack.app, &played.call, ended + WAIT).await,
+            None => None,
+        };
+        let recovery_ms = sent.map(|at| millis(at - ended));
         progress(&format!("fault: {kind} is over, recovered after {}", recovery_ms.map_or_else(|| "more than a minute".to_owned(), |ms| format!("{ms} ms"))));
-        injected.push(Injected { kind, at_s: (at - began).as_secs_f64(), lasted_ms: millis(ended - at), recovery_ms });
+        injected.push(Injected { kind, at_s: (at - began).as_secs_f64(), way: planned.fault.way(), lasted_ms: millis(ended - at), recovery_ms });
         probes.push(played);
     }
     Ok((injected, probes))
+}
+
+/// When nothing of a call was in its outbox any more; none where that did not happen until `until`.
+async fn sent(app: &App, call: &str, until: Instant) -> Option<Instant> {
+    let call = CallId::parse(call).ok()?;
+    loop {
+        // A store that cannot be asked is asked again.
+        let waiting = app.state.survey(std::slice::from_ref(&call)).await.map(|found| found.iter().map(|survey| survey.waiting).sum::<u64>());
+        match waiting {
+            Ok(0) => return Some(Instant::now()),
+            _ if Instant::now() >= until => return None,
+            _ => sleep(LOOK).await,
+        }
+    }
 }
 
 fn millis(time: Duration) -> u64 {

@@ -16,6 +16,7 @@ mod player;
 pub mod proxy;
 mod redis_server;
 mod report;
+pub mod services;
 pub mod stack;
 mod verify;
 mod with_faults;

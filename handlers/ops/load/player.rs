@@ -86,6 +86,14 @@ struct Answer {
     timing: Vec<(Stage, Duration)>,
 }
 
+impl Answer {
+    /// Whether a turn lacks nothing.
+    fn is_whole(&self) -> bool {
+        let spoken = self.body.pointer("/speech/cache").is_some_and(|cache| cache != "unavailable");
+        spoken && self.body["degraded"] == false && self.body.pointer("/reply/source").is_some_and(|source| source != "fallback")
+    }
+}
+
 /// The caller's side of one call.
 pub struct Player {
     /// Where it goes.
@@ -156,7 +164,8 @@ impl Player {
         }
     }
 
-    /// Says turns of a call of its own until one is answered with the state store; when that was, at most until `until`.
+    /// Says turns of a call of its own until one is answered whole: with the state store, by the agent, and with audio. When that was, at
+    /// most until `until`.
     pub async fn until_whole(&self, until: Instant) -> (Played, Option<Instant>) {
         let mut played = Played { call: self.call.clone(), ..Played::default() };
         let path = format!("/api/calls/{}/turns", self.call);
@@ -164,11 +173,11 @@ impl Player {
         while whole.is_none() && Instant::now() < until {
             let turn = format!("t{}", played.sent.len() + 1);
             played.sent.push(turn.clone());
-            let body = json!({ "turnId": turn, "text": "Is anybody there?", "speak": false });
+            // What nobody has said before is answered, and spoken, anew.
+            let body = json!({ "turnId": turn, "text": format!("Is anybody there for {turn} of {}?", self.call) });
             match self.once(Method::POST, &path, Some(&body)).await {
                 Ok((answer, _)) if answer.status == StatusCode::OK => {
-                    let degraded = answer.body["degraded"] == true;
-                    whole = (!degraded).then(Instant::now);
+                    whole = answer.is_whole().then(Instant::now);
                     played.answered.push(Answered { turn, seq: answer.body["seq"].as_u64() });
                 }
                 // It is asked again, and that it took so long is the recovery.

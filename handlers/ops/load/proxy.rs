@@ -40,6 +40,21 @@ pub enum Way {
     Corrupt(u32),
 }
 
+impl Way {
+    /// Its name in a report.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Delay(_) => "delay",
+            Self::Throttle(_) => "throttle",
+            Self::Cut => "cut",
+            Self::BlackHole => "blackHole",
+            Self::HalfClose => "halfClose",
+            Self::Corrupt(_) => "corrupt",
+        }
+    }
+}
+
 /// A running proxy; it ends when dropped, and its connections with it.
 #[derive(Debug)]
 pub struct Proxy {

@@ -141,7 +141,8 @@ fn faulted_text(faulted: &Faulted) -> String {
     for fault in &faulted.faults {
         let recovery = fault.recovery_ms.map_or_else(|| "never".to_owned(), |ms| format!("after {ms} ms"));
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "fault at {:.1} s: {} for {} ms, recovered {recovery}", fault.at_s, fault.kind, fault.lasted_ms);
+        let way = fault.way.filter(|way| *way != fault.kind).map(|way| format!(" ({way})")).unwrap_or_default();
+        let _ = writeln!(out, "fault at {:.1} s: {}{way} for {} ms, recovered {recovery}", fault.at_s, fault.kind, fault.lasted_ms);
     }
     let left = |left: Option<u64>| left.map_or_else(|| "unknown".to_owned(), |left| left.to_string());
     let (outbox, queue) = (left(faulted.outbox_left), left(faulted.queue_left));

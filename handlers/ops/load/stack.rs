@@ -1,7 +1,7 @@
-//! The whole stack on this machine, for a load with faults: a Redis of its own, a proxy in front of it, and the local host with
-//! the handler as its child, on embedded documents and queue, all in one temporary folder.
+//! The whole stack on this machine, for a load with faults: a Redis and further services of its own, a proxy in front of each, and the local
+//! host with the handler as its child, on embedded documents, all in one temporary folder.
 //!
-//! In: the folder of `host.json`. Out: where calls go, an app on the same stores past the proxy, and what does and undoes a
+//! In: the folder of `host.json`. Out: where calls go, an app on the same stores past the proxies, and what does and undoes a
 //! fault. Whatever it started ends with it.
 
 use std::collections::VecDeque;
@@ -13,9 +13,10 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::faults::{Fault, Planned};
+use super::faults::{Fault, Place, Planned};
 use super::proxy::{Proxy, Way};
 use super::redis_server::RedisServer;
+use super::services::Services;
 use crate::app::App;
 use crate::config::Config;
 use crate::dev::child::State;
@@ -42,10 +43,11 @@ impl Drop for Folder {
 
 /// The running stack.
 pub struct Stack {
-    /// The same stores, past the proxy.
+    /// The same stores, past the proxies.
     pub app: App,
     host: LocalHost,
     proxy: Proxy,
+    services: Option<Services>,
     redis: RedisServer,
     file: PathBuf,
     lock: Option<JoinHandle<Result<()>>>,
@@ -56,11 +58,15 @@ pub struct Stack {
 impl Stack {
     /// Starts all of it, and waits until it answers. Every line of host and handler goes to `log`, where there is one.
     pub async fn start(app_root: PathBuf, log: Option<&Path>) -> Result<Self> {
-        Self::start_with(app_root, log, Vec::new()).await
+        Self::with(app_root, log, true, Vec::new()).await
     }
 
-    /// The same with further settings for the handler.
-    pub async fn start_with(app_root: PathBuf, log: Option<&Path>, further: Vec<(String, String)>) -> Result<Self> {
+    /// The same without the services but Redis, in whose place the handler has its offline ones, and with further settings for it.
+    pub async fn start_with(app_root: PathBuf, further: Vec<(String, String)>) -> Result<Self> {
+        Self::with(app_root, None, false, further).await
+    }
+
+    async fn with(app_root: PathBuf, log: Option<&Path>, services: bool, further: Vec<(String, String)>) -> Result<Self> {
         let folder = Folder(std::env::temp_dir().join(format!("rtvoice-load-{}", SystemClock.new_id())));
         let unwritable = |e| Error::new(Kind::Setting, "the temporary folder must be writable, for example TMPDIR=/tmp").because(e);
         std::fs::create_dir_all(&folder.0).map_err(unwritable)?;
@@ -76,8 +82,14 @@ impl Stack {
         let app = App::new(config)?;
         app.audit.acting_as(Actor::Cli);
         let (sink, lines) = sink(log)?;
-        let host = LocalHost::start(Options { port: 0, environment, log: sink, ..Options::new(app_root) }).await?;
-        Ok(Self { app, host, proxy, redis, file, lock: None, lines, _folder: folder })
+        let services = match app.embedded_queue.clone().filter(|_| services) {
+            Some(queue) => Some(Services::start(queue).await?),
+            None => None,
+        };
+        // The host delivers the embedded queue, which the handler knows as Service Bus.
+        let for_handler = services.as_ref().map(Services::settings).unwrap_or_default();
+        let host = LocalHost::start(Options { port: 0, environment, for_handler, log: sink, ..Options::new(app_root) }).await?;
+        Ok(Self { app, host, proxy, services, redis, file, lock: None, lines, _folder: folder })
     }
 
     /// Where calls go: `http://localhost:{port}`.
@@ -100,14 +112,15 @@ impl Stack {
         self.redis.command(line).await
     }
 
+    /// The way to a place; to Redis where there is no other.
+    fn network(&self, place: Place) -> &Proxy {
+        self.services.as_ref().and_then(|services| services.proxy(place)).unwrap_or(&self.proxy)
+    }
+
     /// Begins a fault; returns once it holds.
     pub async fn begin(&mut self, planned: Planned) -> Result<()> {
         match planned.fault {
-            Fault::Delay(by) => self.proxy.behave(Way::Delay(by)),
-            Fault::Throttle(bytes) => self.proxy.behave(Way::Throttle(bytes)),
-            Fault::Cut => self.proxy.behave(Way::Cut),
-            Fault::BlackHole => self.proxy.behave(Way::BlackHole),
-            Fault::HalfClose => self.proxy.behave(Way::HalfClose),
+            Fault::Network(place, way) => self.network(place).behave(way),
             Fault::RedisKilled => self.redis.kill().await,
             Fault::RedisFrozen => self.redis.freeze().await?,
             Fault::RedisFull => self.redis.command("CONFIG SET maxmemory 1").await?,
@@ -122,7 +135,7 @@ impl Stack {
     /// Ends a fault; returns once the dependency is there again.
     pub async fn end(&mut self, fault: Fault) -> Result<()> {
         match fault {
-            Fault::Delay(_) | Fault::Throttle(_) | Fault::Cut | Fault::BlackHole | Fault::HalfClose => self.proxy.behave(Way::Pass),
+            Fault::Network(place, _) => self.network(place).behave(Way::Pass),
             Fault::RedisKilled => self.redis.restart().await?,
             Fault::RedisFrozen => self.redis.thaw().await?,
             Fault::RedisFull => self.redis.command("CONFIG SET maxmemory 0").await?,
