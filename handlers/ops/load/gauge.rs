@@ -107,6 +107,10 @@ pub struct Counts {
     pub answered: u64,
     /// Of these, without the state store.
     pub degraded: u64,
+    /// Answered turns with the fallback line in place of the agent's reply.
+    pub fallbacks: u64,
+    /// Answered turns without audio.
+    pub silent: u64,
     /// Answers other than 200, and requests without an answer; each try counts.
     pub errors: u64,
     /// Of these, answers that told the caller to come back: 503 and 429.

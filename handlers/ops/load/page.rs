@@ -50,6 +50,8 @@ pub fn html(report: &Report, arguments: &LoadArgs) -> String {
         ("turns", counts.turns),
         ("answered", counts.answered),
         ("degraded", counts.degraded),
+        ("with the fallback line", counts.fallbacks),
+        ("without audio", counts.silent),
         ("errors", counts.errors),
         ("in the record", verified.archived),
         ("missing", verified.missing),

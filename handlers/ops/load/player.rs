@@ -87,10 +87,19 @@ struct Answer {
 }
 
 impl Answer {
-    /// Whether a turn lacks nothing.
-    fn is_whole(&self) -> bool {
-        let spoken = self.body.pointer("/speech/cache").is_some_and(|cache| cache != "unavailable");
-        spoken && self.body["degraded"] == false && self.body.pointer("/reply/source").is_some_and(|source| source != "fallback")
+    /// Whether the turn went without the state store.
+    fn is_degraded(&self) -> bool {
+        self.body["degraded"] == true
+    }
+
+    /// Whether it has the fallback line in place of a reply.
+    fn is_fallback(&self) -> bool {
+        self.body["reply"]["source"] == "fallback"
+    }
+
+    /// Whether it has no audio.
+    fn is_silent(&self) -> bool {
+        !matches!(self.body["speech"]["cache"].as_str(), Some("hit" | "miss" | "private"))
     }
 }
 
@@ -177,7 +186,7 @@ impl Player {
             let body = json!({ "turnId": turn, "text": format!("Is anybody there for {turn} of {}?", self.call) });
             match self.once(Method::POST, &path, Some(&body)).await {
                 Ok((answer, _)) if answer.status == StatusCode::OK => {
-                    whole = answer.is_whole().then(Instant::now);
+                    whole = (!answer.is_degraded() && !answer.is_fallback() && !answer.is_silent()).then(Instant::now);
                     played.answered.push(Answered { turn, seq: answer.body["seq"].as_u64() });
                 }
                 // It is asked again, and that it took so long is the recovery.
@@ -263,10 +272,11 @@ impl Player {
         {
             played.problems.push(format!("turn {id} was answered twice, and not the same"));
         }
-        let degraded = answer.body["degraded"] == true;
         self.count(|counts| {
             counts.answered += 1;
-            counts.degraded += u64::from(degraded);
+            counts.degraded += u64::from(answer.is_degraded());
+            counts.fallbacks += u64::from(answer.is_fallback());
+            counts.silent += u64::from(answer.is_silent());
         });
         played.answered.push(Answered { turn: id, seq: number(&answer) });
         self.listen(&answer).await;

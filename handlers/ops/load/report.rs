@@ -106,8 +106,8 @@ impl Report {
         let _ = writeln!(out, "calls {}, ended {}, begun late {}", counts.calls, counts.ended, counts.late);
         let _ = writeln!(
             out,
-            "turns {}, answered {}, degraded {}, errors {}, of these refused {}; {:.1} a second in {:.1} s",
-            counts.turns, counts.answered, counts.degraded, counts.errors, counts.refused, self.turns_per_second, self.seconds
+            "turns {}, answered {}, degraded {}, fallbacks {}, silent {}, errors {}, of these refused {}; {:.1} a second in {:.1} s",
+            counts.turns, counts.answered, counts.degraded, counts.fallbacks, counts.silent, counts.errors, counts.refused, self.turns_per_second, self.seconds
         );
         let _ = writeln!(out, "longest wait of a request {:.0} ms; {} waited longer than they may", self.waits.longest_wait_ms, self.waits.overdue);
         let _ = writeln!(
