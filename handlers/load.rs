@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &LoadArgs) -> ExitCode {
             Err(e) => super::failed(&e),
         };
     }
-    let config = match super::settings() {
+    let config = match super::store_settings() {
         Ok(config) => config,
         Err(code) => return code,
     };

@@ -209,10 +209,10 @@ fn each_setting_that_can_be_wrong_is_in_the_table() {
 fn a_turn_reads_what_the_agent_is_told_or_masking_looks_back_on() {
     let look_back = |settings: &[(&str, &str)]| config(settings).unwrap().look_back();
     let openai = [("OPENAI_ENDPOINT", "https://contoso.openai.azure.com"), ("OPENAI_DEPLOYMENT", "gpt")];
-    assert_eq!((look_back(&[]), look_back(&[("HISTORY_WINDOW", "3")]), look_back(&[("PRIVACY", "off")])), (8, 3, 1));
+    assert_eq!((look_back(&[]), look_back(&[("HISTORY_WINDOW", "3")]), look_back(&[("PRIVACY", "off")])), (8, 8, 1));
     assert_eq!(look_back(&openai), 20);
-    for window in ["3", "25"] {
-        assert_eq!(look_back(&[openai[0], openai[1], ("HISTORY_WINDOW", window)]).to_string(), window);
+    for (window, privacy, reads) in [("3", "on", 8), ("3", "off", 3), ("25", "on", 25), ("25", "off", 25)] {
+        assert_eq!(look_back(&[openai[0], openai[1], ("HISTORY_WINDOW", window), ("PRIVACY", privacy)]), reads, "{window} {privacy}");
     }
 }
 

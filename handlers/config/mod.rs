@@ -368,16 +368,10 @@ impl Config {
     }
 
     /// How many of the last entries a turn reads: `HISTORY_WINDOW` where the agent is told of them. The scripted agent asks only
-    /// whether there are any; with privacy on, masking looks back as far as a value may reach.
+    /// whether there are any. With privacy on, masking looks back as far as a value may reach, however little the agent is told.
     pub fn look_back(&self) -> usize {
-        let needed = if self.openai.is_some() {
-            self.history_window
-        } else if self.privacy {
-            REACH
-        } else {
-            1
-        };
-        needed.min(self.history_window)
+        let told = if self.openai.is_some() { self.history_window } else { 1 };
+        if self.privacy { told.max(REACH) } else { told }
     }
 
     /// True when any of state, documents and queue is embedded.

@@ -258,7 +258,9 @@ async fn reply(app: &App, turn: &Turn, heard: &Heard, conversation: &Conversatio
         heard.revise(conversation.window(), &mut history);
     }
     let text = if sees { &turn.text } else { &heard.text };
-    let prompt = Prompt { text, language: turn.language.as_deref(), history: &history, auth: auth.as_ref(), profile: profile.as_ref() };
+    // Masking may have looked back further than the agent is told.
+    let history = &history[history.len().saturating_sub(app.config.history_window)..];
+    let prompt = Prompt { text, language: turn.language.as_deref(), history, auth: auth.as_ref(), profile: profile.as_ref() };
     app.replies.reply(prompt).await.unwrap_or_else(|e| {
         tracing::warn!(error = e.chain(), "no reply could be had: the fallback line is spoken");
         Reply { text: FALLBACK.to_owned(), source: "fallback" }

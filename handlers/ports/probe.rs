@@ -96,12 +96,15 @@ pub enum Unreached {
 
 /// Looks at a service. `Err` of the outer result where our own certificate authorities cannot be read.
 pub async fn reach(place: &Place, ca_file: Option<&Path>) -> Result<std::result::Result<Reached, Unreached>> {
-    let tls = place.tls.map(|versions| client(versions, ca_file)).transpose()?;
-    let place = place.clone();
-    let looked = tokio::task::spawn_blocking(move || look(&place, tls));
+    let (place, ca_file) = (place.clone(), ca_file.map(Path::to_owned));
+    // To read the authorities takes milliseconds of a thread, too.
+    let looked = tokio::task::spawn_blocking(move || {
+        let tls = place.tls.map(|versions| client(versions, ca_file.as_deref())).transpose()?;
+        Ok(look(&place, tls))
+    });
     // Names are looked up by the system, which takes its own time: the thread ends by itself.
     match tokio::time::timeout(NAME + CONNECT * 3, looked).await {
-        Ok(found) => found.map_err(Error::internal),
+        Ok(found) => found.map_err(Error::internal)?,
         Err(_) => Ok(Err(Unreached::Silent)),
     }
 }

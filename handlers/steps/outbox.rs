@@ -118,8 +118,8 @@ pub async fn send(app: &App, message: &TranscriptMessage, not_before: Option<Tim
     app.export.part("queue.send", began, || app.clock.now());
     match &sent {
         Ok(()) => app.owed.answered(),
-        // What the queue refuses for what it is will not be taken later either.
-        Err(e) if e.kind == Kind::BadInput => {}
+        // What the queue refuses for what it is, or answers as nobody knows, is the relay's each minute.
+        Err(e) if matches!(e.kind, Kind::BadInput | Kind::Internal) => {}
         Err(_) => app.owed.note(call),
     }
     sent

@@ -51,6 +51,18 @@ fn check_masked(archived: &Archived) {
 }
 
 #[tokio::test]
+async fn masking_looks_further_back_than_the_agent_is_told() {
+    let app = Rtvoice::with(&[("HISTORY_WINDOW", "1")]);
+    split(&app).await;
+    let first = &app.app.state.history(&CallId::parse(CALL).unwrap(), 0, 10).await.unwrap().entries[0].1;
+    assert!(first.words.user.as_deref().is_some_and(|text| !text.contains(PART)), "two turns back: {first:?}");
+    let told: Vec<_> = app.agent.prompts().iter().map(|prompt| prompt["history"].clone()).collect();
+    assert_eq!(told, [0, 1, 1]);
+    check_masked(&end(&app, CALL).await);
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn every_representation_is_revised() {
     let app = Rtvoice::start();
     app.queue.fail(Fault::Away);

@@ -138,17 +138,55 @@ async fn what_began_before_the_board_went_is_not_told_again_and_its_end_is_the_b
     instances.rounds(3).await;
     assert_eq!(Instances::states(&instances.told().await), ["firing"], "it goes on");
     instances.over_at_last().await;
-    let told = instances.told().await;
-    assert_eq!(Instances::states(&told), ["firing", "resolved"]);
-    assert_eq!(told[0].1, told[1].1, "it is the same one");
-    assert!(instances.board.episodes().await.unwrap().contains_key(RULE), "the board does not know");
+    assert_eq!(Instances::states(&instances.told().await), ["firing"], "whether others still see it nobody knows");
     // One is back before the other.
     instances.all[1].1.gone(false);
     instances.rounds(2).await;
     assert!(!instances.board.episodes().await.unwrap().contains_key(RULE));
     instances.gone(false);
     instances.rounds(2).await;
-    assert_eq!(instances.told().await.len(), 2, "nor is the end told twice");
+    let told = instances.told().await;
+    assert_eq!(Instances::states(&told), ["firing", "resolved"], "told once");
+    assert_eq!(told[0].1, told[1].1, "it is the same one");
+    instances.app.finish().await;
+}
+
+#[tokio::test]
+async fn who_alone_cannot_reach_the_board_ends_nothing_that_others_see() {
+    let instances = Instances::start(2).await;
+    instances.failing(1);
+    instances.rounds(2).await;
+    assert_eq!(Instances::states(&instances.told().await), ["firing"]);
+    instances.all[0].1.gone(true);
+    for _ in 0..30 {
+        instances.failing(1);
+        instances.rounds(1).await;
+    }
+    assert_eq!(Instances::states(&instances.told().await), ["firing"], "it goes on where the calls are");
+    // It ends on the board while one is still away: who comes back neither opens it again nor tells.
+    instances.over_at_last().await;
+    assert_eq!(Instances::states(&instances.told().await), ["firing", "resolved"]);
+    instances.gone(false);
+    instances.rounds(3).await;
+    assert_eq!(instances.told().await.len(), 2);
+    assert!(!instances.board.episodes().await.unwrap().contains_key(RULE));
+    instances.app.finish().await;
+}
+
+#[tokio::test]
+async fn a_board_that_forgot_ends_what_it_had_all_the_same() {
+    let instances = Instances::start(1).await;
+    instances.failing(0);
+    instances.rounds(2).await;
+    instances.gone(true);
+    instances.rounds(2).await;
+    // The store comes back empty.
+    instances.board.close(RULE, "forgotten").await.unwrap();
+    instances.gone(false);
+    instances.over_at_last().await;
+    let told = instances.told().await;
+    assert_eq!(Instances::states(&told), ["firing", "resolved"]);
+    assert_eq!(told[0].1, told[1].1, "it is the same one");
     instances.app.finish().await;
 }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::Finding;
-use crate::config::{Config, process_env};
+use crate::config::Config;
 use crate::dev::settings::Settings;
 use crate::ops::config::backends;
 
@@ -23,7 +23,7 @@ pub fn look(config: &Config) -> Vec<Finding> {
 /// dev` says so.
 fn named(root: &Path) -> Option<Config> {
     let file = Settings::read(root, []).ok()?;
-    Config::from_lookup(|name| file.of_file(name).or_else(|| process_env(name)), root.to_owned()).ok()
+    Config::from_lookup(|name| file.lookup(name), root.to_owned()).ok()
 }
 
 fn differences(config: &Config, file: &Config) -> Vec<Finding> {

@@ -111,7 +111,7 @@ pub struct Player {
     pub gauge: Arc<Gauge>,
     /// The call.
     pub call: String,
-    /// Whether the call is one of the run's own, which is no load and is counted nowhere.
+    /// Whether the call is one of the run's own, which is no load: it is counted nowhere, but may not wait too long either.
     pub probe: bool,
 }
 

@@ -23,7 +23,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::phrase::AudioFormat;
 use crate::model::time::Timestamp;
 use crate::ports::queue::embedded::EmbeddedQueue;
-use crate::ports::queue::{Message, Queue as _};
+use crate::ports::queue::Message;
 use crate::ports::speech::wav;
 
 /// Samples of each phrase: an eighth of a second at the usual rate.
@@ -93,8 +93,7 @@ impl Services {
     }
 }
 
-/// "Send Message" and "Send Message Batch" of the Service Bus REST reference. Of a batch that breaks off some messages may be in the
-/// queue; the sender is told that none is, sends all again, and those are dropped as duplicates.
+/// "Send Message" and "Send Message Batch" of the Service Bus REST reference: all messages of a batch are taken, or none.
 async fn messages(State(queue): State<EmbeddedQueue>, headers: HeaderMap, body: Bytes) -> std::result::Result<StatusCode, Failed> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let messages = if header("content-type").is_some_and(|kind| kind == BATCH) {
@@ -106,9 +105,7 @@ async fn messages(State(queue): State<EmbeddedQueue>, headers: HeaderMap, body: 
         let traceparent = header("traceparent").map(|text| text.trim_matches('"').to_owned());
         vec![properties.message(String::from_utf8(body.to_vec()).map_err(|e| Error::input("body", "must be UTF-8").because(e))?, traceparent)?]
     };
-    for message in &messages {
-        queue.send(message).await?;
-    }
+    queue.send_all(messages).await?;
     Ok(StatusCode::CREATED)
 }
 

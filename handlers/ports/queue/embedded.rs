@@ -172,6 +172,20 @@ impl EmbeddedQueue {
         Ok(freed > 0)
     }
 
+    /// Takes all of these messages or none, as a batch of Service Bus.
+    pub async fn send_all(&self, messages: Vec<Message>) -> Result<()> {
+        messages.iter().try_for_each(Message::check)?;
+        let clock = Arc::clone(&self.clock);
+        let write = self.embedded.write(move |tx| {
+            let now = clock.now();
+            messages.iter().try_fold(false, |any, message| Ok(table::insert(tx, now, message, DUPLICATE_WINDOW)? || any))
+        });
+        if timeout(DEADLINE, write).await.map_err(|_| Error::deadline("the embedded queue", DEADLINE))?? {
+            self.changed.send_replace(());
+        }
+        Ok(())
+    }
+
     /// Locks up to `max` messages for `lock`, at most one per lane: the first of the lane that is due. A lane with a
     /// live lock is passed over. A message that has had its ten deliveries goes to the dead letters instead.
     pub async fn receive(&self, max: usize, lock: Duration) -> Result<Vec<Delivery>> {
@@ -299,13 +313,7 @@ impl Changes {
 #[async_trait]
 impl Queue for EmbeddedQueue {
     async fn send(&self, message: &Message) -> Result<()> {
-        message.check()?;
-        let (clock, message) = (Arc::clone(&self.clock), message.clone());
-        let write = self.embedded.write(move |tx| table::insert(tx, clock.now(), &message, DUPLICATE_WINDOW));
-        if timeout(DEADLINE, write).await.map_err(|_| Error::deadline("the embedded queue", DEADLINE))?? {
-            self.changed.send_replace(());
-        }
-        Ok(())
+        self.send_all(vec![message.clone()]).await
     }
 
     async fn check(&self) -> Result<()> {

@@ -1,18 +1,19 @@
 //! Alerts while the board is away: episodes are agreed on in the record instead, so that one instance alone tells of them.
 //!
 //! In: the figures of this instance. Each rule has one document in `metrics` (partition `episodes`), changed only by whoever saw
-//! its last version: who opens or ends it, tells. An instance adopts what it finds there, and what the board said last. It is over
-//! once nobody has seen it for a minute. When the board is back the first who reaches it hands everything over. Where the record
+//! its last version: who opens or ends it, tells. An instance adopts what it finds there, and what the board said last. One that was
+//! opened here is over once nobody has seen it for a minute; one that the board had is ended by the board, for whoever cannot reach
+//! it does not know who still can. When the board is back the first who reaches it hands everything over. Where the record
 //! is away, too, each tells for itself: better twice than never.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Episode, Known, Rule, Standing, begun, ended, reach, signal};
+use super::{Episode, Known, Rule, Standing, begun, ended, past, reach, signal};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::model::time::Timestamp;
@@ -56,12 +57,20 @@ struct Kept {
     changed: Timestamp,
     /// When somebody last saw that the condition holds.
     seen: Timestamp,
+    /// Whether the board had it: then its end is the board's.
+    #[serde(default)]
+    of_board: bool,
     episode: Episode,
 }
 
 impl Kept {
     fn new(stage: Stage, at: Timestamp, episode: Episode) -> Self {
-        Self { stage, changed: at, seen: at, episode }
+        Self { stage, changed: at, seen: at, of_board: false, episode }
+    }
+
+    /// One that the board has.
+    fn of_board(at: Timestamp, episode: Episode) -> Self {
+        Self { of_board: true, ..Self::new(Stage::Open, at, episode) }
     }
 }
 
@@ -84,6 +93,8 @@ struct Inner {
     /// Whether the board was away when it was last needed.
     is_away: bool,
     kept: BTreeMap<String, Kept>,
+    /// Of which the record does not say yet that the board has them again.
+    unhanded: BTreeSet<String>,
     known: Known,
 }
 
@@ -95,13 +106,13 @@ impl Away {
     /// What the board said now: that counts when it cannot be asked any more.
     pub(super) fn remember(&self, known: &Known, now: Timestamp) {
         let mut inner = self.inner();
-        inner.kept = known.episodes.iter().map(|(rule, episode)| (rule.clone(), Kept::new(Stage::Open, now, episode.clone()))).collect();
+        inner.kept = known.episodes.iter().map(|(rule, episode)| (rule.clone(), Kept::of_board(now, episode.clone()))).collect();
         inner.known = known.clone();
     }
 
     /// An episode that was opened on the board after it was read.
     pub(super) fn opened(&self, rule: &str, episode: &Episode) {
-        self.inner().kept.insert(rule.to_owned(), Kept::new(Stage::Open, episode.since, episode.clone()));
+        self.inner().kept.insert(rule.to_owned(), Kept::of_board(episode.since, episode.clone()));
     }
 
     /// One that was closed there.
@@ -276,7 +287,7 @@ async fn goes_on(app: &App, rule: &'static Rule, value: f64, has_record: bool, b
         }
         return true;
     }
-    if has_record && seen < paced(app, QUIET) {
+    if kept.of_board || (has_record && seen < paced(app, QUIET)) {
         return true;
     }
     let over = Kept { stage: Stage::Ended, changed: now, ..kept.clone() };
@@ -292,6 +303,7 @@ async fn goes_on(app: &App, rule: &'static Rule, value: f64, has_record: bool, b
 pub(super) async fn hand_over(app: &App, there: &Known) -> Result<bool> {
     let away = &app.alerts.away;
     if !away.is_away() {
+        hand_late(app).await;
         return Ok(false);
     }
     let record = record(app).await.unwrap_or_default();
@@ -303,6 +315,8 @@ pub(super) async fn hand_over(app: &App, there: &Known) -> Result<bool> {
     }
     for (name, kept) in &all {
         match (kept.stage, there.episodes.get(name)) {
+            // Others have ended it on the board meanwhile.
+            (Stage::Open, None) if kept.of_board && past::is_over(app, &kept.episode).await.unwrap_or(false) => {}
             (Stage::Open, None) => {
                 let text = serde_json::to_string(&kept.episode).unwrap_or_default();
                 app.board.open(name, &text).await?;
@@ -313,17 +327,30 @@ pub(super) async fn hand_over(app: &App, there: &Known) -> Result<bool> {
             _ => {}
         }
         if record.contains_key(name)
-            && let Err(e) = hand(app, name, kept).await
+            && let Err(e) = hand(app, name, kept.stage).await
         {
-            tracing::debug!(error = e.chain(), "that the board is back is not in the record");
+            tracing::debug!(error = e.chain(), "that the board is back is not in the record yet");
+            away.inner().unhanded.insert(name.clone());
         }
     }
     away.inner().is_away = false;
     Ok(true)
 }
 
+/// Says the same of those of which it could not be said at once: else the next outage would find them as they were.
+async fn hand_late(app: &App) {
+    let late = std::mem::take(&mut app.alerts.away.inner().unhanded);
+    for name in late {
+        // Whatever the board says of it by now counts.
+        if let Err(e) = hand(app, &name, Stage::Handed).await {
+            tracing::debug!(error = e.chain(), "that the board is back is not in the record yet");
+            app.alerts.away.inner().unhanded.insert(name);
+        }
+    }
+}
+
 /// Says in the record that the board has it again, also where others who cannot reach the board write there at the same time.
-async fn hand(app: &App, name: &str, kept: &Kept) -> Result<()> {
+async fn hand(app: &App, name: &str, stage: Stage) -> Result<()> {
     for _ in 0..TRIES {
         let found = in_time(app.documents.get(Container::Metrics, PARTITION, &format!("episode-{name}"))).await?;
         let Some((now, etag)) = found.and_then(|document| Some((serde_json::from_value::<Kept>(document.body["kept"].clone()).ok()?, document.etag))) else {
@@ -333,7 +360,7 @@ async fn hand(app: &App, name: &str, kept: &Kept) -> Result<()> {
             return Ok(());
         }
         // Somebody has ended it, and told, since the record was read.
-        if now.stage == Stage::Ended && kept.stage == Stage::Open {
+        if now.stage == Stage::Ended && stage == Stage::Open {
             app.board.close(name, &app.clock.new_id()).await?;
         }
         let handed = Kept { stage: Stage::Handed, changed: app.clock.now(), ..now.clone() };

@@ -5,6 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use super::away::in_time;
@@ -18,6 +19,9 @@ use crate::ports::documents::{Condition, Container};
 const PARTITION: &str = "-alerts";
 /// Documents that wait at most.
 const WAITING: usize = 200;
+/// Documents that one round writes, all at once.
+const AT_ONCE: usize = 8;
+const DAY_MS: i64 = 86_400_000;
 /// Documents of one page.
 const PAGE: usize = 500;
 
@@ -64,18 +68,35 @@ fn partition(day: &str) -> String {
     format!("{day}{PARTITION}")
 }
 
-/// Writes what waits. Where the record does not take it, it goes on waiting.
+/// Writes the first of what waits: a slow record may not hold up the next round. Where it does not take them they go on waiting.
 pub(super) async fn keep(app: &App) {
-    let waiting = std::mem::take(&mut *app.alerts.past.waiting());
-    for (place, document) in waiting.iter().enumerate() {
-        if let Err(e) = in_time(app.documents.put(Container::Metrics, document, Condition::Always)).await {
+    let first: Vec<Value> = {
+        let mut waiting = app.alerts.past.waiting();
+        let count = waiting.len().min(AT_ONCE);
+        waiting.drain(..count).collect()
+    };
+    let written = first.iter().map(|document| in_time(app.documents.put(Container::Metrics, document, Condition::Always)));
+    let mut left: Vec<Value> = Vec::new();
+    for (document, written) in first.iter().zip(join_all(written).await) {
+        if let Err(e) = written {
             tracing::debug!(error = e.chain(), "an episode that is over is kept later");
-            let mut now_waiting = app.alerts.past.waiting();
-            now_waiting.splice(0..0, waiting[place..].iter().cloned());
-            now_waiting.truncate(WAITING);
-            return;
+            left.push(document.clone());
         }
     }
+    let mut waiting = app.alerts.past.waiting();
+    waiting.splice(0..0, left);
+    waiting.truncate(WAITING);
+}
+
+/// Whether it was told that an episode is over, as far as the record has it. Errors: those of the record.
+pub(super) async fn is_over(app: &App, episode: &Episode) -> Result<bool> {
+    let now = app.clock.now();
+    for day in [now.day(), now.plus_millis(-DAY_MS).day()] {
+        if in_time(app.documents.get(Container::Metrics, &partition(&day), &episode.id)).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The episodes that ended on a day. Errors: those of the record.

@@ -1,7 +1,8 @@
 //! What was not taken is told again: each sink has what it is still to be told, and none waits for another.
 //!
 //! In: notices. Out: each sink has them in the order of their rules' episodes, or they are an hour old; a call to scale out that is
-//! not needed any more is dropped. Nothing here fails: what is not taken is logged and tried again, ever more seldom.
+//! not needed any more is dropped. Nothing here fails: what is not taken is logged and tried again: notices with each
+//! round, mail each minute, a call to scale out ever more seldom.
 
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;

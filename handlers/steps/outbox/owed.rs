@@ -32,7 +32,7 @@ const UNDER_WAY_MS: i64 = 3_000;
 const AT_ONCE: usize = 8;
 /// Failures after which a round asks no further: whatever is away is asked for each call in vain.
 const ENOUGH: usize = 8;
-/// The longest pause that a queue which is busy is given by its own word.
+/// The longest pause that a queue which is busy is given by its own word: what waits is sent within ten seconds of its return.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long one round may take; the next one goes on with what is left.
 const ROUND: Duration = Duration::from_secs(45);
@@ -102,21 +102,22 @@ pub async fn keep_up(app: &App, stop: &CancellationToken) {
         while app.owed.is_some() {
             let pause = Duration::from_millis(fastrand::u64(PAUSE_MS)).max(wait);
             tokio::select! { () = stop.cancelled() => return, () = tokio::time::sleep(pause) => {} }
-            wait = if answers(app).await { round(app).await } else { Duration::ZERO };
+            wait = match away(app).await {
+                None => round(app).await,
+                Some(wait) => wait.min(LONGEST_WAIT),
+            };
         }
     }
 }
 
-/// Whether the queue takes messages: somebody's went through, or it says so.
-async fn answers(app: &App) -> bool {
+/// How long to leave the queue alone where it takes no messages; none where it does: somebody's went through, or it says so.
+async fn away(app: &App) -> Option<Duration> {
     if app.owed.answered.swap(false, Ordering::Relaxed) {
-        return true;
+        return None;
     }
-    let checked = app.queue.check().await;
-    if let Err(e) = &checked {
-        tracing::debug!(error = e.chain(), "the queue is still away");
-    }
-    checked.is_ok()
+    let e = app.queue.check().await.err()?;
+    tracing::debug!(error = e.chain(), "the queue is still away");
+    Some(e.retry_after.unwrap_or_default())
 }
 
 /// How a round goes.
@@ -131,26 +132,40 @@ struct Round {
     wait_ms: AtomicU64,
 }
 
+impl Round {
+    /// Whether it asks no further.
+    fn is_over(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) >= ENOUGH || Instant::now() >= self.until
+    }
+}
+
 /// Sends what is owed; what still cannot be sent is owed afterwards. How long to leave the queue alone.
 pub async fn round(app: &App) -> Duration {
     let Calls { known, more } = app.owed.take();
     let calls = known.len();
     let round = Round { until: Instant::now() + ROUND, failed: AtomicUsize::new(0), left: AtomicUsize::new(0), wait_ms: AtomicU64::new(0) };
     stream::iter(known).for_each_concurrent(AT_ONCE, |call| settle(app, call, &round)).await;
-    if more && let Err(e) = go_through(app, &round).await {
-        tracing::debug!(error = e.chain(), "the open calls could not be gone through");
+    let whole = !more
+        || go_through(app, &round).await.unwrap_or_else(|e| {
+            tracing::debug!(error = e.chain(), "the open calls could not be gone through");
+            false
+        });
+    if !whole {
         app.owed.calls().more = true;
         app.owed.some.store(true, Ordering::Relaxed);
     }
     let left = round.left.into_inner();
-    tracing::info!(calls, left, "the queue answers again: what waited for it was sent");
+    if left < calls || more {
+        tracing::info!(calls, left, "the queue answers again: what waited for it was sent");
+    } else {
+        tracing::debug!(calls, "the queue answers again, and nothing could be sent yet");
+    }
     Duration::from_millis(round.wait_ms.into_inner()).min(LONGEST_WAIT)
 }
 
 /// Sends what one call has waiting; it is owed again where something is left.
 async fn settle(app: &App, call: CallId, round: &Round) {
-    let enough = round.failed.load(Ordering::Relaxed) >= ENOUGH;
-    let done = match if enough { Ok(false) } else { send(app, &call, round.until).await } {
+    let done = match if round.is_over() { Ok(false) } else { send(app, &call, round.until).await } {
         Ok(done) => done,
         Err(e) if e.is_transient() => {
             tracing::debug!(error = e.chain(), "what a call has waiting could not be sent yet");
@@ -182,14 +197,17 @@ async fn send(app: &App, call: &CallId, until: Instant) -> Result<bool> {
     sent.refused.map_or(Ok(sent.whole), Err)
 }
 
-/// Sends what waits in any open call: more failed than was remembered.
-async fn go_through(app: &App, round: &Round) -> Result<()> {
+/// Sends what waits in any open call: more failed than was remembered. Whether it came to the last of them.
+async fn go_through(app: &App, round: &Round) -> Result<bool> {
     let mut place = Some(Place::default());
     while let Some(from) = place {
+        if round.is_over() {
+            return Ok(false);
+        }
         let page = open_calls::page(app, from, PAGE).await?;
         let waiting = page.calls.into_iter().filter(|open| open.survey.waiting > 0);
         stream::iter(waiting).for_each_concurrent(AT_ONCE, |open| settle(app, open.survey.call, round)).await;
         place = page.next;
     }
-    Ok(())
+    Ok(true)
 }
