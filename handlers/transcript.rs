@@ -84,7 +84,7 @@ fn view(archived: &Archived, legacy: Option<Value>, reveal: bool) -> Value {
         .into_iter()
         .map(|t| {
             let (user, assistant) = words(&t.entry.words, reveal);
-            json!({ "seq": t.seq, "turnId": t.entry.turn_id, "at": t.entry.at, "user": user, "assistant": assistant, "source": t.entry.source, "degraded": t.degraded })
+            json!({ "seq": t.seq, "turnId": t.entry.turn_id, "at": t.entry.at, "user": user, "assistant": assistant, "source": t.entry.source, "degraded": t.degraded, "traceId": t.entry.trace_id })
         })
         .collect();
     json!({

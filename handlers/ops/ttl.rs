@@ -2,7 +2,7 @@
 //!
 //! In: the store of the settings, walked with SCAN, never KEYS, each master of a cluster in turn. Out: lives by kind of key, and
 //! the offenders by prefix; with `--fix` each offender gets the life of its kind, unless it got one meanwhile. Kinds alone are
-//! told, never whose a key is. Fails as the store does; a walk that runs out of time says that it is not whole.
+//! told, never whose a key is. Keys of other apps are told as one kind, and never touched. Fails as the store does; a walk that runs out of time says that it is not whole.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,8 +34,8 @@ pub struct TtlArgs {
 pub enum TtlCommand {
     /// Find keys that would stay for ever, and show how long the others live
     #[command(
-        after_help = "Walks with SCAN, every master of a cluster. Keys of other apps are counted apart and never touched; keys of the legacy layouts are\n\
-                            left to `rtvoice migrate`.\n\
+        after_help = "Walks with SCAN, every master of a cluster. Keys of other apps are never touched, but one without an end is an offender, too; keys\n\
+                            of the legacy layouts are left to `rtvoice migrate`.\n\
                             Exit codes: 0 every key has a life, 1 offenders are left, the walk is not whole or it failed, 2 wrong usage or setting."
     )]
     Audit(AuditArgs),
@@ -51,6 +51,9 @@ pub struct AuditArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub limit: u64,
 }
+
+/// What keys of other apps are told as.
+pub const OTHERS: &str = "other apps";
 
 /// Names of the spans that lives are counted in, with their ends in milliseconds.
 const SPANS: [(&str, u64); 6] =
@@ -106,7 +109,7 @@ pub struct Audited {
     pub kinds: Vec<Row>,
     /// Kinds with keys that have no end and were given none, the most first.
     pub offenders: Vec<Row>,
-    /// Keys that are left without an end.
+    /// Keys of this app, and legacy ones, that are left without an end.
     pub left: u64,
     /// Keys that were given a life.
     pub fixed: u64,
@@ -120,7 +123,7 @@ pub struct Audited {
 pub async fn run(app: &App, args: &TtlArgs) -> Result<Told> {
     let TtlCommand::Audit(how) = &args.command;
     let audited = audit(app, how.fix, Duration::from_secs(how.limit)).await?;
-    Told::new(args.json, &audited, audited.complete && audited.left == 0, || text(&audited))
+    Told::new(args.json, &audited, audited.complete && audited.offenders.is_empty(), || text(&audited))
 }
 
 /// Walks over all keys for at most `limit`.
@@ -128,7 +131,7 @@ pub async fn audit(app: &App, fix: bool, limit: Duration) -> Result<Audited> {
     let began = Instant::now();
     let mut kinds: BTreeMap<KeyPlace, Lives> = BTreeMap::new();
     let mut audited = Audited { complete: true, ..Audited::default() };
-    let mut cursor = Some(ScanCursor::default());
+    let (mut others, mut cursor) = (Lives::default(), Some(ScanCursor::default()));
     while let Some(at) = cursor {
         if began.elapsed() >= limit {
             audited.complete = false;
@@ -138,10 +141,7 @@ pub async fn audit(app: &App, fix: bool, limit: Duration) -> Result<Audited> {
         for key in &page.keys {
             match &key.place {
                 Some(place) => kinds.entry(place.clone()).or_default().add(key),
-                None => {
-                    audited.foreign += 1;
-                    audited.foreign_forever += u64::from(key.left == Left::Forever);
-                }
+                None => others.add(key),
             }
         }
         cursor = page.next;
@@ -151,7 +151,11 @@ pub async fn audit(app: &App, fix: bool, limit: Duration) -> Result<Audited> {
         audited.fixed += lives.fixed;
         audited.left += lives.forever - lives.fixed;
     }
+    (audited.foreign, audited.foreign_forever) = (others.keys, others.forever);
     audited.kinds = kinds.into_iter().map(|(place, lives)| Row { prefix: prefix(app, &place), lives }).collect();
+    if others.keys > 0 {
+        audited.kinds.push(Row { prefix: OTHERS.to_owned(), lives: others });
+    }
     audited.offenders = audited.kinds.iter().filter(|row| row.lives.forever > row.lives.fixed).cloned().collect();
     audited.offenders.sort_by_key(|row| std::cmp::Reverse(row.lives.forever - row.lives.fixed));
     Ok(audited)
@@ -186,7 +190,10 @@ fn text(audited: &Audited) -> String {
         lines.push("`rtvoice ttl audit --fix` gives each of them the life of its kind; `rtvoice migrate` takes over legacy ones".to_owned());
     }
     if audited.foreign > 0 {
-        lines.push(format!("{} keys of other apps, {} of them without an end, were left alone", audited.foreign, audited.foreign_forever));
+        lines.push(format!(
+            "{} keys of other apps, {} of them without an end, were left alone: this Redis must be the app's alone",
+            audited.foreign, audited.foreign_forever
+        ));
     }
     if !audited.complete {
         lines.push("not every key was looked at: time was up (--limit)".to_owned());

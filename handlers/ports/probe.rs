@@ -39,7 +39,8 @@ impl Place {
     pub fn of_url(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         let secure = scheme == "https";
-        let authority = rest.split('/').next()?;
+        // A query may hold a key, and so may what stands before the host.
+        let authority = rest.split(['/', '?', '#']).next()?.rsplit('@').next()?;
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => (host, port.parse().ok()?),
             _ => (authority, if secure { 443 } else { 80 }),

@@ -3,6 +3,9 @@
 use rtvoice::error::Kind;
 use rtvoice::ops::alerts::{self, Asked};
 use rtvoice::ports::documents::Container;
+use rtvoice::steps::watch;
+use rtvoice::telemetry::label::SetupOutcome;
+use rtvoice::telemetry::metric::CALL_SETUPS;
 use serde_json::{Value, json};
 
 use super::app_on;
@@ -13,10 +16,12 @@ fn asked(minutes: u64, from: Option<rtvoice::model::time::Timestamp>) -> Asked {
     Asked { from, minutes, why: "a move".to_owned() }
 }
 
+async fn status(app: &Rtvoice) -> Value {
+    serde_json::from_str(&alerts::status(&app.app, true).await.unwrap().text).unwrap()
+}
+
 async fn of(app: &Rtvoice, rule: &str) -> Value {
-    let report = alerts::status(&app.app, true).await.unwrap();
-    let body: Value = serde_json::from_str(&report.text).unwrap();
-    body["rules"].as_array().unwrap().iter().find(|entry| entry["rule"] == rule).unwrap().clone()
+    status(app).await["rules"].as_array().unwrap().iter().find(|entry| entry["rule"] == rule).unwrap().clone()
 }
 
 #[tokio::test]
@@ -46,6 +51,26 @@ async fn a_silence_may_be_planned_is_shown_and_can_be_ended() {
         let e = alerts::silence(&app.app, "all", Some(&asked(minutes, Some(from))), false).await.unwrap_err();
         assert_eq!(e.kind, Kind::BadInput, "{minutes} from {from}");
     }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn while_redis_is_away_the_record_says_what_fires() {
+    let server = RedisServer::single();
+    let app = app_on(&server.settings());
+    assert_eq!(status(&app).await["by"], "redis");
+    server.kill();
+    for _ in 0..4 {
+        app.app.metrics.add(CALL_SETUPS, SetupOutcome::Failed, 30);
+        watch::round(&app.app).await;
+        app.clock.advance_millis(5_000);
+    }
+    let found = status(&app).await;
+    assert_eq!((&found["by"], &found["firing"]), (&json!("record"), &json!(true)), "{found}");
+    assert_eq!(of(&app, "call-setup-failed").await["firing"], true);
+    let told = alerts::status(&app.app, false).await.unwrap();
+    assert!(!told.well && told.text.contains("in the record"), "{}", told.text);
+    server.restart();
     app.finish().await;
 }
 

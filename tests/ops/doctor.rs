@@ -282,6 +282,26 @@ async fn fault_10_a_blocked_speech_endpoint() {
 }
 
 #[tokio::test]
+async fn who_is_told_of_alerts_and_gets_telemetry_is_looked_at() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}?code=n0t-told");
+    let place = Place::new([
+        setting("ALERT_WEBHOOK_URL", &url),
+        setting("SCALE_OUT_WEBHOOK_URL", &url),
+        setting("BREACH_WEBHOOK_URL", format!("http://127.0.0.1:{port}/hook")),
+        setting("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://127.0.0.1:{port}")),
+        setting("APPLICATIONINSIGHTS_CONNECTION_STRING", format!("InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=http://127.0.0.1:{port}/")),
+    ]);
+    let report = place.examine().await;
+    let all = ["network.alert-webhook", "network.scale-out-webhook", "network.breach-webhook", "network.otlp", "network.application-insights"];
+    for check in all {
+        fault(&report, check, &format!("127.0.0.1:{port} refuses connections"), "allow outbound TCP");
+    }
+    alone(&report, &all);
+    assert!(!format!("{report:?}").contains("n0t-told"), "a query may hold a key");
+}
+
+#[tokio::test]
 async fn an_eviction_policy_is_a_fault_where_it_would_take_calls() {
     let server = RedisServer::start(Options { extra: vec!["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"], ..Options::default() });
     let report = Place::new(server.settings()).examine().await;

@@ -34,7 +34,7 @@ async fn keys_without_a_life_are_found_by_prefix_and_given_the_one_of_their_kind
     assert_eq!((&found["left"], &found["fixed"], &found["foreign"], &found["foreignForever"]), (&json!(3), &json!(0), &json!(1), &json!(1)));
     let mut prefixes: Vec<&str> = found["offenders"].as_array().unwrap().iter().map(|row| row["prefix"].as_str().unwrap()).collect();
     prefixes.sort_unstable();
-    assert_eq!(prefixes, ["legacy", "rtvoice:dev:conversation:*:context", "rtvoice:dev:conversation:*:history"]);
+    assert_eq!(prefixes, ["legacy", "other apps", "rtvoice:dev:conversation:*:context", "rtvoice:dev:conversation:*:history"]);
     assert!(!found.to_string().contains("call-1"), "a kind, never whose: {found}");
     let told = ttl::run(&app.app, &args(&["audit"])).await.unwrap();
     assert!(told.text.contains("without an end: 1 of rtvoice:dev:conversation:*:context"), "{}", told.text);
@@ -48,6 +48,9 @@ async fn keys_without_a_life_are_found_by_prefix_and_given_the_one_of_their_kind
     assert_eq!(wire.command(&["LRANGE", "rtvoice:dev:conversation:call-1:history", "0", "-1"]), kept, "what it holds stays");
 
     wire.command(&["DEL", "session:browser-1"]);
+    let (found, good) = audit(&app, false).await;
+    assert_eq!((&found["left"], good), (&json!(0), false), "another app's key stays for ever, too, and the alert counts it");
+    assert_eq!(wire.command(&["EXPIRE", "other:app", "60"]).number(), Some(1));
     assert!(audit(&app, false).await.1);
     assert!(!wire.command(&["INFO", "commandstats"]).text().contains("cmdstat_keys:"), "KEYS would hold up every call");
     app.finish().await;

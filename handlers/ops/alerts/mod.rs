@@ -104,7 +104,7 @@ fn table(head: &[&str]) -> Table {
 pub async fn status(app: &App, json: bool) -> Result<Report> {
     shared(app)?;
     let view = app.windows.view(app.board.as_ref(), app.clock.now()).await;
-    let standings = alerts::standings(app, &view).await?;
+    let (standings, by_board) = alerts::standings(app, &view).await?;
     let well = standings.iter().all(|standing| standing.episode.is_none());
     if json {
         let one = |s: &Standing| {
@@ -115,7 +115,7 @@ pub async fn status(app: &App, json: bool) -> Result<Report> {
             })
         };
         let body: Vec<Value> = standings.iter().map(one).collect();
-        return Ok(Report { text: json!({ "firing": !well, "rules": body }).to_string(), well });
+        return Ok(Report { text: json!({ "firing": !well, "by": if by_board { "redis" } else { "record" }, "rules": body }).to_string(), well });
     }
     let mut table = table(&["rule", "level", "state", "value", "fires above", "since", "silent"]);
     for s in &standings {
@@ -126,7 +126,11 @@ pub async fn status(app: &App, json: bool) -> Result<Report> {
         let (value, above) = (format!("{:.2} {}", s.value, s.rule.unit), format!("{}", s.rule.threshold));
         table.add_row([s.rule.name.clone(), s.rule.level.name().to_owned(), state.to_owned(), value, above, since, silent]);
     }
-    Ok(Report { text: table.to_string(), well })
+    let mut text = table.to_string();
+    if !by_board {
+        text.push_str("\nRedis is away: these are the episodes that the instances agreed on in the record; figures and silences are in Redis");
+    }
+    Ok(Report { text, well })
 }
 
 fn shared(app: &App) -> Result<()> {

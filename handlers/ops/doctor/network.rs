@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use super::Finding;
 use crate::app::App;
-use crate::config::{Config, RootKey};
+use crate::config::{Config, RootKey, Secret};
 use crate::model::time::Timestamp;
 use crate::ports::http;
 use crate::ports::probe::{self, Place, Reached, Unreached, Versions};
@@ -23,7 +23,7 @@ struct Service {
     check: &'static str,
     setting: &'static str,
     place: Place,
-    /// Where its clock can be asked for; none for Redis, which is asked itself.
+    /// Where its clock can be asked for; none for Redis, which is asked itself, and where nobody should ask.
     url: Option<String>,
 }
 
@@ -46,6 +46,16 @@ fn services(config: &Config) -> Vec<Service> {
     if let RootKey::Vault { url, .. } = &config.root_key {
         by_url("network.key-vault", "KEY_VAULT_URL", Some(url.as_str()));
     }
+    // Their clocks are not asked: a request may count as a notice.
+    let mut by_host = |check, setting, url: Option<&str>| {
+        services.extend(url.and_then(Place::of_url).map(|place| Service { check, setting, place, url: None }));
+    };
+    let alerts = &config.alerts;
+    by_host("network.alert-webhook", "ALERT_WEBHOOK_URL", alerts.webhook_url.as_ref().map(Secret::expose));
+    by_host("network.scale-out-webhook", "SCALE_OUT_WEBHOOK_URL", alerts.scale_out_url.as_ref().map(Secret::expose));
+    by_host("network.breach-webhook", "BREACH_WEBHOOK_URL", config.breach_webhook_url.as_deref());
+    by_host("network.otlp", "OTEL_EXPORTER_OTLP_ENDPOINT", config.export.otlp_endpoint.as_deref());
+    by_host("network.application-insights", "APPLICATIONINSIGHTS_CONNECTION_STRING", config.export.insights.as_ref().map(|insights| insights.endpoint.as_str()));
     services
 }
 

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::config::{RedisAuth, RootKey};
 use crate::model::phrase::AudioFormat;
 use crate::ports::exchange::COGNITIVE_SCOPE;
+use crate::ports::export;
 use crate::ports::http;
 use crate::ports::identity::Identity;
 use crate::ports::replies::Prompt;
@@ -24,6 +25,7 @@ pub async fn identity(app: &App) -> Vec<Finding> {
         ("Azure Speech", COGNITIVE_SCOPE, config.speech.as_ref().is_some_and(|s| s.key.is_none())),
         ("Azure OpenAI", COGNITIVE_SCOPE, config.openai.as_ref().is_some_and(|o| o.service.key.is_none())),
         ("Key Vault", "https://vault.azure.net/.default", matches!(config.root_key, RootKey::Vault { .. })),
+        ("Application Insights", export::SCOPE, config.export.insights.as_ref().is_some_and(|insights| insights.entra)),
     ];
     let needed: Vec<_> = keyless.into_iter().filter(|(_, _, needs)| *needs).collect();
     if needed.is_empty() {

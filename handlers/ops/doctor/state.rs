@@ -132,16 +132,16 @@ pub async fn lives(app: &App) -> Vec<Finding> {
         Err(e) => return vec![unseen("state.ttl", &e)],
     };
     let seen = if audited.complete { String::new() } else { format!(", of the first {}", audited.looked) };
-    if audited.left == 0 {
-        return vec![Finding::ok("state.ttl", format!("each of {} keys has a life", audited.looked))];
+    if audited.offenders.is_empty() {
+        return vec![Finding::ok("state.ttl", format!("each of {} keys has a life", audited.looked + audited.foreign))];
     }
     let worst: Vec<String> = audited.offenders.iter().take(5).map(|row| format!("{} of {}", row.lives.forever - row.lives.fixed, row.prefix)).collect();
     let cause = "something wrote them past the app, or PERSIST was run on them: they stay for ever and fill the memory";
     vec![Finding::fault(
         "state.ttl",
-        format!("{} keys without a life{seen}: {}", audited.left, worst.join(", ")),
+        format!("{} keys without a life{seen}: {}", audited.left + audited.foreign_forever, worst.join(", ")),
         cause,
-        "rtvoice ttl audit --fix (legacy ones: rtvoice migrate)",
+        "rtvoice ttl audit --fix (legacy ones: rtvoice migrate; of other apps: give them a Redis of their own, or EXPIRE what they left)",
     )]
 }
 

@@ -22,8 +22,8 @@ use super::proxy::Proxy;
 use crate::error::{Error, Kind, Result};
 use crate::model::phrase::AudioFormat;
 use crate::model::time::Timestamp;
-use crate::ports::queue::embedded::EmbeddedQueue;
 use crate::ports::queue::Message;
+use crate::ports::queue::embedded::EmbeddedQueue;
 use crate::ports::speech::wav;
 
 /// Samples of each phrase: an eighth of a second at the usual rate.

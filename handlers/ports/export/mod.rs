@@ -29,7 +29,7 @@ pub const EVERY: Duration = Duration::from_secs(10);
 /// Spans that wait at most.
 const WAITING: usize = 8_192;
 /// Scope of tokens for Application Insights.
-const SCOPE: &str = "https://monitor.azure.com/.default";
+pub const SCOPE: &str = "https://monitor.azure.com/.default";
 const LIMITS: Limits = Limits { service: "the collector", deadline: Duration::from_secs(5), attempt: Duration::from_secs(3), body: 64 * 1024 };
 
 /// One finished piece of work.

@@ -168,6 +168,12 @@ async fn record(app: &App) -> Result<Record> {
     Ok(page.documents.into_iter().filter_map(agreed).filter(is_fresh).collect())
 }
 
+/// What fires by the record. Errors: those of the record.
+pub(super) async fn in_record(app: &App) -> Result<Known> {
+    let open = record(app).await?.into_iter().filter(|(_, agreed)| agreed.kept.stage == Stage::Open);
+    Ok(Known { episodes: open.map(|(rule, agreed)| (rule, agreed.kept.episode)).collect(), ..Known::default() })
+}
+
 /// Writes what is to be agreed on; true where nobody was faster.
 async fn agree(app: &App, rule: &str, kept: &Kept, before: Option<&Agreed>) -> Result<bool> {
     let body = json!({ "id": format!("episode-{rule}"), "day": PARTITION, "type": "alertEpisode", "at": app.clock.now(), "rule": rule, "kept": kept });

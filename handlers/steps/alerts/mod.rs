@@ -163,9 +163,14 @@ pub async fn now(app: &App, view: &View) -> Vec<Standing> {
     }
 }
 
-/// How all rules stand by the board. Errors: those of the board.
-pub async fn standings(app: &App, view: &View) -> Result<Vec<Standing>> {
-    Ok(Known::on(app.board.as_ref()).await?.standings(app, view))
+/// How all rules stand by the board, and while that is away by what the instances agreed on in the record; whether it is the board's
+/// word. Errors: those of the record, and of a board that refuses.
+pub async fn standings(app: &App, view: &View) -> Result<(Vec<Standing>, bool)> {
+    match Known::on(app.board.as_ref()).await {
+        Ok(known) => Ok((known.standings(app, view), true)),
+        Err(e) if e.is_transient() => Ok((away::in_record(app).await?.standings(app, view), false)),
+        Err(e) => Err(e),
+    }
 }
 
 /// An episode as it stands on the board. One that another version wrote counts, whatever it says.

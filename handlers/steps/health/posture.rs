@@ -141,8 +141,9 @@ pub(super) fn posture(app: &App, tls: Option<Negotiated>, spoken: Spoken) -> Che
     let status = if breaks > 0 || tls_is_old {
         Status::Unhealthy
     } else {
+        let seen = tls.as_ref().is_none_or(Result::is_ok) && spoken.values().all(|version| *version != UNKNOWN);
         let young = [(oldest, KEY_DAYS), (root, ROOT_DAYS)].iter().all(|(days, most)| days.is_none_or(|days| days <= *most));
-        let well = keys.is_empty() && embedded.is_empty() && young && under_older_root.is_none_or(|keys| keys == 0.0) && app.config.privacy;
+        let well = seen && keys.is_empty() && embedded.is_empty() && young && under_older_root.is_none_or(|keys| keys == 0.0) && app.config.privacy;
         Status::of(well, Status::Degraded)
     };
     let value = json!({
