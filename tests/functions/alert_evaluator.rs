@@ -76,6 +76,27 @@ async fn an_episode_is_told_once_when_it_begins_and_once_when_it_ends() {
 }
 
 #[tokio::test]
+async fn it_goes_on_while_the_few_calls_that_come_all_fail() {
+    let server = receiver().await;
+    let app = Rtvoice::with(&[("ALERT_WEBHOOK_URL", &server.uri())]);
+    failing_set_ups(&app, 25).await;
+    app.tick("AlertEvaluator").await.ok();
+    // A minute at a time: fewer than make it fire.
+    for _ in 0..5 {
+        app.clock.advance_millis(60_000);
+        failing_set_ups(&app, 3).await;
+        app.tick("AlertEvaluator").await.ok();
+    }
+    let bodies = told(&server).await;
+    assert_eq!(of(&bodies, "call-setup-failed").iter().map(|body| &body["state"]).collect::<Vec<_>>(), ["firing"]);
+    app.clock.advance_millis(140_000);
+    app.tick("AlertEvaluator").await.ok();
+    let bodies = told(&server).await;
+    assert_eq!(of(&bodies, "call-setup-failed").last().unwrap()["state"], "resolved");
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn pager_duty_slack_and_teams_get_what_they_take() {
     for (form, look) in [
         (

@@ -76,7 +76,7 @@ async fn every_line_of_a_call_has_its_token_its_invocation_and_its_trace_and_nev
     assert_eq!(sent("POST", &format!("/api/calls/{call}/turns"), json!({ "turnId": "t/2", "text": "hello" })).await, 400);
     assert_eq!(sent("PUT", &format!("/api/calls/{call}/auth"), json!({ "authenticated": false, "method": "pin", "level": "none" })).await, 200);
     assert_eq!(sent("POST", "/api/calls/events", event("CallDisconnected")).await, 200);
-    handler.archived(call, 1).await;
+    let archived = handler.archived(call, 1).await;
 
     let token = handler.app().vault.call_token(&CallId::parse(call).expect("an id")).await.expect("a token").to_string();
     let functions = ["CallEvents", "ConversationTurn", "AuthState", "TranscriptWriter"];
@@ -101,5 +101,10 @@ async fn every_line_of_a_call_has_its_token_its_invocation_and_its_trace_and_nev
     let turns = told().into_iter().filter(|line| line["function"] == "ConversationTurn");
     assert!(turns.map(|line| line["span"]["call"].clone()).all(|name| name == token.as_str()), "{:?}", told());
     assert!(told().iter().any(|line| line["level"] == "INFO"), "the refused turn");
+    // The turn in the archive, the request that brought it, and the writer that took its message are of one trace.
+    let trace = archived.union.in_order()[0].entry.trace_id.clone().expect("a trace");
+    for function in ["ConversationTurn", "TranscriptWriter"] {
+        assert!(told().iter().any(|line| line["function"] == function && line["span"]["trace_id"] == trace.as_str()), "{function} in {trace}: {:?}", told());
+    }
     assert!(!handler.output().contains(call), "{:?}", handler.output().lines().filter(|line| line.contains(call)).collect::<Vec<_>>());
 }

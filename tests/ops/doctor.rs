@@ -290,7 +290,10 @@ async fn who_is_told_of_alerts_and_gets_telemetry_is_looked_at() {
         setting("SCALE_OUT_WEBHOOK_URL", &url),
         setting("BREACH_WEBHOOK_URL", format!("http://127.0.0.1:{port}/hook")),
         setting("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://127.0.0.1:{port}")),
-        setting("APPLICATIONINSIGHTS_CONNECTION_STRING", format!("InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=http://127.0.0.1:{port}/")),
+        setting(
+            "APPLICATIONINSIGHTS_CONNECTION_STRING",
+            format!("InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=http://127.0.0.1:{port}/"),
+        ),
     ]);
     let report = place.examine().await;
     let all = ["network.alert-webhook", "network.scale-out-webhook", "network.breach-webhook", "network.otlp", "network.application-insights"];

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use rtvoice::dev::host::{LocalHost, Options};
+use rtvoice::dev::log::LogSink;
 use rtvoice::ports::clock::{Clock as _, SystemClock};
 use rtvoice::ports::documents::Container;
 use rtvoice::steps::alerts::RULES;
@@ -14,8 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::harness::app::{Rtvoice, START};
-use crate::harness::process::Handler;
-use crate::harness::redis::{Options, RedisServer};
+use crate::harness::redis::{self, RedisServer};
 
 /// Situations that no rule covers.
 const SITUATIONS: [&str; 12] = [
@@ -128,16 +129,20 @@ impl Filled {
     }
 }
 
-/// A system that is well: Redis, a handler, an archived call, people, a parked message and incidents.
+/// A system that is well: Redis, the local host with a handler, an archived call, people, a parked message and incidents.
 struct Well {
-    handler: Arc<Handler>,
+    host: LocalHost,
+    environment: Vec<(String, String)>,
+    /// What host and handler said.
+    said: Arc<Mutex<Vec<String>>>,
     filled: Filled,
     _redis: RedisServer,
     _folder: tempfile::TempDir,
 }
 
 async fn well(runbooks: &[Runbook]) -> Well {
-    let redis = RedisServer::start(Options { aof: true, extra: vec!["--maxmemory", "256mb", "--maxmemory-policy", "noeviction"], ..Options::default() });
+    let redis =
+        RedisServer::start(redis::Options { aof: true, extra: vec!["--maxmemory", "256mb", "--maxmemory-policy", "noeviction"], ..redis::Options::default() });
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rtvoice.db").display().to_string();
     let mut settings = redis.settings();
@@ -155,6 +160,12 @@ async fn well(runbooks: &[Runbook]) -> Well {
             app.post(&format!("/api/calls/{call}/turns"), &turn).await.ok();
             app.event("CallDisconnected", &call, "e2").await.ok();
             own.insert("USER", app.token(&person).await.to_string());
+        }
+        if all.contains("events send disconnected") {
+            let call = format!("call-to-end-{number}");
+            app.event("CallConnected", &call, "e1").await.ok();
+            app.turn(&call, "t1", "Good evening").await.ok();
+            own.insert("CALL", call);
         }
         if all.contains("BREACH") {
             let opened = breach::open(&app.app, serde_json::from_value(json!({"by": "test", "nature": "a rehearsal"})).unwrap()).await.unwrap();
@@ -174,15 +185,15 @@ async fn well(runbooks: &[Runbook]) -> Well {
 
     let phrases = folder.path().join("phrases.txt");
     std::fs::write(&phrases, "Thank you for calling.\nOne moment please.\n").unwrap();
-    let handler = Handler::start(settings).await;
-    let shared = BTreeMap::from([
-        ("TARGET", format!("http://127.0.0.1:{}", handler.port().unwrap())),
-        ("CALL", "call-1".to_owned()),
-        ("FILE", phrases.display().to_string()),
-        ("DAY", day),
-        ("ID", id),
-    ]);
-    Well { handler, filled: Filled { shared, own }, _redis: redis, _folder: folder }
+    let environment: Vec<(String, String)> = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let (heard, executable) = (Arc::clone(&said), Some(env!("CARGO_BIN_EXE_rtvoice").into()));
+    let log = LogSink::new(move |_, line| heard.lock().unwrap().push(line.to_owned()));
+    let options = Options { port: 0, environment: environment.clone(), executable, log, ..Options::new(env!("CARGO_MANIFEST_DIR").into()) };
+    let host = LocalHost::start(options).await.expect("it starts");
+    let shared =
+        BTreeMap::from([("TARGET", host.url().to_owned()), ("CALL", "call-1".to_owned()), ("FILE", phrases.display().to_string()), ("DAY", day), ("ID", id)]);
+    Well { host, environment, said, filled: Filled { shared, own }, _redis: redis, _folder: folder }
 }
 
 /// A sound message that was given up because something was away.
@@ -215,7 +226,7 @@ async fn every_command_of_a_runbook_runs() {
     runbooks.sort_by_key(|(anchor, _)| anchor != "poison-messages");
     let well = well(&runbooks).await;
     let binary = Path::new(env!("CARGO_BIN_EXE_rtvoice")).parent().unwrap().display().to_string();
-    let environment: Vec<(String, String)> = well.handler.settings().iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let environment = well.environment.clone();
     let (mut seen, mut azure, mut failed) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     let (seats, mut tasks) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
     for (anchor, lines) in &runbooks {
@@ -248,5 +259,7 @@ async fn every_command_of_a_runbook_runs() {
     println!("{} commands are run; these need Azure, and are not: {azure:#?}", seen.len());
     assert!(seen.len() > 50 && azure.len() > 10, "{} and {}", seen.len(), azure.len());
     failed.extend(tasks.join_all().await.into_iter().flatten());
-    assert!(failed.is_empty(), "{}\n{}", failed.join("\n"), well.handler.output().lines().filter(|line| line.contains("ERROR")).collect::<Vec<_>>().join("\n"));
+    let errors: Vec<String> = well.said.lock().unwrap().iter().filter(|line| line.contains("ERROR")).cloned().collect();
+    assert!(failed.is_empty(), "{}\n{}", failed.join("\n"), errors.join("\n"));
+    well.host.stop().await;
 }

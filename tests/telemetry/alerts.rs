@@ -6,7 +6,7 @@ use rtvoice::error::{Error, Kind};
 use rtvoice::ports::board::local::LocalBoard;
 use rtvoice::ports::breaker::Breaker;
 use rtvoice::steps::alerts::rule::{FILE, Rule, named, parse};
-use rtvoice::steps::alerts::signal::measure;
+use rtvoice::steps::alerts::signal::{measure, measure_end};
 use rtvoice::steps::alerts::{Hook, Level, RULES};
 use rtvoice::steps::watch::{Reach, View, Windows};
 use rtvoice::telemetry::Metrics;
@@ -81,7 +81,7 @@ async fn seen(times: &[Then<'_>]) -> View {
 
 async fn value(name: &str, times: &[Then<'_>]) -> f64 {
     let rule = rule(name);
-    measure(rule, &seen(times).await, rule.window, Reach::default())
+    measure(rule, &seen(times).await, Reach::default())
 }
 
 #[tokio::test]
@@ -185,9 +185,9 @@ async fn seats_and_lives() {
 async fn redis_is_down_until_it_has_answered_for_a_while() {
     let (rule, view) = (rule("redis-unavailable"), View::default());
     let reach = |down, up| Reach { down: std::time::Duration::from_secs(down), up: std::time::Duration::from_secs(up) };
-    assert_eq!(measure(rule, &view, rule.window, reach(31, 0)), 31.0);
-    assert!(measure(rule, &view, rule.clear, reach(0, 5)) > rule.resolve, "it may flutter");
-    assert_eq!(measure(rule, &view, rule.clear, reach(0, 20)), 0.0);
+    assert_eq!(measure(rule, &view, reach(31, 0)), 31.0);
+    assert!(measure_end(rule, &view, reach(0, 5)) > rule.resolve, "it may flutter");
+    assert_eq!(measure_end(rule, &view, reach(0, 20)), 0.0);
 }
 
 #[test]

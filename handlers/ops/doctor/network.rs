@@ -55,7 +55,11 @@ fn services(config: &Config) -> Vec<Service> {
     by_host("network.scale-out-webhook", "SCALE_OUT_WEBHOOK_URL", alerts.scale_out_url.as_ref().map(Secret::expose));
     by_host("network.breach-webhook", "BREACH_WEBHOOK_URL", config.breach_webhook_url.as_deref());
     by_host("network.otlp", "OTEL_EXPORTER_OTLP_ENDPOINT", config.export.otlp_endpoint.as_deref());
-    by_host("network.application-insights", "APPLICATIONINSIGHTS_CONNECTION_STRING", config.export.insights.as_ref().map(|insights| insights.endpoint.as_str()));
+    by_host(
+        "network.application-insights",
+        "APPLICATIONINSIGHTS_CONNECTION_STRING",
+        config.export.insights.as_ref().map(|insights| insights.endpoint.as_str()),
+    );
     services
 }
 

@@ -247,7 +247,7 @@ async fn one(app: &App, view: &View, standing: &Standing, record: Option<&Record
     match &standing.episode {
         None => standing.value > rule.threshold && standing.silent_until.is_none() && open(app, rule, standing.value, record.is_some(), before).await,
         Some(_) => {
-            let value = signal::measure(rule, view, rule.clear, reach(app));
+            let value = signal::measure_end(rule, view, reach(app));
             goes_on(app, rule, value, record.is_some(), before).await
         }
     }

@@ -89,7 +89,7 @@ impl Known {
             let silences = of(&rule.name);
             Standing {
                 rule,
-                value: signal::measure(rule, view, rule.window, reach(app)),
+                value: signal::measure(rule, view, reach(app)),
                 episode: self.episodes.get(&rule.name).cloned(),
                 silent_until: silences.iter().filter(|silence| silence.holds(now)).map(|silence| silence.until).max(),
                 silent_later: silences.iter().filter_map(|silence| silence.later(now)).min(),
@@ -133,7 +133,7 @@ async fn judged(app: &App, view: &View) -> Result<()> {
             }
             None => {}
             Some(episode) => {
-                let value = signal::measure(rule, view, rule.clear, reach(app));
+                let value = signal::measure_end(rule, view, reach(app));
                 if value > rule.resolve {
                     firing += 1.0;
                 } else if board.close(&rule.name, &app.clock.new_id()).await? {

@@ -70,39 +70,44 @@ pub enum Signal {
     Ttl,
 }
 
-/// What the rule's signal is now, over `seconds`: those of its window, or those that its end is measured over.
-pub fn measure(rule: &Rule, view: &View, seconds: i64, reach: Reach) -> f64 {
-    let over = |seconds: i64| of_window(rule, view, seconds, reach);
-    match rule.short.filter(|_| seconds == rule.window) {
-        Some(short) => over(seconds).min(over(short)),
-        None => over(seconds),
-    }
+/// What the rule's signal is now, over its window.
+pub fn measure(rule: &Rule, view: &View, reach: Reach) -> f64 {
+    let over = |seconds: i64| match rule.signal {
+        Signal::RedisDown => reach.down.as_secs_f64(),
+        _ => of_window(rule, view, seconds, rule.least, reach),
+    };
+    rule.short.map_or_else(|| over(rule.window), |short| over(rule.window).min(over(short)))
 }
 
-fn of_window(rule: &Rule, view: &View, seconds: i64, reach: Reach) -> f64 {
+/// The same over the time that its end is measured over. Few samples tell as well that it goes on: only that there are none any more
+/// says that nothing is amiss.
+pub fn measure_end(rule: &Rule, view: &View, reach: Reach) -> f64 {
+    of_window(rule, view, rule.clear, 1, reach)
+}
+
+fn of_window(rule: &Rule, view: &View, seconds: i64, least: u64, reach: Reach) -> f64 {
     let figures = view.last(seconds);
     match rule.signal {
-        Signal::RedisDown if seconds == rule.window => reach.down.as_secs_f64(),
         // It is over once it has answered for as long as that.
         Signal::RedisDown if reach.up.as_secs_f64() >= seconds as f64 => 0.0,
         Signal::RedisDown => reach.down.as_secs_f64().max(1.0),
         Signal::RedisMemory => 100.0 * told(view, REDIS_MEMORY_SHARE).unwrap_or_default(),
-        Signal::SetupFailures => 100.0 * failed_setups(&figures, rule.least),
-        Signal::SetupBurn => failed_setups(&figures, rule.least) / ALLOWED,
+        Signal::SetupFailures => 100.0 * failed_setups(&figures, least),
+        Signal::SetupBurn => failed_setups(&figures, least) / ALLOWED,
         Signal::SecurityEvents => security_events(&figures) as f64,
-        Signal::RedisP95 => slowest_always(view, seconds, rule.least),
+        Signal::RedisP95 => slowest_always(view, seconds, least),
         Signal::Unexpiring => told(view, REDIS_KEYS_UNEXPIRING).unwrap_or_default(),
         Signal::KeyCreation => told(view, REDIS_KEYS_CREATED).unwrap_or_default(),
-        Signal::KeyGrowth => growth(view, seconds, rule.least),
-        Signal::AuthSpike => spike(view, &figures, seconds, rule.least),
-        Signal::InFlight => reached(&figures.whole(IN_FLIGHT_USE), rule.least),
+        Signal::KeyGrowth => growth(view, seconds, least),
+        Signal::AuthSpike => spike(view, &figures, seconds, least),
+        Signal::InFlight => reached(&figures.whole(IN_FLIGHT_USE), least),
         Signal::FailedOperations => {
             let failed = figures.count(REDIS_OUTCOMES, OpOutcome::Failed) + figures.count(REDIS_OUTCOMES, OpOutcome::Refused);
-            100.0 * share(failed, figures.all(REDIS_OUTCOMES), rule.least)
+            100.0 * share(failed, figures.all(REDIS_OUTCOMES), least)
         }
         Signal::Ttl => {
             let lives = figures.whole(TTL_WRITTEN);
-            100.0 * share(lives.below(LIVES.0) + lives.at_least(LIVES.1), lives.count(), rule.least)
+            100.0 * share(lives.below(LIVES.0) + lives.at_least(LIVES.1), lives.count(), least)
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::{Check, Status};
 use crate::app::App;
 use crate::config::{Config, RedisAuth, RootKey};
+use crate::error::Error;
 use crate::ports::probe::{self, Place, Reached};
 use crate::ports::tls;
 use crate::steps::watch;
@@ -42,7 +43,8 @@ pub(super) async fn negotiated(app: &App, seen: &mut Option<(Instant, Negotiated
     {
         return Some(found.clone());
     }
-    let found = tls::negotiated(&redis.host, redis.port, app.config.ca_file.as_deref()).await.map_err(|e| {
+    let look = tls::negotiated(&redis.host, redis.port, app.config.ca_file.as_deref());
+    let found = tokio::time::timeout(HANDSHAKE, look).await.unwrap_or_else(|_| Err(Error::deadline("the TLS handshake", HANDSHAKE))).map_err(|e| {
         tracing::warn!(error = e.chain(), "the version of TLS could not be seen");
         e.detail
     });
