@@ -10,7 +10,11 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use rtvoice::config::{Config, SETTINGS};
-use tokio::time::Instant;
+
+use crate::harness::stopwatch::Stopwatch;
+
+/// Longest that a process may take to do what it certainly does, on a machine with much else to do.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A secret that no message may hold.
 const SECRET: &str = "c2VjcmV0LTQ3MTE=";
@@ -307,12 +311,12 @@ impl Serve {
 
     /// Exit code and standard error, once it has ended.
     fn ended(mut self) -> (Option<i32>, String) {
-        let began = Instant::now();
+        let watch = Stopwatch::start();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(began.elapsed() < Duration::from_secs(20), "it runs on");
+            watch.below(PATIENCE, "it runs on");
             std::thread::sleep(Duration::from_millis(10));
         };
         let mut stderr = String::new();
@@ -320,9 +324,9 @@ impl Serve {
         (status.code(), stderr)
     }
 
-    /// How long it took until it answered on this port.
-    fn answers(&mut self, port: u16) -> Duration {
-        let began = Instant::now();
+    /// Waits until it answers on this port.
+    fn answers(&mut self, port: u16) {
+        let watch = Stopwatch::start();
         loop {
             if let Ok(status) = self.child.try_wait()
                 && let Some(status) = status
@@ -332,9 +336,9 @@ impl Serve {
                 panic!("it ended with {status}: {stderr}");
             }
             if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                return began.elapsed();
+                return;
             }
-            assert!(began.elapsed() < Duration::from_secs(20), "it does not bind");
+            watch.below(PATIENCE, "it does not bind");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -416,11 +420,11 @@ fn it_binds_loopback_alone_and_sigterm_ends_it_with_0() {
     // Another address of this machine: a server on all addresses would answer there.
     let other = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), port));
     assert!(TcpStream::connect_timeout(&other, Duration::from_secs(2)).is_err(), "it listens on more than 127.0.0.1");
-    let began = Instant::now();
+    let watch = Stopwatch::start();
     serve.terminate();
     let (code, stderr) = serve.ended();
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    assert!(began.elapsed() < Duration::from_secs(12));
+    watch.below(Duration::from_secs(12), "it had nothing to finish");
 }
 
 #[test]
@@ -429,6 +433,7 @@ fn with_everything_away_it_starts_degraded_within_six_seconds() {
     let (redis, endpoint) = (closed.to_string(), format!("http://127.0.0.1:{closed}"));
     let port = free_port();
     let text = port.to_string();
+    let watch = Stopwatch::start();
     let mut serve = Serve::start(&[
         ("FUNCTIONS_CUSTOMHANDLER_PORT", &text),
         ("REDIS_HOST", "127.0.0.1"),
@@ -439,8 +444,8 @@ fn with_everything_away_it_starts_degraded_within_six_seconds() {
         ("SERVICE_BUS_KEY_NAME", "send"),
         ("SERVICE_BUS_KEY", SECRET),
     ]);
-    let took = serve.answers(port);
-    assert!(took < Duration::from_secs(7), "{took:?}");
+    serve.answers(port);
+    watch.below(Duration::from_secs(7), "until it answered");
     let answer = get(port, "/api/health");
     assert!(answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.1 503"), "{answer}");
     assert!(!answer.contains("\"status\":\"healthy\",\"details\""), "{answer}");

@@ -22,6 +22,7 @@ pub mod service_bus;
 pub mod speech;
 pub mod stack;
 pub mod stand_in;
+pub mod stopwatch;
 
 /// Whether a body was longer than was allowed, and did not merely break off.
 pub fn is_too_long(e: &axum::Error) -> bool {
