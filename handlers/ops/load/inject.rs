@@ -13,8 +13,9 @@ use super::gauge::Gauge;
 use super::player::{Played, Player, Target};
 use super::stack::Stack;
 use crate::error::Result;
+use crate::ops::stalls;
 
-/// The longest that recovery may take.
+/// The longest that recovery may take, but for what the machine lost meanwhile.
 pub const RECOVERY: Duration = Duration::from_secs(10);
 /// How long recovery is waited for.
 const WAIT: Duration = Duration::from_secs(60);
@@ -31,6 +32,15 @@ pub struct Injected {
     pub lasted_ms: u64,
     /// From its end until a turn was answered whole, in milliseconds; none where that did not happen within a minute.
     pub recovery_ms: Option<u64>,
+    /// How long the machine stood still meanwhile, in milliseconds: that much longer it may take. 0 on one that does not.
+    pub stalled_ms: u64,
+}
+
+impl Injected {
+    /// Whether turns were whole again in time.
+    pub fn recovered(&self) -> bool {
+        self.recovery_ms.is_some_and(|took| took <= millis(RECOVERY) + self.stalled_ms)
+    }
 }
 
 /// What a run with faults found beside the calls.
@@ -65,8 +75,7 @@ impl Faulted {
 
     /// Whether everything recovered in time, nothing is left, and memory was bounded.
     pub fn holds(&self) -> bool {
-        let recovered = |fault: &Injected| fault.recovery_ms.is_some_and(|took| u128::from(took) <= RECOVERY.as_millis());
-        self.faults.iter().all(recovered) && self.fits() && self.outbox_left == Some(0) && self.queue_left == Some(0) && self.dead_lettered == 0
+        self.faults.iter().all(Injected::recovered) && self.fits() && self.outbox_left == Some(0) && self.queue_left == Some(0) && self.dead_lettered == 0
     }
 }
 
@@ -89,10 +98,10 @@ pub async fn run(
         stack.end(planned.fault).await?;
         let ended = Instant::now();
         let player = Player { target: Arc::clone(target), gauge: Arc::clone(gauge), call: format!("load-{run}-probe-{number}"), probe: true };
-        let (played, recovered) = player.until_whole(ended + WAIT).await;
+        let ((played, recovered), stalled) = stalls::during(player.until_whole(ended + WAIT)).await;
         let recovery_ms = recovered.map(|at| millis(at - ended));
         progress(&format!("fault: {kind} is over, recovered after {}", recovery_ms.map_or_else(|| "more than a minute".to_owned(), |ms| format!("{ms} ms"))));
-        injected.push(Injected { kind, at_s: (at - began).as_secs_f64(), lasted_ms: millis(ended - at), recovery_ms });
+        injected.push(Injected { kind, at_s: (at - began).as_secs_f64(), lasted_ms: millis(ended - at), recovery_ms, stalled_ms: millis(stalled) });
         probes.push(played);
     }
     Ok((injected, probes))
