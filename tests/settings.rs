@@ -6,11 +6,11 @@ use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use rtvoice::config::{Config, SETTINGS};
 
+use crate::harness::port::{NOBODY, free_port};
 use crate::harness::stopwatch::Stopwatch;
 
 /// Longest that a process may take to do what it certainly does, on a machine with much else to do.
@@ -358,18 +358,6 @@ impl Drop for Serve {
     }
 }
 
-/// A port that is free and that nobody is given by the system: it hands out those from 32768.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(std::process::id() % 5_000).unwrap();
-    loop {
-        let port = 20_000 + first + NEXT.fetch_add(1, Ordering::Relaxed) % 5_000;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
-}
-
 #[test]
 fn the_program_stops_at_each_with_one_line_and_exit_code_2() {
     let port = free_port().to_string();
@@ -429,8 +417,7 @@ fn it_binds_loopback_alone_and_sigterm_ends_it_with_0() {
 
 #[test]
 fn with_everything_away_it_starts_degraded_within_six_seconds() {
-    let closed = free_port();
-    let (redis, endpoint) = (closed.to_string(), format!("http://127.0.0.1:{closed}"));
+    let (redis, endpoint) = (NOBODY.to_string(), format!("http://127.0.0.1:{NOBODY}"));
     let port = free_port();
     let text = port.to_string();
     let watch = Stopwatch::start();

@@ -13,6 +13,7 @@ pub mod identity;
 pub mod key_vault;
 pub mod mail;
 pub mod openai;
+pub mod port;
 pub mod process;
 pub mod proxy;
 pub mod pump;
