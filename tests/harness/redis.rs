@@ -45,8 +45,8 @@ pub struct Options {
     pub expired: bool,
     /// Further arguments, such as `--maxmemory`.
     pub extra: Vec<&'static str>,
-    /// A node of a cluster, see [`RedisCluster`].
-    pub cluster: bool,
+    /// A node of a cluster, see [`RedisCluster`], that takes another one for dead after so many milliseconds of silence.
+    pub cluster: Option<u32>,
 }
 
 struct Process {
@@ -190,8 +190,8 @@ impl RedisServer {
         if let Some(password) = self.options.password {
             line.push_str(&format!(" --requirepass {password}"));
         }
-        if self.options.cluster {
-            line.push_str(&format!(" --cluster-enabled yes --cluster-node-timeout 5000 --cluster-port {}", self.bus_port));
+        if let Some(patience) = self.options.cluster {
+            line.push_str(&format!(" --cluster-enabled yes --cluster-node-timeout {patience} --cluster-port {}", self.bus_port));
         }
         let mut arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
         arguments.extend(["--save".to_owned(), String::new()]);
