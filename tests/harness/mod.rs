@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod attempts;
 pub mod board;
 pub mod browser;
 pub mod call;
