@@ -416,7 +416,8 @@ async fn function_timeout_costs_the_handler_its_life() {
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
     until("another one runs", async || host.handler().await.is_ok_and(|h| h.pid != before.pid)).await;
     assert!(!is_alive(before.pid));
-    assert_eq!(call(&host, Method::GET, "/api/ready", &[], "").await.0, StatusCode::IM_A_TEAPOT);
+    // A machine with much else to do may need more than a second for this one, too.
+    until("it answers", async || call(&host, Method::GET, "/api/ready", &[], "").await.0 == StatusCode::IM_A_TEAPOT).await;
     host.stop().await;
 }
 

@@ -19,6 +19,7 @@ pub mod redis;
 pub mod replay;
 pub mod scan;
 pub mod settings;
+pub mod stalls;
 pub mod target;
 pub mod told;
 pub mod ttl;

@@ -76,7 +76,7 @@ async fn a_read_waits_for_no_write_and_sees_what_was_durable() {
     let count = || file.read(|tx| tx.query_row("SELECT count(*) FROM noted", [], |row| row.get::<_, i64>(0)).map_err(failure));
     let read = async {
         // The write ends only after this: were the read to wait for it, neither would end.
-        let counted = tokio::time::timeout(std::time::Duration::from_secs(10), count()).await;
+        let counted = tokio::time::timeout(std::time::Duration::from_secs(60), count()).await;
         go.send(()).unwrap();
         counted
     };

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::compliance_report::parts;
 use crate::harness::app::{Rtvoice, START};
 use crate::harness::faults::Fault;
+use crate::harness::port::NOBODY;
 use crate::harness::redis::RedisServer;
 
 /// The checks that there are.
@@ -177,14 +178,13 @@ async fn the_posture_says_what_is_spoken_and_who_still_has_a_key() {
     let tls = RedisServer::tls("TLSv1.3");
     let ca_file = tls.ca_file().display().to_string();
     let speech = format!("https://127.0.0.1:{}", tls.port());
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    for (speech, spoken) in [(speech.as_str(), "1.3"), (&format!("http://127.0.0.1:{nobody}"), "none")] {
+    for (speech, spoken) in [(speech.as_str(), "1.3"), (&format!("http://127.0.0.1:{NOBODY}"), "none")] {
         let app = Rtvoice::with(&[
             ("SSL_CERT_FILE", &ca_file),
             // Whatever stands there: the handshake is what counts.
             ("SPEECH_ENDPOINT", speech),
             ("SPEECH_KEY", "n0t-told"),
-            ("KEY_VAULT_URL", &format!("https://127.0.0.1:{nobody}")),
+            ("KEY_VAULT_URL", &format!("https://127.0.0.1:{NOBODY}")),
         ]);
         let check = posture_anew(&app).await;
         assert_eq!(check["value"]["tls"], json!({"speech": spoken, "rootKey": "unknown"}), "{check}");

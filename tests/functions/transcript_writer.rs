@@ -315,7 +315,7 @@ async fn a_degraded_turn_revives_no_call_that_has_ended_or_is_archived() {
     app.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_can_never_be_read_fails_at_once_and_ends_parked() {
     let app = Rtvoice::start();
     let began = Instant::now();

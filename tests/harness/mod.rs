@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod attempts;
 pub mod board;
 pub mod browser;
 pub mod call;
@@ -13,6 +14,7 @@ pub mod identity;
 pub mod key_vault;
 pub mod mail;
 pub mod openai;
+pub mod port;
 pub mod process;
 pub mod proxy;
 pub mod pump;
@@ -22,6 +24,7 @@ pub mod service_bus;
 pub mod speech;
 pub mod stack;
 pub mod stand_in;
+pub mod stopwatch;
 
 /// Whether a body was longer than was allowed, and did not merely break off.
 pub fn is_too_long(e: &axum::Error) -> bool {

@@ -19,6 +19,8 @@ use rtvoice::steps::archive::{self, Archived};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::port::free_port;
+
 /// Tells the handler's process id first, then what it says; ends it when the input ends.
 const WATCHDOG: &str = r#"sh -c 'echo $$; exec "$0" serve 2>&1' "$0" </dev/null & read -r _; kill -9 $! 2>/dev/null; wait $! 2>/dev/null"#;
 
@@ -86,7 +88,7 @@ impl Handler {
     /// Starts it again on its settings and files, after killing it where it runs.
     pub async fn restart(&self) {
         self.kill();
-        // A port that was free a moment ago may be taken by another test now.
+        // A port that was free a moment ago may be taken now, by somebody who is no test.
         for _ in 0..5 {
             let running = self.spawn();
             let port = running.port;
@@ -113,9 +115,7 @@ impl Handler {
     }
 
     fn spawn(&self) -> Running {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-        let port = listener.local_addr().expect("its address").port();
-        drop(listener);
+        let port = free_port();
         let mut shell = Command::new("sh")
             .args(["-c", WATCHDOG, env!("CARGO_BIN_EXE_rtvoice")])
             .env_clear()

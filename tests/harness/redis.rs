@@ -10,16 +10,16 @@ mod refusing;
 mod wire;
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rtvoice::config::Config;
 use rtvoice::ports::clock::{Clock as _, SystemClock};
 use tempfile::TempDir;
+
+use super::port::free_port;
 
 pub use cluster::RedisCluster;
 pub use refusing::Refusing;
@@ -45,8 +45,8 @@ pub struct Options {
     pub expired: bool,
     /// Further arguments, such as `--maxmemory`.
     pub extra: Vec<&'static str>,
-    /// A node of a cluster, see [`RedisCluster`].
-    pub cluster: bool,
+    /// A node of a cluster, see [`RedisCluster`], that takes another one for dead after so many milliseconds of silence.
+    pub cluster: Option<u32>,
 }
 
 struct Process {
@@ -190,8 +190,8 @@ impl RedisServer {
         if let Some(password) = self.options.password {
             line.push_str(&format!(" --requirepass {password}"));
         }
-        if self.options.cluster {
-            line.push_str(&format!(" --cluster-enabled yes --cluster-node-timeout 5000 --cluster-port {}", self.bus_port));
+        if let Some(patience) = self.options.cluster {
+            line.push_str(&format!(" --cluster-enabled yes --cluster-node-timeout {patience} --cluster-port {}", self.bus_port));
         }
         let mut arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
         arguments.extend(["--save".to_owned(), String::new()]);
@@ -219,24 +219,6 @@ pub fn config_for(settings: &[(&'static str, String)]) -> Config {
     };
     Config::from_lookup(lookup, Path::new(".").to_owned()).expect("sound settings")
 }
-
-/// A free port that nobody is handed by chance: below the range from which the system takes ports for outgoing
-/// connections and for port 0, each given once in this process.
-fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    for _ in 0..PORTS {
-        let place = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(997)) % PORTS;
-        let port = FIRST_PORT + u16::try_from(place).expect("a small number");
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("no port from {FIRST_PORT} on is free");
-}
-
-/// Where [`free_port`] begins, and how many it chooses from.
-const FIRST_PORT: u16 = 12_000;
-const PORTS: u32 = 8_000;
 
 /// Waits for a condition; panics with the log when it does not come.
 fn wait_for(what: &str, log: impl Fn() -> String, condition: impl Fn() -> bool) {

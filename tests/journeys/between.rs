@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures::future::join_all;
 use rtvoice::ops::load::proxy::Way;
 use serde_json::json;
-use tokio::time::{Instant, timeout};
 
 use crate::harness::call::{Call, turn_ids};
 use crate::harness::front::Front;
@@ -15,6 +14,7 @@ use crate::harness::openai;
 use crate::harness::process::{Answer, Handler, eventually};
 use crate::harness::stack::{OPENAI_KEY, Stack};
 use crate::harness::stand_in::Credential;
+use crate::harness::stopwatch::Stopwatch;
 
 /// The longest that anything may be amiss once the network is well again.
 const RECOVERY: Duration = Duration::from_secs(10);
@@ -124,13 +124,12 @@ impl Place {
 
     /// One turn with speech, which must be answered 200, whole but for the service, and in time.
     async fn say(&self, call: &Call, turn: &str) -> Answer {
-        let began = Instant::now();
+        let watch = Stopwatch::start();
         let text = format!("these are the words of {turn} in {}", call.id);
         let answer = call.turn(json!({"turnId": turn, "text": text})).await;
         let answer = answer.unwrap_or_else(|| panic!("no answer:\n{}", self.handler().output()));
-        let (took, most) = (began.elapsed(), self.service.deadlines().1 + ALLOWANCE);
         assert_eq!((answer.status, &answer.body["degraded"]), (200, &json!(false)), "{answer:?}\n{}", self.handler().output());
-        assert!(took < most, "{turn} took {took:?}, and may take {most:?}");
+        watch.below(self.service.deadlines().1 + ALLOWANCE, turn);
         answer
     }
 
@@ -141,7 +140,7 @@ impl Place {
     }
 
     /// Says turns until one is whole; their names.
-    async fn recovers(&self, call: &Call, since: Instant) -> Vec<String> {
+    async fn recovers(&self, call: &Call, since: Stopwatch) -> Vec<String> {
         let mut turns = Vec::new();
         loop {
             let turn = format!("after-{}", turns.len());
@@ -150,16 +149,15 @@ impl Place {
             if !missed {
                 return turns;
             }
-            assert!(since.elapsed() < RECOVERY, "{:?} is not whole again:\n{}", self.service, self.handler().output());
+            assert!(!since.is_over(RECOVERY), "{:?} is not whole again:\n{}", self.service, self.handler().output());
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
 
     /// Waits until the archive of a call has these turns, and no others.
-    async fn archived(&self, call: &Call, turns: &[String], since: Instant) {
-        let left = (RECOVERY + ALLOWANCE).saturating_sub(since.elapsed());
-        let archived = timeout(left, call.archived(turns.len())).await;
-        let archived = archived.unwrap_or_else(|_| panic!("{:?}: no archive of {} in time:\n{}", self.service, call.id, self.handler().output()));
+    async fn archived(&self, call: &Call, turns: &[String], since: Stopwatch) {
+        let why = || format!("{:?}: no archive of {} in time:\n{}", self.service, call.id, self.handler().output());
+        let archived = since.in_time(RECOVERY + ALLOWANCE, why, call.archived(turns.len())).await;
         assert_eq!(turn_ids(&archived), turns);
         assert!(archived.header.complete);
     }
@@ -194,7 +192,7 @@ impl Place {
         }
 
         self.network.behave(Way::Pass);
-        let since = Instant::now();
+        let since = Stopwatch::start();
         let mut turns = ["before", "during-0", "during-1"].map(str::to_owned).to_vec();
         if !ended {
             let after = self.recovers(&calls[0], since).await;

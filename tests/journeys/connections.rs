@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::admission::{Answer, Server, all_seats, answer, connect, exchange, head, post, slow_turn};
 use crate::harness::app::{Answer as InApp, PATIENCE, Rtvoice};
+use crate::harness::port::free_port;
 use crate::harness::process::{Handler, eventually};
 
 #[tokio::test(start_paused = true)]
@@ -164,7 +165,7 @@ impl Few {
     /// With this many, of which 256 are not for connections.
     async fn start(files: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let address = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let child = Command::new("sh")
             .args(["-c", &format!("ulimit -n {files} && exec \"$0\" serve"), env!("CARGO_BIN_EXE_rtvoice")])
             .env_clear()

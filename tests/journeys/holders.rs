@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
-
 use crate::harness::call::{Call, turn_ids};
 use crate::harness::cosmos::{CosmosEmulator, Fault};
 use crate::harness::process::{Handler, eventually};
+use crate::harness::stopwatch::Stopwatch;
 
 /// A sixth of what a lock lasts.
 const SOON: Duration = Duration::from_secs(10);
@@ -35,10 +34,10 @@ async fn killed() -> (std::sync::Arc<Handler>, CosmosEmulator, Call) {
 async fn another_process_that_lives_gets_it() {
     let (handler, _cosmos, _call) = killed().await;
     let queue = handler.app().embedded_queue.clone().expect("an embedded queue");
-    let began = Instant::now();
+    let watch = Stopwatch::start();
     let freed = async || queue.receive(10, Duration::from_secs(60)).await.expect("received").pop();
     let freed = eventually("it is free", || handler.output(), freed).await;
-    assert!(began.elapsed() < SOON, "after {:?}", began.elapsed());
+    watch.below(SOON, "until it was free");
     assert_eq!(freed.delivery_count, 2);
 }
 
@@ -47,8 +46,8 @@ async fn the_process_after_it_gets_it() {
     let (handler, cosmos, call) = killed().await;
     cosmos.recover();
     handler.restart().await;
-    let began = Instant::now();
+    let watch = Stopwatch::start();
     call.disconnect().await;
-    let archived = timeout(SOON, call.archived(2)).await.unwrap_or_else(|_| panic!("no archive in time:\n{}", handler.output()));
-    assert_eq!((turn_ids(&archived), archived.header.complete), (vec!["before".to_owned(), "held".to_owned()], true), "{:?}", began.elapsed());
+    let archived = watch.in_time(SOON, || format!("no archive in time:\n{}", handler.output()), call.archived(2)).await;
+    assert_eq!((turn_ids(&archived), archived.header.complete), (vec!["before".to_owned(), "held".to_owned()], true), "{:?}", watch.elapsed());
 }

@@ -18,12 +18,12 @@ use rtvoice::ports::guarded::Guarded;
 use rtvoice::ports::http;
 use rtvoice::steps::archive;
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::contract::documents_injected::{Injected, rule, store};
 use crate::harness::cosmos::CosmosEmulator;
 use crate::harness::process::eventually;
+use crate::harness::stopwatch::Stopwatch;
 
 /// The longest that an archive may wait once the record is well again.
 const RECOVERY: Duration = Duration::from_secs(10);
@@ -99,10 +99,10 @@ async fn a_call_goes_through_every_fault_of_the_sdk() {
         served.event(&call, "CallConnected").await;
         rule.enable();
         for number in 1..=3 {
-            let began = Instant::now();
+            let watch = Stopwatch::start();
             let answer = served.post(&format!("/api/calls/{call}/turns"), &json!({"turnId": format!("t{number}"), "text": "hello", "speak": false})).await;
             assert_eq!((&answer["degraded"], &answer["seq"]), (&json!(false), &json!(number)), "{name}: {answer}");
-            assert!(began.elapsed() < Duration::from_secs(2), "{name}: a turn waits for no record: {:?}", began.elapsed());
+            watch.below(Duration::from_secs(2), format!("{name}: a turn waits for no record"));
         }
         served.event(&call, "CallDisconnected").await;
         if *name != "412" {
@@ -111,8 +111,9 @@ async fn a_call_goes_through_every_fault_of_the_sdk() {
             eventually(&format!("{name} is met"), String::new, met).await;
         }
         rule.disable();
+        let well = Stopwatch::start();
         let whole = async || archive::read(&served.app, &call).await.ok()?.filter(|archived| archived.header.complete && archived.union.len() == 3);
-        let archived = timeout(RECOVERY, eventually("the call is archived", String::new, whole)).await.unwrap_or_else(|_| panic!("{name}: no archive in time"));
+        let archived = well.in_time(RECOVERY, || format!("{name}: no archive in time"), eventually("the call is archived", String::new, whole)).await;
         let seqs: Vec<_> = archived.union.in_order().into_iter().map(|turn| turn.seq).collect();
         assert_eq!(seqs, [Some(1), Some(2), Some(3)], "{name}");
     }

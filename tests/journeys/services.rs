@@ -8,6 +8,7 @@ use crate::harness::cosmos;
 use crate::harness::process::eventually;
 use crate::harness::service_bus::Fault;
 use crate::harness::stack::Stack;
+use crate::harness::stopwatch::Stopwatch;
 
 /// Says turns until the queue has one of them: its circuit is closed again then.
 async fn until_taken(stack: &Stack, call: &Call, turns: &mut Vec<String>) {
@@ -88,9 +89,14 @@ async fn cosmos_db_refuses_in_every_way_that_it_has() {
             call.said(&format!("turn-{number}"), "kept while the record refuses").await;
         }
         call.disconnect().await;
+        let watch = Stopwatch::start();
         stack.cosmos.fail_next(times, fault);
         stack.pump.go_on();
+        // Nothing is put off, unless the machine stands still for as long as a writer waits; and then it comes now, not in a minute.
+        stack.pump.release_scheduled();
         let archived = call.archived(3).await;
+        let put_off = stack.bus.accepted().iter().filter(|message| message.scheduled.is_some()).count();
+        assert!(put_off == 0 || !watch.lost().is_zero(), "{put_off} messages are put off: {fault:?}");
         stack.cosmos.recover();
         calls += 1;
         assert!(archived.header.complete, "{fault:?}");

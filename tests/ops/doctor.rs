@@ -17,6 +17,7 @@ use crate::harness::cosmos::CosmosEmulator;
 use crate::harness::faults::Fault;
 use crate::harness::identity::IdentityEndpoint;
 use crate::harness::mail::{self, MailServer};
+use crate::harness::port::NOBODY;
 use crate::harness::redis::{Options, RedisServer};
 use crate::harness::service_bus::{self, ServiceBus, Shape};
 
@@ -266,11 +267,9 @@ async fn fault_9_a_missing_container() {
 
 #[tokio::test]
 async fn fault_10_a_blocked_speech_endpoint() {
-    // Nothing listens: what was free a moment ago is refused.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let settings = [setting("SPEECH_ENDPOINT", format!("http://127.0.0.1:{port}")), setting("SPEECH_KEY", "k")];
+    let settings = [setting("SPEECH_ENDPOINT", format!("http://127.0.0.1:{NOBODY}")), setting("SPEECH_KEY", "k")];
     let report = Place::new(settings).examine().await;
-    fault(&report, "network.speech", "refuses connections", &format!("allow outbound TCP to 127.0.0.1:{port}"));
+    fault(&report, "network.speech", "refuses connections", &format!("allow outbound TCP to 127.0.0.1:{NOBODY}"));
     fault(&report, "speech", "Azure Speech is out of reach", "see the finding network.speech");
     alone(&report, &["network.speech", "speech"]);
 

@@ -24,6 +24,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use crate::harness::app::{Rtvoice, START};
 use crate::harness::cosmos::CosmosEmulator;
 use crate::harness::faults::Fault;
+use crate::harness::port::NOBODY;
 use crate::harness::redis::{Options, RedisServer, Reply};
 use crate::harness::service_bus::{self, ServiceBus, Shape};
 
@@ -292,11 +293,9 @@ async fn fault_9_a_missing_container() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_10_a_blocked_speech_endpoint() {
-    // Nothing listens: what was free a moment ago is refused.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let place = Place::new([("SPEECH_ENDPOINT", format!("http://127.0.0.1:{port}")), ("SPEECH_KEY", "k".to_owned())]);
+    let place = Place::new([("SPEECH_ENDPOINT", format!("http://127.0.0.1:{NOBODY}")), ("SPEECH_KEY", "k".to_owned())]);
     let report = place.examined().await;
-    report.names("network.speech", "refuses connections", "nothing listens there", &format!("allow outbound TCP to 127.0.0.1:{port}"));
+    report.names("network.speech", "refuses connections", "nothing listens there", &format!("allow outbound TCP to 127.0.0.1:{NOBODY}"));
     report.names("speech", "Azure Speech is out of reach", "Azure Speech", "see the finding network.speech");
     report.alone(&["network.speech", "speech"]);
     // Once calls have tried it.

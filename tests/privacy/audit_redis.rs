@@ -82,20 +82,25 @@ async fn what_redis_counts_is_what_was_noted() {
     rt.finish().await;
 }
 
-/// What an operation pays for its note. The bound is that of a build without optimisation on a busy machine; with it a
-/// note takes less than two microseconds.
+/// What an operation pays for its note: of all blocks, as most of them show it, for some may meet a machine that stands still. The bound is
+/// that of a build without optimisation on a busy machine; with it a note takes less than two microseconds.
 #[tokio::test]
 async fn a_note_costs_little() {
-    const MANY: u32 = 20_000;
+    const BLOCK: u32 = 1_000;
     let rt = Rtvoice::start();
     let audit = audit_in(&rt.app.documents);
     let began = tokio::time::Instant::now();
-    for _ in 0..MANY {
-        let room = audit.room(true).await.unwrap();
-        room.note(Note::new("redis.GET").store("redis").key("call", "session", "rtvoice:test:call:call-1:session").bytes(100).took(began.elapsed()));
+    let mut blocks = Vec::new();
+    for _ in 0..20 {
+        let block = tokio::time::Instant::now();
+        for _ in 0..BLOCK {
+            let room = audit.room(true).await.unwrap();
+            room.note(Note::new("redis.GET").store("redis").key("call", "session", "rtvoice:test:call:call-1:session").bytes(100).took(began.elapsed()));
+        }
+        blocks.push(block.elapsed() / BLOCK);
     }
-    let each = began.elapsed() / MANY;
-    println!("a note takes {each:?}");
-    assert!(each.as_micros() < 60, "{each:?}");
+    blocks.sort();
+    println!("a note takes {:?}, at least {:?} and at most {:?}", blocks[10], blocks[0], blocks[19]);
+    assert!(blocks[10].as_micros() < 60, "{blocks:?}");
     rt.finish().await;
 }

@@ -17,8 +17,8 @@ use crate::ports::clock::{Clock as _, SystemClock};
 use crate::steps::alerts::Rule;
 use crate::steps::alerts::signal::Signal;
 
-/// How long the embedded file is held, so that neither queue nor Redis takes what comes.
-const HELD: Duration = Duration::from_secs(8);
+/// The longest that the embedded file is held, so that neither queue nor Redis takes what comes: it is given back when the condition ends.
+const HELD: Duration = Duration::from_secs(600);
 /// Call set-ups that are tried meanwhile.
 const SET_UPS: usize = 40;
 /// Callers that fail to show who they are.

@@ -2,7 +2,7 @@
 //!
 //! In: the rule and how fast time runs for alerts. Out: after how long, in that time, it fired, and after how long it was over. The
 //! time counts from when the condition holds: producing it (callers who wait for an answer that does not come) is real time. Besides
-//! that only what has real deadlines of its own is granted. Fails where the stack cannot be started, and where a notice does not come.
+//! that only what has real deadlines of its own is granted, and what the machine lost meanwhile. Fails where the stack cannot be started, and where a notice does not come.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +22,7 @@ use super::slow_agent::SlowAgent;
 use crate::error::{Error, Kind, Result};
 use crate::ops::load::services::serve;
 use crate::ops::load::stack::Stack;
+use crate::ops::stalls;
 use crate::ports::http;
 use crate::steps::alerts::Rule;
 use crate::steps::alerts::signal::Signal;
@@ -44,8 +45,10 @@ pub struct Rehearsed {
     pub fired_after_s: f64,
     /// Seconds within which it had to come.
     pub within_s: i64,
-    /// Seconds that it may take besides: what is granted for real deadlines.
+    /// Seconds that it may take besides: what is granted for real deadlines, and `stalled_s`.
     pub granted_s: f64,
+    /// Seconds that the machine stood still while the notice was waited for; 0 on one that does not.
+    pub stalled_s: f64,
     /// Real seconds that producing the condition took.
     pub produced_in_s: f64,
     /// Seconds from the end of the condition to the notice that it is over.
@@ -129,7 +132,7 @@ async fn rehearse(rule: &Rule, pace: f64, stack: &mut Stack, receiver: &Receiver
     let condition: Condition = condition::begin(rule, stack, &client).await?;
     let holds = Instant::now();
     let produced_in_s = (holds - began).as_secs_f64();
-    let fired = receiver.wait(rule, "firing", holds + virtual_s(rule.within) + GRANTED + LATE).await;
+    let (fired, stalled) = stalls::during(receiver.wait(rule, "firing", holds + virtual_s(rule.within) + GRANTED + LATE)).await;
     let ending = Instant::now();
     condition.end(stack).await?;
     let fired = fired?;
@@ -138,7 +141,7 @@ async fn rehearse(rule: &Rule, pace: f64, stack: &mut Stack, receiver: &Receiver
     let resolved = receiver.wait(rule, "resolved", ending + virtual_s(rule.window.max(rule.clear) + 600) + GRANTED + LATE).await?;
     let resolved_after_s = (resolved - ending).as_secs_f64() * pace;
     progress(&format!("{}: is over after {resolved_after_s:.0} s", rule.name));
-    let granted_s = GRANTED.as_secs_f64() * pace;
+    let (granted_s, stalled_s) = ((GRANTED + stalled).as_secs_f64() * pace, stalled.as_secs_f64() * pace);
     let ok = fired_after_s <= rule.within as f64 + granted_s;
-    Ok(Rehearsed { rule: rule.name.clone(), fired_after_s, within_s: rule.within, granted_s, produced_in_s, resolved_after_s, ok })
+    Ok(Rehearsed { rule: rule.name.clone(), fired_after_s, within_s: rule.within, granted_s, stalled_s, produced_in_s, resolved_after_s, ok })
 }

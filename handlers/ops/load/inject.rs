@@ -16,8 +16,9 @@ use super::stack::Stack;
 use crate::app::App;
 use crate::error::Result;
 use crate::model::ids::CallId;
+use crate::ops::stalls;
 
-/// The longest that recovery may take.
+/// The longest that recovery may take, but for what the machine lost meanwhile.
 pub const RECOVERY: Duration = Duration::from_secs(10);
 /// How long recovery is waited for.
 const WAIT: Duration = Duration::from_secs(60);
@@ -39,6 +40,15 @@ pub struct Injected {
     pub lasted_ms: u64,
     /// From its end until a turn was answered whole and the queue had it, in milliseconds; none where that did not happen within a minute.
     pub recovery_ms: Option<u64>,
+    /// How long the machine stood still meanwhile, in milliseconds: that much longer it may take. 0 on one that does not.
+    pub stalled_ms: u64,
+}
+
+impl Injected {
+    /// Whether turns were whole again in time.
+    pub fn recovered(&self) -> bool {
+        self.recovery_ms.is_some_and(|took| took <= millis(RECOVERY) + self.stalled_ms)
+    }
 }
 
 /// What a run with faults found beside the calls.
@@ -73,8 +83,7 @@ impl Faulted {
 
     /// Whether everything recovered in time, nothing is left, and memory was bounded.
     pub fn holds(&self) -> bool {
-        let recovered = |fault: &Injected| fault.recovery_ms.is_some_and(|took| u128::from(took) <= RECOVERY.as_millis());
-        self.faults.iter().all(recovered) && self.fits() && self.outbox_left == Some(0) && self.queue_left == Some(0) && self.dead_lettered == 0
+        self.faults.iter().all(Injected::recovered) && self.fits() && self.outbox_left == Some(0) && self.queue_left == Some(0) && self.dead_lettered == 0
     }
 }
 
@@ -97,14 +106,19 @@ pub async fn run(
         stack.end(planned.fault).await?;
         let ended = Instant::now();
         let player = Player { target: Arc::clone(target), gauge: Arc::clone(gauge), call: format!("load-{run}-probe-{number}"), probe: true };
-        let (played, recovered) = player.until_whole(ended + WAIT).await;
-        let sent = match recovered {
-            Some(_) => sent(&stack.app, &played.call, ended + WAIT).await,
-            None => None,
+        let look = async {
+            let (played, recovered) = player.until_whole(ended + WAIT).await;
+            let sent = match recovered {
+                Some(_) => sent(&stack.app, &played.call, ended + WAIT).await,
+                None => None,
+            };
+            (played, sent)
         };
-        let recovery_ms = sent.map(|at| millis(at - ended));
+        let ((played, recovered), stalled) = stalls::during(look).await;
+        let recovery_ms = recovered.map(|at| millis(at - ended));
         progress(&format!("fault: {kind} is over, recovered after {}", recovery_ms.map_or_else(|| "more than a minute".to_owned(), |ms| format!("{ms} ms"))));
-        injected.push(Injected { kind, at_s: (at - began).as_secs_f64(), way: planned.fault.way(), lasted_ms: millis(ended - at), recovery_ms });
+        let (at_s, way) = ((at - began).as_secs_f64(), planned.fault.way());
+        injected.push(Injected { kind, at_s, way, lasted_ms: millis(ended - at), recovery_ms, stalled_ms: millis(stalled) });
         probes.push(played);
     }
     Ok((injected, probes))

@@ -140,9 +140,10 @@ fn faulted_text(faulted: &Faulted) -> String {
     let mut out = String::new();
     for fault in &faulted.faults {
         let recovery = fault.recovery_ms.map_or_else(|| "never".to_owned(), |ms| format!("after {ms} ms"));
+        let stalled = if fault.stalled_ms > 0 { format!(" of which the machine stood still for {} ms", fault.stalled_ms) } else { String::new() };
         // Writing to a String cannot fail.
         let way = fault.way.filter(|way| *way != fault.kind).map(|way| format!(" ({way})")).unwrap_or_default();
-        let _ = writeln!(out, "fault at {:.1} s: {}{way} for {} ms, recovered {recovery}", fault.at_s, fault.kind, fault.lasted_ms);
+        let _ = writeln!(out, "fault at {:.1} s: {}{way} for {} ms, recovered {recovery}{stalled}", fault.at_s, fault.kind, fault.lasted_ms);
     }
     let left = |left: Option<u64>| left.map_or_else(|| "unknown".to_owned(), |left| left.to_string());
     let (outbox, queue) = (left(faulted.outbox_left), left(faulted.queue_left));

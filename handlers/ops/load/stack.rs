@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -41,6 +41,12 @@ impl Drop for Folder {
     }
 }
 
+/// The file is held as another process would; given back when dropped.
+struct Lock {
+    task: JoinHandle<Result<()>>,
+    release: mpsc::Sender<()>,
+}
+
 /// The running stack.
 pub struct Stack {
     /// The same stores, past the proxies.
@@ -50,7 +56,7 @@ pub struct Stack {
     services: Option<Services>,
     redis: RedisServer,
     file: PathBuf,
-    lock: Option<JoinHandle<Result<()>>>,
+    lock: Option<Lock>,
     lines: Arc<Mutex<VecDeque<String>>>,
     _folder: Folder,
 }
@@ -117,7 +123,7 @@ impl Stack {
         self.services.as_ref().and_then(|services| services.proxy(place)).unwrap_or(&self.proxy)
     }
 
-    /// Begins a fault; returns once it holds.
+    /// Begins a fault; returns once it holds. The file is locked no longer than is planned, whenever the fault ends.
     pub async fn begin(&mut self, planned: Planned) -> Result<()> {
         match planned.fault {
             Fault::Network(place, way) => self.network(place).behave(way),
@@ -142,8 +148,9 @@ impl Stack {
             Fault::RedisReadOnly => self.redis.command("REPLICAOF NO ONE").await?,
             Fault::HandlerKilled => {}
             Fault::FileLocked => {
-                if let Some(lock) = self.lock.take() {
-                    lock.await.map_err(Error::internal)??;
+                if let Some(Lock { task, release }) = self.lock.take() {
+                    drop(release);
+                    task.await.map_err(Error::internal)??;
                 }
             }
         }
@@ -152,6 +159,8 @@ impl Stack {
 
     /// Ends all of it in order.
     pub async fn stop(mut self) -> Result<()> {
+        // Who is stopped may have something to write.
+        self.lock = None;
         self.host.stop().await;
         let closed = self.app.audit.close().await;
         self.redis.kill().await;
@@ -195,19 +204,21 @@ fn sink(log: Option<&Path>) -> Result<(LogSink, Arc<Mutex<VecDeque<String>>>)> {
     Ok((sink, lines))
 }
 
-/// Holds the file as another process would; returns once it does, and yields the wait for its end.
-async fn hold(file: &Path, lasts: Duration) -> Result<JoinHandle<Result<()>>> {
+/// Holds the file until it is given back, at most for so long; returns once it does.
+async fn hold(file: &Path, most: Duration) -> Result<Lock> {
     let file = Embedded::open(file)?;
     let (held, holds) = oneshot::channel();
+    let (release, released) = mpsc::channel::<()>();
     let task = tokio::spawn(async move {
         file.write(move |_| {
             // Nobody waits for it only where the run is being ended.
             let _ = held.send(());
-            std::thread::sleep(lasts);
+            // Nothing is ever sent: the other side is dropped, or the time is over.
+            let _ = released.recv_timeout(most);
             Ok(())
         })
         .await
     });
     holds.await.map_err(|_| Error::unavailable("the embedded store", "it could not be locked"))?;
-    Ok(task)
+    Ok(Lock { task, release })
 }

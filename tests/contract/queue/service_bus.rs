@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Message, START, message};
 use crate::harness::identity::{IdentityEndpoint, audience_of, identity, identity_for, mint, unix_now};
+use crate::harness::port::NOBODY;
 use crate::harness::service_bus::{AUDIENCE, Fault, KEY, POLICY, QUEUE, ServiceBus, sign};
 
 fn connect(base_url: &str, key: Option<(&str, &str)>, identity: Option<Identity>, clock: Arc<dyn Clock>) -> ServiceBusQueue {
@@ -159,9 +160,7 @@ async fn a_deadline_after_acceptance_and_a_second_send_leave_one_message() {
 
 #[tokio::test]
 async fn nobody_listening_is_out_of_reach() {
-    // Bound and dropped: a port that refuses.
-    let address = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");
-    let queue = connect(&format!("http://{address}"), Some((POLICY, KEY)), None, Arc::new(SystemClock));
+    let queue = connect(&format!("http://127.0.0.1:{NOBODY}"), Some((POLICY, KEY)), None, Arc::new(SystemClock));
     assert_eq!(queue.send(&message("a", "lane-1")).await.expect_err("nobody").kind, Kind::Unavailable);
     assert_eq!(queue.check().await.expect_err("nobody").kind, Kind::Unavailable);
 }

@@ -1,5 +1,6 @@
 //! Azure OpenAI: what is sent, what is taken, and each fault with its one retry.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rtvoice::config::{EndpointConfig, OpenAiConfig, Secret};
@@ -11,8 +12,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{entry, says};
+use crate::harness::attempts::Held;
 use crate::harness::openai::{self, ANSWER, Fault};
 use crate::harness::stand_in::{Credential, StandIn, fixed_identity};
+use crate::harness::stopwatch::Stopwatch;
 
 const KEY: &str = "key-1";
 
@@ -101,11 +104,11 @@ async fn each_fault_leads_to_one_retry_and_then_to_its_error() {
         assert_eq!(agent.reply(says("my PIN is 0000")).await.unwrap().text, ANSWER, "{fault:?} once");
         assert_eq!(service.seen().len() - before, 2, "{fault:?} once");
         service.inject([fault.clone(), fault.clone()]);
-        let started = Instant::now();
+        let watch = Stopwatch::start();
         let error = agent.reply(says("my PIN is 0000")).await.unwrap_err();
         assert_eq!(error.kind, kind, "{fault:?} twice");
         assert_eq!(service.seen().len() - before, 4, "{fault:?} twice");
-        assert!(started.elapsed() < Duration::from_secs(2), "{fault:?} took {:?}", started.elapsed());
+        watch.below(Duration::from_secs(2), format!("{fault:?}"));
         is_discreet(&error);
     }
 }
@@ -134,15 +137,29 @@ async fn what_another_attempt_cannot_mend_is_not_tried_again() {
 #[tokio::test]
 async fn a_service_that_hangs_costs_the_deadline_and_no_more() {
     let (service, agent) = start();
-    let agent = agent.with_deadline(Duration::from_millis(800));
+    let deadline = Duration::from_secs(24);
+    let agent = Arc::new(agent.with_deadline(deadline));
+    let reply = |prompt: &'static str| {
+        let agent = Arc::clone(&agent);
+        tokio::spawn(async move { agent.reply(says(prompt)).await })
+    };
     service.inject([Fault::Hang, Fault::Hang]);
-    let started = Instant::now();
-    let error = agent.reply(says("my PIN is 0000")).await.unwrap_err();
+    let (held, started) = (Held::clock(), Instant::now());
+    let hangs = reply("my PIN is 0000");
+    held.second_attempt(deadline * 5 / 8, 1, || service.seen().len()).await;
+    drop(held);
+    let error = hangs.await.unwrap().unwrap_err();
     assert_eq!((error.kind, service.seen().len()), (Kind::Deadline, 2));
-    assert!(started.elapsed() >= Duration::from_millis(780) && started.elapsed() < Duration::from_millis(1600), "{:?}", started.elapsed());
+    assert!(started.elapsed() >= deadline - Duration::from_millis(20) && started.elapsed() < deadline + Duration::from_millis(800), "{:?}", started.elapsed());
     is_discreet(&error);
+    tokio::time::resume();
     service.inject([Fault::Hang]);
-    assert_eq!(agent.reply(says("Hi")).await.unwrap().text, ANSWER, "the second attempt may still answer");
+    let held = Held::clock();
+    let hangs_once = reply("Hi");
+    held.second_attempt(deadline * 5 / 8, 3, || service.seen().len()).await;
+    tokio::time::resume();
+    drop(held);
+    assert_eq!(hangs_once.await.unwrap().unwrap().text, ANSWER, "the second attempt may still answer");
 }
 
 #[tokio::test]

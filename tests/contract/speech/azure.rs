@@ -11,6 +11,7 @@ use rtvoice::ports::speech::azure::{AzureSpeech, service_url};
 use tokio::time::Instant;
 
 use super::{HOSTILE, check_wav, phrase};
+use crate::harness::process::eventually;
 use crate::harness::speech::{self, Fault, Spoken, parse_ssml};
 use crate::harness::stand_in::{Credential, StandIn, fixed_identity};
 
@@ -126,12 +127,17 @@ async fn what_another_attempt_cannot_mend_is_not_tried_again() {
 #[tokio::test]
 async fn a_service_that_hangs_costs_the_deadline_and_no_more() {
     let (service, voice) = start();
-    let voice = voice.with_deadline(Duration::from_millis(300));
+    let deadline = Duration::from_secs(25);
+    let voice = voice.with_deadline(deadline);
     service.inject([Fault::Hang]);
     let started = Instant::now();
-    let error = voice.synthesise(&secret_phrase()).await.unwrap_err();
+    let synthesis = tokio::spawn(async move { voice.synthesise(&secret_phrase()).await });
+    eventually("it hangs", String::new, async || (service.seen().len() == 1).then_some(())).await;
+    // Nothing else comes: the rest of the time goes by at once, and no faster than it should.
+    tokio::time::pause();
+    let error = synthesis.await.unwrap().unwrap_err();
     assert_eq!((error.kind, service.seen().len()), (Kind::Deadline, 1));
-    assert!(started.elapsed() >= Duration::from_millis(290) && started.elapsed() < Duration::from_millis(1000), "{:?}", started.elapsed());
+    assert!(started.elapsed() >= deadline - Duration::from_millis(10) && started.elapsed() < deadline + Duration::from_millis(700), "{:?}", started.elapsed());
     is_discreet(&error);
 }
 

@@ -5,6 +5,11 @@ use super::{Options, RedisServer, wait_for};
 /// The first slot of each master, and the one behind the last.
 const SHARES: [u16; 4] = [0, 5461, 10923, 16384];
 
+/// Milliseconds after which a silent node is dead: where nobody dies, later than any stall of the machine; where a replica is to take over,
+/// soon.
+const NOBODY_DIES: u32 = 60_000;
+const REPLICAS_TAKE_OVER: u32 = 5_000;
+
 /// The nodes of a cluster: the three that began as masters, then their replicas in the same order.
 pub struct RedisCluster {
     nodes: Vec<RedisServer>,
@@ -13,12 +18,12 @@ pub struct RedisCluster {
 impl RedisCluster {
     /// Starts three masters, gives each a third of the slots, and waits until all of them agree.
     pub fn start() -> Self {
-        Self::of(3)
+        Self::of(3, NOBODY_DIES)
     }
 
     /// The same with a replica for each master, which are in step when this returns.
     pub fn with_replicas() -> Self {
-        let cluster = Self::of(6);
+        let cluster = Self::of(6, REPLICAS_TAKE_OVER);
         let logs = || cluster.nodes.iter().map(RedisServer::log).collect();
         for (master, replica) in cluster.nodes.iter().zip(&cluster.nodes[3..]) {
             let id = master.wire().command(&["CLUSTER", "MYID"]).text();
@@ -32,8 +37,8 @@ impl RedisCluster {
         cluster
     }
 
-    fn of(count: usize) -> Self {
-        let nodes: Vec<_> = (0..count).map(|_| RedisServer::start(Options { cluster: true, ..Options::default() })).collect();
+    fn of(count: usize, patience: u32) -> Self {
+        let nodes: Vec<_> = (0..count).map(|_| RedisServer::start(Options { cluster: Some(patience), ..Options::default() })).collect();
         for (node, share) in nodes.iter().zip(SHARES.windows(2)) {
             node.wire().command(&["CLUSTER", "ADDSLOTSRANGE", &share[0].to_string(), &(share[1] - 1).to_string()]).expect_ok();
         }
