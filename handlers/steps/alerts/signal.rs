@@ -80,9 +80,10 @@ pub fn measure(rule: &Rule, view: &View, reach: Reach) -> f64 {
 }
 
 /// The same over the time that its end is measured over. Few samples tell as well that it goes on: only that there are none any more
-/// says that nothing is amiss.
+/// says that nothing is amiss. Growth and a spike are measured against what was: there so few as do not fire are no growth.
 pub fn measure_end(rule: &Rule, view: &View, reach: Reach) -> f64 {
-    of_window(rule, view, rule.clear, 1, reach)
+    let least = if matches!(rule.signal, Signal::KeyGrowth | Signal::AuthSpike) { rule.least } else { 1 };
+    of_window(rule, view, rule.clear, least, reach)
 }
 
 fn of_window(rule: &Rule, view: &View, seconds: i64, least: u64, reach: Reach) -> f64 {
