@@ -69,7 +69,7 @@ fn line((rule, rehearsed): &(&str, Result<Rehearsed>)) -> String {
         Ok(rehearsed) => rehearsed,
         Err(e) => return format!("{rule}: {}: FAILED", e.chain()),
     };
-    let stalled = if r.stalled_s > 0.0 { format!(" and for {:.0} s in which the machine stood still", r.stalled_s) } else { String::new() };
+    let stalled = if r.stalled_s > 0.0 { format!("; the machine stood still for {:.0} s", r.stalled_s) } else { String::new() };
     let verdict = if r.ok { "ok" } else { "TOO LATE" };
     let (fired, granted, over) = (r.fired_after_s, r.granted_s, r.resolved_after_s);
     format!("{rule}: fired after {fired:.0} s (within {} s, granted {granted:.0} s for real deadlines{stalled}), over after {over:.0} s: {verdict}", r.within_s)

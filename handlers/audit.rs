@@ -8,7 +8,6 @@ use rtvoice::error::{Error, Result};
 use rtvoice::ports::audit::Note;
 use rtvoice::steps::audit::{self, Verified};
 use rtvoice::steps::breach::{self, SecurityEvent};
-use rtvoice::steps::watch;
 use serde_json::json;
 
 /// Look at the audit log, in the documents that the settings name.
@@ -55,10 +54,7 @@ async fn verify(app: App) -> Result<(Verified, Option<String>)> {
             super::out::warn(&format!("rtvoice: the incident could not be opened: {}", e.chain()));
             None
         });
-        // Those who serve judge the alert; this process counts for nobody else.
-        if let Err(e) = watch::tell(&app).await {
-            super::out::warn(&format!("rtvoice: those who serve could not be told, so that no alert fires: {}", e.chain()));
-        }
+        super::tell(&app).await;
     }
     Ok((verified, incident))
 }

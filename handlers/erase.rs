@@ -6,7 +6,7 @@ use clap::Args;
 use rtvoice::app::App;
 use rtvoice::error::{Error, Result};
 use rtvoice::model::ids::{UserId, UserToken};
-use rtvoice::steps::{erasure, watch};
+use rtvoice::steps::erasure;
 use serde_json::{Value, json};
 
 /// Erase a person everywhere, on the stores that the settings name.
@@ -52,10 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 async fn erase(app: &App, arguments: &Arguments) -> Result<Value> {
     if arguments.sweep {
         let finished = erasure::round(app).await?;
-        // Those who serve judge the alert, should something have been amiss; this process counts for nobody else.
-        if let Err(e) = watch::tell(app).await {
-            super::out::warn(&format!("rtvoice: those who serve could not be told, so that no alert fires: {}", e.chain()));
-        }
+        super::tell(app).await;
         return Ok(json!({ "finished": finished }));
     }
     let user = match (&arguments.user, &arguments.id) {

@@ -8,6 +8,7 @@ use rtvoice::config::Config;
 use rtvoice::error::{Error, Kind, Result};
 use rtvoice::ops;
 use rtvoice::ports::audit::Actor;
+use rtvoice::steps::watch;
 
 mod alerts;
 mod audit;
@@ -186,6 +187,13 @@ pub(crate) fn store_settings() -> std::result::Result<Config, ExitCode> {
         out::warn("rtvoice: with the settings of local.settings.json, as `rtvoice dev`");
     }
     chosen.config(&root).map_err(|e| wrong_setting(&e.detail))
+}
+
+/// Shares what a command counted: those who serve judge the alerts, and this process counts for nobody else.
+pub(crate) async fn tell(app: &App) {
+    if let Err(e) = watch::tell(app).await {
+        out::warn(&format!("rtvoice: those who serve could not be told, so that no alert fires: {}", e.chain()));
+    }
 }
 
 /// Runs one command on the stores that the settings name. It acts as the command line, and what it touched stands in the

@@ -13,6 +13,8 @@ use crate::harness::app::{Rtvoice, START};
 use crate::harness::faults::Fault;
 use crate::harness::port::NOBODY;
 use crate::harness::redis::RedisServer;
+use crate::harness::stopwatch::Stopwatch;
+use crate::ops::app_on;
 
 /// The checks that there are.
 const CHECKS: [&str; 11] = [
@@ -78,6 +80,25 @@ async fn it_tells_what_is_away_and_why_in_safe_words() {
             app.finish().await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_answers_in_time_whatever_hangs() {
+    // Takes connections, and never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let redis = RedisServer::single();
+    let mut settings = redis.settings();
+    settings.extend([("SERVICE_BUS_NAMESPACE", format!("http://{address}")), ("SERVICE_BUS_KEY_NAME", "sender".to_owned())]);
+    settings.extend([("SERVICE_BUS_KEY", "a2V5".to_owned()), ("SPEECH_ENDPOINT", format!("https://{address}")), ("SPEECH_KEY", "k".to_owned())]);
+    let app = app_on(&settings);
+    redis.pause();
+    let watch = Stopwatch::start();
+    let report = app.get("/api/health").await;
+    watch.below(Duration::from_secs(5), format!("{report:?}"));
+    assert_eq!(report.status, 503, "neither Redis nor the queue: {report:?}");
+    redis.resume();
+    app.finish().await;
 }
 
 #[tokio::test(start_paused = true)]

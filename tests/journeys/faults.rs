@@ -44,7 +44,7 @@ async fn two_minutes_of_faults_lose_and_double_nothing() {
     assert!(faults.iter().all(|fault| fault["recoveryMs"].is_u64() && fault["atS"].is_f64() && fault["lastedMs"].is_u64()), "{faults:?}");
     for fault in faults {
         let (recovery, stalled) = (fault["recoveryMs"].as_u64().expect("a number"), fault["stalledMs"].as_u64().expect("a number"));
-        assert!(recovery <= 10_000 + stalled, "{fault}\n{told}");
+        assert!(recovery <= 10_000, "{fault}, the machine stood still for {stalled} ms\n{told}");
     }
     assert_eq!(Some(found("recoveryMaxMs")), faults.iter().filter_map(|fault| fault["recoveryMs"].as_u64()).max());
     assert!(output.status.success(), "{report}\n{told}");

@@ -6,6 +6,7 @@ use clap::Parser as _;
 use rtvoice::ops::told::Told;
 use rtvoice::ports::clock::Clock;
 use rtvoice::ports::embedded::Embedded;
+use rtvoice::ports::queue::embedded::EmbeddedQueue;
 use rtvoice::ports::state::embedded::EmbeddedState;
 use serde_json::Value;
 
@@ -51,10 +52,11 @@ fn json(told: &Told) -> Value {
 }
 
 /// An app on these settings, such as those of a Redis server.
-fn app_on(settings: &[(&'static str, String)]) -> Rtvoice {
+pub fn app_on(settings: &[(&'static str, String)]) -> Rtvoice {
     let app = Rtvoice::with(&settings.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>());
     // At its end a test looks for leftovers in the embedded file, which must have the tables for that.
     let file = Embedded::open(&app.app.config.embedded_path).unwrap();
+    EmbeddedQueue::open(file.clone(), Arc::clone(&app.clock) as Arc<dyn Clock>).unwrap();
     EmbeddedState::open(file, &app.app.config, Arc::clone(&app.clock) as Arc<dyn Clock>).unwrap();
     app
 }

@@ -20,6 +20,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use crate::functions::compliance_report::parts;
 use crate::harness::app::{Rtvoice, START};
 use crate::harness::faults::Fault;
+use crate::harness::identity::{IdentityEndpoint, audience_of};
+use crate::harness::process::{Handler, eventually};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
@@ -238,6 +240,22 @@ async fn application_insights_gets_requests_and_metrics() {
     assert!(instance(&lines[0]).len() > "rtvoice/dev/".len() + 16 && second.iter().all(|line| instance(line) == instance(&lines[0])), "{}", lines[0]);
     assert!(lines.iter().all(|line| line["iKey"] == "11111111-2222-3333-4444-555555555555"));
     app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn application_insights_gets_tokens_where_its_keys_are_off() {
+    let (server, endpoint) = (collector().await, IdentityEndpoint::start().await);
+    let mut settings: Vec<(&'static str, String)> = endpoint.env().into();
+    settings.extend([
+        ("APPLICATIONINSIGHTS_CONNECTION_STRING", format!("InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint={}/", server.uri())),
+        ("APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "Authorization=AAD".to_owned()),
+    ]);
+    let handler = Handler::start(settings).await;
+    let first = async || server.received_requests().await.unwrap().into_iter().next();
+    let request = eventually("a lot is handed over", || handler.output(), first).await;
+    let token = request.headers["authorization"].to_str().unwrap().strip_prefix("Bearer ").expect("a token").to_owned();
+    assert_eq!((request.url.path(), audience_of(&token).as_deref()), ("/v2.1/track", Some("https://monitor.azure.com")));
+    assert_eq!(endpoint.asked(), ["https://monitor.azure.com"]);
 }
 
 /// Counts what reaches it.

@@ -2,7 +2,7 @@
 //!
 //! In: the rule and how fast time runs for alerts. Out: after how long, in that time, it fired, and after how long it was over. The
 //! time counts from when the condition holds: producing it (callers who wait for an answer that does not come) is real time. Besides
-//! that only what has real deadlines of its own is granted, and what the machine lost meanwhile. Fails where the stack cannot be started, and where a notice does not come.
+//! that only what has real deadlines of its own is granted; what the machine lost meanwhile is told, and not granted. Fails where the stack cannot be started, and where a notice does not come.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,9 +45,9 @@ pub struct Rehearsed {
     pub fired_after_s: f64,
     /// Seconds within which it had to come.
     pub within_s: i64,
-    /// Seconds that it may take besides: what is granted for real deadlines, and `stalled_s`.
+    /// Seconds that it may take besides: what is granted for real deadlines.
     pub granted_s: f64,
-    /// Seconds that the machine stood still while the notice was waited for; 0 on one that does not.
+    /// Seconds that the machine stood still while the notice was waited for: why it may have come late. 0 on one that does not.
     pub stalled_s: f64,
     /// Real seconds that producing the condition took.
     pub produced_in_s: f64,
@@ -141,7 +141,7 @@ async fn rehearse(rule: &Rule, pace: f64, stack: &mut Stack, receiver: &Receiver
     let resolved = receiver.wait(rule, "resolved", ending + virtual_s(rule.window.max(rule.clear) + 600) + GRANTED + LATE).await?;
     let resolved_after_s = (resolved - ending).as_secs_f64() * pace;
     progress(&format!("{}: is over after {resolved_after_s:.0} s", rule.name));
-    let (granted_s, stalled_s) = ((GRANTED + stalled).as_secs_f64() * pace, stalled.as_secs_f64() * pace);
+    let (granted_s, stalled_s) = (GRANTED.as_secs_f64() * pace, stalled.as_secs_f64() * pace);
     let ok = fired_after_s <= rule.within as f64 + granted_s;
     Ok(Rehearsed { rule: rule.name.clone(), fired_after_s, within_s: rule.within, granted_s, stalled_s, produced_in_s, resolved_after_s, ok })
 }

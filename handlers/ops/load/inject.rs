@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::model::ids::CallId;
 use crate::ops::stalls;
 
-/// The longest that recovery may take, but for what the machine lost meanwhile.
+/// The longest that recovery may take.
 pub const RECOVERY: Duration = Duration::from_secs(10);
 /// How long recovery is waited for.
 const WAIT: Duration = Duration::from_secs(60);
@@ -40,14 +40,14 @@ pub struct Injected {
     pub lasted_ms: u64,
     /// From its end until a turn was answered whole and the queue had it, in milliseconds; none where that did not happen within a minute.
     pub recovery_ms: Option<u64>,
-    /// How long the machine stood still meanwhile, in milliseconds: that much longer it may take. 0 on one that does not.
+    /// How long the machine stood still meanwhile, in milliseconds: why it may have taken long. 0 on one that does not.
     pub stalled_ms: u64,
 }
 
 impl Injected {
     /// Whether turns were whole again in time.
     pub fn recovered(&self) -> bool {
-        self.recovery_ms.is_some_and(|took| took <= millis(RECOVERY) + self.stalled_ms)
+        self.recovery_ms.is_some_and(|took| took <= millis(RECOVERY))
     }
 }
 

@@ -321,7 +321,8 @@ pub(super) async fn hand_over(app: &App, there: &Known) -> Result<bool> {
     }
     for (name, kept) in &all {
         match (kept.stage, there.episodes.get(name)) {
-            // Others have ended it on the board meanwhile.
+            // Others have ended it on the board meanwhile. Where the record cannot tell it is opened again: its end told twice is
+            // better than never.
             (Stage::Open, None) if kept.of_board && past::is_over(app, &kept.episode).await.unwrap_or(false) => {}
             (Stage::Open, None) => {
                 let text = serde_json::to_string(&kept.episode).unwrap_or_default();
