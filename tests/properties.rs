@@ -3,3 +3,4 @@
 mod keys;
 mod model;
 pub mod state;
+mod texts;

@@ -24,7 +24,7 @@ use crate::model::call::CallStatus;
 use crate::model::conversation::{Committed, ContextPatch, ConversationManager, Entry, Loaded, Window, Words};
 use crate::model::ids::{CallId, TurnId};
 use crate::model::phrase::{AudioFormat, check_language};
-use crate::model::stages::StageTimes;
+use crate::model::stages::{Millis, StageTimes};
 use crate::ports::replies::{FALLBACK, Prompt, Reply};
 use crate::ports::running;
 use crate::privacy::detect::Bearing;
@@ -51,8 +51,7 @@ struct Turn {
 }
 
 impl Turn {
-    fn parse(call: &str, mut body: Object) -> Result<Self> {
-        let call = CallId::parse(call)?;
+    fn parse(call: CallId, mut body: Object) -> Result<Self> {
         let id = TurnId::parse(body.text("turnId")?)?;
         let text = body.text("text")?;
         if text.trim().is_empty() || text.chars().count() > TEXT_CHARS {
@@ -82,7 +81,7 @@ impl Turn {
 
 /// What is wrong with the body of a turn on this call, if anything; nothing is done.
 pub fn check(call: &str, body: &[u8]) -> Result<()> {
-    Turn::parse(call, Object::parse(body)?).map(drop)
+    Turn::parse(CallId::parse(call)?, Object::parse(body)?).map(drop)
 }
 
 /// What is answered.
@@ -108,7 +107,7 @@ pub async fn run(app: App, request: Request) -> Result<Response> {
 async fn take(app: App, request: Request) -> Result<Response> {
     let call = CallId::parse(request.param("callConnectionId"))?;
     running::about(&call);
-    let turn = Turn::parse(call.as_str(), request.object()?)?;
+    let turn = Turn::parse(call, request.object()?)?;
     let mut stages = StageTimes::default();
 
     let began = Instant::now();
@@ -128,7 +127,7 @@ async fn take(app: App, request: Request) -> Result<Response> {
             let outcome = Outcome { seq: Some(*seq), entry: entry.clone(), degraded: false, replayed: true };
             return answer(&app, &turn, outcome, &mut stages).await;
         }
-        if loaded.archived || loaded.session.as_ref().is_some_and(|s| s.status() == CallStatus::Ended) {
+        if loaded.archived || loaded.status == Some(CallStatus::Ended) {
             return Err(call_ended());
         }
     }
@@ -192,7 +191,7 @@ async fn load(app: &App, turn: &Turn) -> Result<Loaded> {
             loaded?
         }
     };
-    if loaded.session.is_some() || loaded.archived {
+    if loaded.status.is_some() || loaded.archived {
         return Ok(loaded);
     }
     if events::open_provisionally(app, &turn.call, app.clock.now()).await? { app.state.load(&turn.call, &turn.id).await } else { Ok(loaded) }
@@ -416,12 +415,12 @@ fn counted(app: &App, outcome: &Outcome, stages: &StageTimes) {
 
 /// The stages that the turn went through, as a `Server-Timing` header has them (W3C Server Timing): milliseconds.
 fn server_timing(stages: &StageTimes) -> String {
-    let mut entries = format!("load;dur={:.3}", stages.load_ms);
+    let mut entries = format!("load;dur={}", Millis(stages.load_ms));
     for (name, millis) in [("reply", stages.reply_ms), ("commit", stages.commit_ms)].into_iter().filter(|(_, millis)| *millis > 0.0) {
-        let _ = write!(entries, ", {name};dur={millis:.3}");
+        let _ = write!(entries, ", {name};dur={}", Millis(millis));
     }
     if let Some(millis) = stages.speech_ms {
-        let _ = write!(entries, ", speech;dur={millis:.3}");
+        let _ = write!(entries, ", speech;dur={}", Millis(millis));
     }
     entries
 }

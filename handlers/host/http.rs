@@ -246,8 +246,9 @@ impl Reading {
 
 /// A JSON answer; of what cannot be JSON, which our own types always can, a 500.
 pub fn json_response(status: StatusCode, body: &impl Serialize) -> Response {
-    match serde_json::to_vec(body) {
-        Ok(json) => response(status, "application/json", Bytes::from(json)),
+    let mut json = Vec::with_capacity(512);
+    match serde_json::to_writer(&mut json, body) {
+        Ok(()) => response(status, "application/json", Bytes::from(json)),
         Err(e) => problem(&Error::internal(e)),
     }
 }

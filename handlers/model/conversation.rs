@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::call::Session;
+use super::call::CallStatus;
 use super::ids::{CallId, UserId};
 use super::time::Timestamp;
 use crate::error::{Error, Result};
@@ -130,8 +130,10 @@ pub struct Window {
 /// Everything a turn reads, from one round trip.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Loaded {
-    /// The session; none where the call is unknown.
-    pub session: Option<Session>,
+    /// Where the call stands; none where it is unknown. Of its session a turn needs nothing else but the key.
+    pub status: Option<CallStatus>,
+    /// The wrapped key of what is sealed; none where nothing is.
+    pub key: Option<String>,
     /// True where the call is archived.
     pub archived: bool,
     /// The context: one JSON text per key; our own keys begin with `_`.

@@ -1,8 +1,11 @@
 //! Identifiers that come from outside, each refused before it can reach a key, a query or a log.
 //!
-//! All are made of `[A-Za-z0-9_.-]`: nothing in them can break out of a Redis key, a document id or a URL path.
+//! Their clones share the text: a turn hands its own to whatever it does. All are made of `[A-Za-z0-9_.-]`: nothing in them can break out of a Redis key, a document id or a URL path.
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::error::{Error, Result};
 
@@ -18,16 +21,15 @@ fn check(field: &'static str, text: &str, max: usize) -> Result<()> {
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident, $field:literal, $max:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Takes the text if it is a sound identifier; the error names the field.
-            pub fn parse(text: impl Into<String>) -> Result<Self> {
-                let text = text.into();
-                check($field, &text, $max)?;
-                Ok(Self(text))
+            pub fn parse(text: impl AsRef<str>) -> Result<Self> {
+                let text = text.as_ref();
+                check($field, text, $max)?;
+                Ok(Self(text.into()))
             }
 
             /// The text.
@@ -48,9 +50,15 @@ macro_rules! identifier {
             }
         }
 
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-                Self::parse(String::deserialize(deserializer)?).map_err(|e| de::Error::custom(format!(concat!($field, " {}"), e.detail)))
+                Self::parse(Cow::<'de, str>::deserialize(deserializer)?).map_err(|e| de::Error::custom(format!(concat!($field, " {}"), e.detail)))
             }
         }
     };

@@ -125,7 +125,18 @@ fn name(field: &'static str, value: &str, max: usize, extra: impl Fn(u8) -> bool
 
 /// Trims, folds inner white space to one space, and normalises to NFC.
 fn fold(text: &str) -> String {
-    composed(text).split_whitespace().collect::<Vec<_>>().join(" ")
+    if is_folded(text) { text.to_owned() } else { composed(text).split_whitespace().collect::<Vec<_>>().join(" ") }
+}
+
+/// Whether a text is surely in NFC, of printable characters, with single spaces inside and none at its ends: what most texts are.
+pub fn is_folded(text: &str) -> bool {
+    let mut before = b' ';
+    let single = text.bytes().all(|b| {
+        let fits = matches!(b, b' '..=b'~') && (b, before) != (b' ', b' ');
+        before = b;
+        fits
+    });
+    single && before != b' '
 }
 
 /// The text in NFC; ASCII is so already.
@@ -135,9 +146,9 @@ pub fn composed(text: &str) -> Cow<'_, str> {
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let mut text = String::with_capacity(bytes.len() * 2);
+    text.extend(digits.map(|digit| char::from(DIGITS[usize::from(digit)])));
+    text
 }

@@ -22,3 +22,16 @@ pub fn server_timing(header: &str) -> impl Iterator<Item = (&str, f64)> {
         Some((name, duration.parse().ok().filter(|millis: &f64| millis.is_finite() && *millis >= 0.0)?))
     })
 }
+
+/// Milliseconds as text with three digits behind the point, put together from whole microseconds: a turn writes eight of them, and printing
+/// a floating point number is slow.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Millis(pub f64);
+
+impl std::fmt::Display for Millis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // What is no time, less than none or not a number, is told as none.
+        let micros = (self.0 * 1000.0).round() as u64;
+        write!(f, "{}.{:03}", micros / 1000, micros % 1000)
+    }
+}

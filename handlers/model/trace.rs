@@ -81,20 +81,41 @@ impl SpanId {
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{}-{}-{:02x}", self.trace, self.span, self.flags)
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        digits(&mut text[3..35], self.trace.0);
+        digits(&mut text[36..52], self.span.0.into());
+        digits(&mut text[53..], self.flags.into());
+        written(f, &text)
     }
 }
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        let mut text = [0; 32];
+        digits(&mut text, self.0);
+        written(f, &text)
     }
 }
 
 impl fmt::Display for SpanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        let mut text = [0; 16];
+        digits(&mut text, self.0.into());
+        written(f, &text)
     }
+}
+
+/// Writes the last digits of a number, as many as there is room for, in lower-case hexadecimal. Every message
+/// has some of them.
+fn digits(text: &mut [u8], mut number: u128) {
+    for place in text.iter_mut().rev() {
+        *place = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
+    }
+}
+
+fn written(f: &mut fmt::Formatter<'_>, text: &[u8]) -> fmt::Result {
+    f.write_str(std::str::from_utf8(text).map_err(|_| fmt::Error)?)
 }
 
 impl Serialize for TraceId {

@@ -114,7 +114,10 @@ impl TranscriptMessage {
 
     /// The message as JSON text.
     pub fn to_json(&self) -> Result<String> {
-        serde_json::to_string(self).map_err(Error::internal)
+        // As much as a turn's message takes, so that it does not grow on the way.
+        let mut json = Vec::with_capacity(1536);
+        serde_json::to_writer(&mut json, self).map_err(Error::internal)?;
+        String::from_utf8(json).map_err(Error::internal)
     }
 
     /// The call.

@@ -23,7 +23,7 @@ const CALLS: u64 = 20_000;
 #[derive(Clone)]
 pub struct Ciphers {
     vault: Arc<Vault>,
-    wraps: Cache<CallId, String>,
+    wraps: Cache<CallId, Arc<str>>,
 }
 
 impl std::fmt::Debug for Ciphers {
@@ -52,7 +52,7 @@ impl Ciphers {
     pub async fn with(&self, call: &CallId, wrap: &str) -> Result<Arc<CallCipher>> {
         let cipher = self.vault.call(call, wrap).await?;
         if self.wraps.get(call).await.as_deref() != Some(wrap) {
-            self.wraps.insert(call.clone(), wrap.to_owned()).await;
+            self.wraps.insert(call.clone(), wrap.into()).await;
         }
         Ok(cipher)
     }
@@ -67,19 +67,19 @@ impl Ciphers {
             }
         }
         let cipher = self.vault.new_call(call, None).await?;
-        self.wraps.insert(call.clone(), cipher.wrap().to_owned()).await;
+        self.wraps.insert(call.clone(), cipher.wrap().into()).await;
         Ok(cipher)
     }
 
     /// Remembers the wrap that a call's session names, unless one is remembered; it is unwrapped when it is needed.
     pub async fn note(&self, call: &CallId, wrap: &str) {
         if self.wraps.get(call).await.is_none() {
-            self.wraps.insert(call.clone(), wrap.to_owned()).await;
+            self.wraps.insert(call.clone(), wrap.into()).await;
         }
     }
 
     /// The wrap that is remembered of a call.
-    pub async fn known(&self, call: &CallId) -> Option<String> {
+    pub async fn known(&self, call: &CallId) -> Option<Arc<str>> {
         self.wraps.get(call).await
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::OriginalUri;
+use axum::http::Uri;
 use rtvoice::ops::load::{Gauge, Mix, PlannedCall, Played, Player, Stage, Target};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -22,7 +22,7 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// A handler that answers everything at once but the second turn, which it is asked for with this delay.
 async fn stalling(stall: Duration) -> (String, AbortOnDropHandle<()>) {
     let turns = Arc::new(AtomicUsize::new(0));
-    let answer = async move |OriginalUri(uri): OriginalUri| {
+    let answer = async move |uri: Uri| {
         if uri.path().ends_with("/turns") && turns.fetch_add(1, Ordering::SeqCst) == 1 {
             sleep(stall).await;
         }

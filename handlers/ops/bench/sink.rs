@@ -66,7 +66,7 @@ impl Sink {
         std::mem::take(&mut self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Messages and bytes of their bodies and properties since the start.
+    /// Messages and bytes of their bodies and properties since the start; of bodies that came in a batch and were not kept, as they stood there.
     pub(super) fn figures(&self) -> (u64, u64) {
         (self.shared.messages.load(Ordering::Relaxed), self.shared.bytes.load(Ordering::Relaxed))
     }
@@ -92,10 +92,10 @@ async fn take(stream: TcpStream, shared: &Shared) -> Result<()> {
             // A batch; an empty one asks for the rights alone.
             let items: Vec<Item<'_>> = serde_json::from_slice(body).map_err(Error::internal)?;
             for item in items {
-                shared.take(item.properties.get(), item.body.as_bytes())?;
+                shared.take(item.properties.get(), item.body.get().as_bytes(), true)?;
             }
         } else {
-            shared.take(properties, body)?;
+            shared.take(properties, body, false)?;
         }
         wire.send(TAKEN).await?;
     }
@@ -105,24 +105,29 @@ async fn take(stream: TcpStream, shared: &Shared) -> Result<()> {
 /// A message of a batch.
 #[derive(serde::Deserialize)]
 struct Item<'a> {
-    #[serde(rename = "Body")]
-    body: std::borrow::Cow<'a, str>,
+    #[serde(rename = "Body", borrow)]
+    body: &'a RawValue,
     #[serde(rename = "BrokerProperties", borrow)]
     properties: &'a RawValue,
 }
 
 impl Shared {
-    fn take(&self, properties: &str, body: &[u8]) -> Result<()> {
-        self.messages.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add((body.len() + properties.len()) as u64, Ordering::Relaxed);
+    /// `quoted`: the body stands there as a string of JSON, which is read only where messages are kept.
+    fn take(&self, properties: &str, body: &[u8], quoted: bool) -> Result<()> {
+        let mut bytes = body.len();
         if self.keeps.load(Ordering::Relaxed) {
-            self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(message(properties, body)?);
+            let body = if quoted { serde_json::from_slice(body) } else { Ok(String::from_utf8_lossy(body).into_owned()) };
+            let message = message(properties, body.map_err(Error::internal)?)?;
+            bytes = message.body.len();
+            self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(message);
         }
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add((bytes + properties.len()) as u64, Ordering::Relaxed);
         Ok(())
     }
 }
 
-fn message(properties: &str, body: &[u8]) -> Result<Message> {
+fn message(properties: &str, body: String) -> Result<Message> {
     let properties: Value = serde_json::from_str(properties).map_err(Error::internal)?;
     let text = |name: &str| properties[name].as_str().unwrap_or_default().to_owned();
     Ok(Message {
@@ -132,6 +137,6 @@ fn message(properties: &str, body: &[u8]) -> Result<Message> {
         label: text("Label"),
         traceparent: None,
         not_before: None,
-        body: String::from_utf8(body.to_vec()).map_err(Error::internal)?,
+        body,
     })
 }

@@ -79,6 +79,8 @@ impl Stage {
             ("SERVICE_BUS_KEY_NAME", "sender".to_owned()),
             ("SERVICE_BUS_KEY", "a2V5".to_owned()),
             ("FUNCTIONS_APP_ROOT_PATH", path(&arm.app_root)),
+            // As `infra/settings.prod.sample.json` has it.
+            ("MIMALLOC_PURGE_DELAY", "10".to_owned()),
         ];
         for unset in UNSET {
             settings.push((unset, String::new()));

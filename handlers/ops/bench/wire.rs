@@ -105,7 +105,7 @@ impl Wire {
 
 /// Where `what` begins in `bytes`.
 pub(super) fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
+    memchr::memmem::find(bytes, what)
 }
 
 /// The value of a header in a head.

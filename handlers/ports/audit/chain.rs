@@ -5,6 +5,7 @@ use crate::model::time::Timestamp;
 use crate::privacy::audit::{Batch, Entry, Hash, Head, Key};
 
 /// How far the stream has come.
+#[derive(Clone)]
 pub(super) struct Chain {
     /// The last head that was written.
     pub head: Head,
@@ -59,7 +60,7 @@ impl Chain {
     }
 
     fn entry(&self, note: &Note, seq: u64, prev: Hash, now: Timestamp) -> Entry {
-        let named = |data_type: &str, component: &str, key: &str| format!("{data_type}:{component}:{}", self.key.name(key));
+        let named = |data_type: &str, component: &str, key: &str| [data_type, ":", component, ":", &self.key.name(key)].concat();
         let (key, places) = match &note.touched {
             Some(Touched::Key(data_type, component, key)) => (Some(named(data_type, component, key)), Vec::new()),
             Some(Touched::Keys(keys)) => (keys.first().map(|(data_type, component, key)| named(data_type, component, key)), keys.places().collect()),

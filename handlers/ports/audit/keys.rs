@@ -4,6 +4,9 @@
 //! and one key of each further owner. An operation on one call costs one allocation, as many keys as it has. Who owns a key
 //! stands in its name: `…:{data type}:{identifier}:{component}`, or in one of the names of an earlier generation.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 /// Data type and component of every kind of key; the last two are legacy keys, and keys that are not ours.
 const PLACES: [(&str, &str); 19] = [
     ("call", "session"),
@@ -26,6 +29,8 @@ const PLACES: [(&str, &str); 19] = [
     ("legacy", "other"),
     ("other", "other"),
 ];
+/// Each of them as an entry names it.
+static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| PLACES.iter().map(|(data_type, component)| format!("{data_type}:{component}")).collect());
 /// Those that hold nothing of a caller.
 const IMPERSONAL: std::ops::Range<usize> = 12..17;
 const LEGACY: usize = 17;
@@ -93,8 +98,8 @@ impl Keys {
     }
 
     /// The kinds of all keys.
-    pub(super) fn places(&self) -> impl Iterator<Item = String> {
-        PLACES.iter().enumerate().filter(|(n, _)| self.places & (1 << n) != 0).map(|(_, (data_type, component))| format!("{data_type}:{component}"))
+    pub(super) fn places(&self) -> impl Iterator<Item = Cow<'static, str>> {
+        NAMES.iter().enumerate().filter(|(n, _)| self.places & (1 << n) != 0).map(|(_, name)| Cow::Borrowed(name.as_str()))
     }
 
     /// Whose they are.
@@ -108,7 +113,7 @@ type Parts<'a> = ([&'a str; PARTS], usize);
 
 fn parts(key: &str) -> Parts<'_> {
     let (mut parts, mut count, mut end) = ([""; PARTS], 0, key.len());
-    for (at, _) in key.as_bytes().iter().enumerate().rev().filter(|(_, byte)| **byte == b':').take(PARTS - 1) {
+    for at in memchr::memrchr_iter(b':', key.as_bytes()).take(PARTS - 1) {
         parts[count] = &key[at + 1..end];
         (count, end) = (count + 1, at);
     }

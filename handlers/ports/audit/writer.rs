@@ -170,6 +170,7 @@ impl Writer {
         notes.iter_mut().for_each(|note| self.ties.learn_or_tell(note));
         let mut pause = PAUSES.0;
         let mut tries = 0;
+        let notes: Arc<[Note]> = notes.into();
         while let Err(e) = self.try_write(&notes, tries == 0).await {
             tries += 1;
             if tries == 1 || pause == PAUSES.1 {
@@ -185,19 +186,24 @@ impl Writer {
     }
 
     /// `fresh` where none of these notes can have been written yet: only then the stream may change with the day.
-    async fn try_write(&mut self, notes: &[Note], fresh: bool) -> Result<()> {
+    async fn try_write(&mut self, notes: &Arc<[Note]>, fresh: bool) -> Result<()> {
         let now = self.parts.clock.now();
         if fresh && self.chain.as_ref().is_some_and(|chain| chain.day != now.day()) {
             self.head(true).await?;
         }
         self.open().await?;
         let Some(chain) = self.chain.as_mut() else { return Err(Error::internal("an audit stream was not opened")) };
-        let batch = chain.batch(notes, now);
+        // Hashing hundreds of entries and writing them down takes longer than a turn, which would wait for it.
+        let (of_chain, of_notes) = (chain.clone(), Arc::clone(notes));
+        let work = tokio::task::spawn_blocking(move || {
+            let batch = of_chain.batch(&of_notes, now);
+            to_raw_value(&batch).map(|json| (batch, json))
+        });
+        let (batch, json) = work.await.map_err(Error::internal)?.map_err(Error::internal)?;
         // The first try may have been written without an answer; `at` of a note is fixed, so the second one holds the same
         // entries. Only how many seconds it is kept from the write on may differ.
         let same = |stored: &Batch| stored.id == batch.id && stored.hash == batch.hash;
         let documents = self.parts.documents.as_ref();
-        let json = to_raw_value(&batch).map_err(Error::internal)?;
         let document = Written { id: batch.id.clone(), partition: batch.stream.clone(), ttl: Some(batch.ttl), json };
         let taken = matches!(documents.insert(Container::Audit, &document).await?, Put::Done(_));
         if !taken && !stands(documents, &batch.stream, &batch.id, same).await? {

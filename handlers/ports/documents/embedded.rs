@@ -169,7 +169,7 @@ enum Expected {
 /// Removes a few expired documents.
 fn purge(tx: &Transaction<'_>, now: Timestamp) -> Result<()> {
     let sql = "DELETE FROM documents WHERE rowid IN (SELECT rowid FROM documents WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
-    tx.execute(sql, params![now.millis(), PURGE]).map(drop).map_err(failure)
+    tx.prepare_cached(sql).and_then(|mut purge| purge.execute(params![now.millis(), PURGE])).map(drop).map_err(failure)
 }
 
 /// A document as it is written.
@@ -185,7 +185,7 @@ struct Row {
 fn put(tx: &Transaction<'_>, container: Container, row: &Row, expected: &Expected, now: Timestamp) -> Result<Put> {
     let key = params![container.name(), row.partition, row.id, now.millis()];
     let sql = "SELECT etag FROM documents WHERE container = ?1 AND partition = ?2 AND id = ?3 AND (expires_at IS NULL OR expires_at > ?4)";
-    let stored: Option<String> = tx.query_row(sql, key, |row| row.get(0)).optional().map_err(failure)?;
+    let stored: Option<String> = tx.prepare_cached(sql).and_then(|mut look| look.query_row(key, |row| row.get(0)).optional()).map_err(failure)?;
     let holds = match expected {
         Expected::Anything => true,
         Expected::Nothing => stored.is_none(),
@@ -194,17 +194,16 @@ fn put(tx: &Transaction<'_>, container: Container, row: &Row, expected: &Expecte
     if !holds {
         return Ok(Put::Conflict);
     }
-    let version: i64 = tx.query_row("UPDATE documents_version SET last = last + 1 RETURNING last", [], |row| row.get(0)).map_err(failure)?;
+    let next = tx.prepare_cached("UPDATE documents_version SET last = last + 1 RETURNING last");
+    let version: i64 = next.and_then(|mut next| next.query_row([], |row| row.get(0))).map_err(failure)?;
     // Quoted as Cosmos DB does it, so that a version can stand in an ETag header as it is.
     let etag = format!("\"{version:016x}\"");
     let expires_at = row.ttl.map(|ttl| now.plus_millis(ttl.saturating_mul(1000)).millis());
-    tx.execute(
-        "INSERT INTO documents (container, partition, id, body, etag, written_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    let sql = "INSERT INTO documents (container, partition, id, body, etag, written_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (container, partition, id) DO UPDATE
-         SET body = excluded.body, etag = excluded.etag, written_at = excluded.written_at, expires_at = excluded.expires_at",
-        params![container.name(), row.partition, row.id, row.text, etag, now.millis(), expires_at],
-    )
-    .map_err(failure)?;
+         SET body = excluded.body, etag = excluded.etag, written_at = excluded.written_at, expires_at = excluded.expires_at";
+    let values = params![container.name(), row.partition, row.id, row.text, etag, now.millis(), expires_at];
+    tx.prepare_cached(sql).and_then(|mut write| write.execute(values)).map_err(failure)?;
     Ok(Put::Done(etag))
 }
 

@@ -191,5 +191,11 @@ fn fact<'a>(profile: Option<&'a Value>, name: &str) -> Option<&'a str> {
 /// Lower-case words between single spaces, with one at each end, so that `contains` matches whole words.
 fn words(text: &str) -> String {
     let lower = composed(text).to_lowercase();
-    lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).fold(" ".to_owned(), |line, word| line + word + " ")
+    let mut line = String::with_capacity(lower.len() + 2);
+    line.push(' ');
+    for word in lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        line.push_str(word);
+        line.push(' ');
+    }
+    line
 }

@@ -1,6 +1,6 @@
 //! What of an answer can be said: one line of at most 4000 characters, ending at a sentence or at least at a word.
 
-use crate::model::phrase::composed;
+use crate::model::phrase::{composed, is_folded};
 
 /// Most characters of a reply; as many as a phrase may have.
 pub const MAX_CHARS: usize = crate::model::phrase::MAX_CHARS;
@@ -8,6 +8,9 @@ pub const MAX_CHARS: usize = crate::model::phrase::MAX_CHARS;
 /// Cleans a text: NFC, white space folded, control characters and the two XML-invalid code points gone, at most
 /// [`MAX_CHARS`]. Empty when nothing is left.
 pub fn clean(text: &str) -> String {
+    if text.len() <= MAX_CHARS && is_folded(text) {
+        return text.to_owned();
+    }
     let visible: String = composed(text).chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| sayable(*c)).collect();
     // Dropping a character may bring a letter and its accent together: compose once more.
     let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");

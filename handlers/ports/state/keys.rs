@@ -170,6 +170,8 @@ impl TtlPolicy {
 pub struct RedisKeyManager {
     root: String,
     braces: bool,
+    /// What stands before and behind the id in each key of a call: a turn names seventeen of them.
+    around: [(String, String); CallKey::ALL.len()],
     multiplier: f64,
     idle_floor: u64,
 }
@@ -177,19 +179,21 @@ pub struct RedisKeyManager {
 impl RedisKeyManager {
     /// Keys and TTLs as the settings say.
     pub fn new(config: &Config) -> Self {
-        Self {
-            root: format!("{}:{}", config.app_prefix, config.environment.as_str()),
-            braces: config.redis.as_ref().is_some_and(|redis| redis.cluster),
-            multiplier: config.ttl_multiplier,
-            idle_floor: config.call_idle_limit.as_secs() + 3600,
-        }
+        let root = format!("{}:{}", config.app_prefix, config.environment.as_str());
+        let braces = config.redis.as_ref().is_some_and(|redis| redis.cluster);
+        let (open, close) = if braces { ("{", "}") } else { ("", "") };
+        let around = CallKey::ALL.map(|key| {
+            let (data_type, component) = key.parts();
+            (format!("{root}:{data_type}:{open}"), format!("{close}:{component}"))
+        });
+        Self { root, braces, around, multiplier: config.ttl_multiplier, idle_floor: config.call_idle_limit.as_secs() + 3600 }
     }
 
     /// A key of one call.
     pub fn call(&self, call: &CallId, key: CallKey) -> String {
-        let (data_type, component) = key.parts();
-        let (open, close) = if self.braces { ("{", "}") } else { ("", "") };
-        [&self.root, ":", data_type, ":", open, call.as_str(), close, ":", component].concat()
+        // `ALL` has them in the order of their declaration.
+        let (before, behind) = &self.around[key as usize];
+        [before, call.as_str(), behind].concat()
     }
 
     /// `worker:{id}:affinity`, set of calls.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use redis::{FromRedisValue, Value};
+use redis::{Cmd, FromRedisValue, Value};
 
 use self::auditing::{Invocation, Named};
 
@@ -153,6 +153,13 @@ impl AsyncAzureRedisManager {
     }
 }
 
+/// A command on one key, put together without growing where what follows is short.
+fn on(name: &str, key: &str) -> Cmd {
+    let mut command = Cmd::with_capacity(6, name.len() + key.len() + 64);
+    command.arg(name).arg(key);
+    command
+}
+
 /// Reads one answer as the shape that a command promises.
 fn read<T: FromRedisValue>(value: Value) -> Result<T> {
     T::from_redis_value(value).map_err(|e| Error::internal(e.to_string()))
@@ -169,7 +176,7 @@ fn parts(value: Value) -> Result<(String, Vec<Value>)> {
 }
 
 fn fields(value: Value) -> Result<BTreeMap<String, String>> {
-    Ok(read::<BTreeMap<String, Vec<u8>>>(value)?.into_iter().map(|(name, value)| (name, unpacked(value))).collect())
+    Ok(read::<Vec<(String, Vec<u8>)>>(value)?.into_iter().map(|(name, value)| (name, unpacked(value))).collect())
 }
 
 /// First byte of an envelope. No text of ours begins with it.
@@ -206,7 +213,9 @@ fn number(frame: &[u8]) -> Result<(u64, &[u8])> {
 
 /// What a frame holds of an entry: `{rev} {JSON}`, and after a line feed, which JSON does not hold, what is sealed.
 fn content(entry: &Entry) -> Result<Vec<u8>> {
-    let mut bytes = format!("{} ", entry.rev).into_bytes();
+    let mut bytes = Vec::with_capacity(512 + entry.sealed.as_ref().map_or(0, Vec::len));
+    bytes.extend_from_slice(entry.rev.to_string().as_bytes());
+    bytes.push(b' ');
     serde_json::to_writer(&mut bytes, entry).map_err(Error::internal)?;
     if let Some(sealed) = &entry.sealed {
         bytes.push(b'\n');

@@ -1,5 +1,7 @@
 //! One entry and its place in the chain.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -45,7 +47,7 @@ impl Serialize for Hash {
 
 impl<'de> Deserialize<'de> for Hash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
         let bytes = URL_SAFE_NO_PAD.decode(text.as_bytes()).map_err(|_| de::Error::custom("must be base64url"))?;
         bytes.try_into().map(Self).map_err(|_| de::Error::custom("must have 32 bytes"))
     }
@@ -77,7 +79,7 @@ pub struct Entry {
     pub key: Option<String>,
     /// Where it touched keys of several kinds: data type and component of each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub places: Vec<String>,
+    pub places: Vec<Cow<'static, str>>,
     /// Bytes that went either way.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub bytes: u64,
@@ -103,7 +105,7 @@ fn is_zero(number: &u64) -> bool {
 impl Entry {
     /// SHA-256 over the predecessor's hash and the length-prefixed fields.
     pub fn hash(&self) -> Hash {
-        let mut bytes = Vec::with_capacity(256);
+        let mut bytes = Vec::with_capacity(512);
         bytes.extend_from_slice(self.prev.bytes());
         put(&mut bytes, &self.seq.to_be_bytes());
         put(&mut bytes, &self.ts.millis().to_be_bytes());
@@ -122,10 +124,10 @@ impl Entry {
             put(&mut bytes, &number.to_be_bytes());
         }
         put(&mut bytes, self.result.as_bytes());
-        for list in [&self.calls, &self.places] {
-            bytes.extend_from_slice(&(list.len() as u64).to_be_bytes());
-            list.iter().for_each(|text| put(&mut bytes, text.as_bytes()));
-        }
+        bytes.extend_from_slice(&(self.calls.len() as u64).to_be_bytes());
+        self.calls.iter().for_each(|text| put(&mut bytes, text.as_bytes()));
+        bytes.extend_from_slice(&(self.places.len() as u64).to_be_bytes());
+        self.places.iter().for_each(|text| put(&mut bytes, text.as_bytes()));
         Hash(Sha256::digest(&bytes).into())
     }
 }

@@ -65,7 +65,7 @@ impl Touched {
         self.actors.insert(entry.actor.clone());
         // Without the hash: which field it is, not whose.
         self.fields.extend(entry.key.as_deref().map(|key| key.splitn(3, ':').take(2).collect::<Vec<_>>().join(":")));
-        self.fields.extend(entry.places.iter().cloned());
+        self.fields.extend(entry.places.iter().map(ToString::to_string));
         self.count += 1;
         self.last_from(entry.ts, entry.ts);
     }

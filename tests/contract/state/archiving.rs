@@ -89,7 +89,7 @@ pub async fn an_archived_call_refuses_everything(b: &Bench) {
     b.state.settle(&call, "t:t1", 0, Some((&turn_id("t1"), StageTimes::default()))).await.unwrap();
     b.state.attach_profile(&call, "{}").await.unwrap();
     let loaded = b.load(&call).await;
-    assert!(loaded.archived && loaded.session.is_none() && loaded.window.entries.is_empty());
+    assert!(loaded.archived && loaded.status.is_none() && loaded.window.entries.is_empty());
     let survey = b.state.survey(std::slice::from_ref(&call)).await.unwrap().remove(0);
     assert!(survey.archived && survey.session.is_none() && survey.waiting == 0);
     assert_eq!(b.state.register(&call, b.now()).await.unwrap(), Known::Archived);

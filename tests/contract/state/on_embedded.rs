@@ -105,7 +105,7 @@ async fn a_call_expires_by_the_clock_and_its_outbox_stays() {
     assert_eq!(b.load(&call).await.window.seqs, [1]);
     b.clock.advance_millis(1);
     let loaded = b.load(&call).await;
-    assert!(loaded.session.is_none() && loaded.window.entries.is_empty());
+    assert!(loaded.status.is_none() && loaded.window.entries.is_empty());
     assert_eq!(b.outbox(&call).await.len(), 1);
     assert_eq!(b.turn(&call, "t1").await, Committed::New(1), "expiry is judged on write, too");
     assert_eq!(b.load(&call).await.window.seqs, [1], "nothing of the old list is left");

@@ -22,8 +22,8 @@ pub async fn turns_are_numbered_and_remembered(b: &Bench) {
     assert_eq!(loaded.window.seqs, [1, 2]);
     assert_eq!(loaded.window.entries, [entry("t1"), entry("t2")]);
     assert_eq!(loaded.saved, Some((1, entry("t1"))));
-    let session = loaded.session.unwrap();
-    assert_eq!((session.last_seq(), session.status()), (2, CallStatus::Connected));
+    let session = b.session(&call).await;
+    assert_eq!((session.last_seq(), session.status(), loaded.status), (2, CallStatus::Connected, Some(CallStatus::Connected)));
     assert_eq!(session.time(field::LAST_ACTIVITY), Some(START.plus_millis(1000)));
     let outbox = b.outbox(&call).await;
     let shown: Vec<_> = outbox.iter().map(|e| (e.field.as_str(), e.since)).collect();
@@ -45,8 +45,8 @@ pub async fn fifty_copies_of_one_turn_are_one_turn(b: &Bench) {
     let mut answers = at_once(b, vec!["t1".to_owned(); 50]).await;
     answers.retain(|answer| *answer != Committed::New(1));
     assert_eq!(answers, vec![Committed::Known(1, entry("t1")); 49]);
-    let loaded = b.load(&call_id("c1")).await;
-    assert_eq!((loaded.window.entries.len(), loaded.session.unwrap().last_seq()), (1, 1));
+    let call = call_id("c1");
+    assert_eq!((b.load(&call).await.window.entries.len(), b.session(&call).await.last_seq()), (1, 1));
 }
 
 pub async fn concurrent_turns_get_consecutive_numbers(b: &Bench) {
@@ -86,7 +86,7 @@ pub async fn a_known_turn_is_answered_after_the_end(b: &Bench) {
 pub async fn an_unknown_call_is_opened_provisionally(b: &Bench) {
     let call = call_id("c1");
     assert_eq!(b.turn(&call, "t1").await, Committed::New(1));
-    let session = b.load(&call).await.session.unwrap();
+    let session = b.session(&call).await;
     assert_eq!((session.status(), session.time(field::OPENED_AT)), (CallStatus::Provisional, Some(START)));
     let connected = b.apply(&call, Some("e1"), Effect::Connect).await.session.unwrap();
     assert_eq!((connected.status(), connected.last_seq()), (CallStatus::Connected, 1));
@@ -150,7 +150,7 @@ pub async fn the_user_follows_the_patch(b: &Bench) {
         ("t5", json!({"user_id": null}), "tel-1"),
     ] {
         b.turn_with(&call, id, patch(&change)).await;
-        assert_eq!(b.load(&call).await.session.unwrap().user(), Some(user_id(user)), "{id}");
+        assert_eq!(b.session(&call).await.user(), Some(user_id(user)), "{id}");
     }
 }
 

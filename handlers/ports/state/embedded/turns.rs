@@ -22,8 +22,10 @@ impl Step<'_> {
         let window = u64::try_from(self.rules.look_back).unwrap_or(u64::MAX);
         let from = self.table.length(&self.key(call, CallKey::History))?.saturating_sub(window);
         let (seqs, entries) = self.history(call, from, window)?.entries.into_iter().unzip();
+        let session = self.session(call)?;
         Ok(Loaded {
-            session: self.session(call)?,
+            status: session.as_ref().map(Session::status),
+            key: session.as_ref().and_then(|session| session.get(field::KEY)).map(str::to_owned),
             archived: self.is_archived(call)?,
             context: self.table.fields(&self.key(call, CallKey::Context))?,
             window: Window { seqs, entries },

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::auditing::Operation;
 use super::calls::{exact, seconds};
-use super::{AsyncAzureRedisManager, packed, read, unpacked};
+use super::{AsyncAzureRedisManager, on, packed, read, unpacked};
 use crate::error::Result;
 use crate::model::ids::{CallId, UserToken};
 use crate::model::time::Timestamp;
@@ -52,10 +52,11 @@ impl AsyncAzureRedisManager {
     /// What asks for a phrase and claims it.
     fn phrase_commands(&self, hash: &str, claim: &str) -> Pipeline {
         let key = self.keys.audio(hash);
-        let mut ask = pipe();
+        let (mut look, mut take, mut ask) = (on("GETRANGE", &key), on("SET", &key), Pipeline::with_capacity(2));
         // One byte more than the claim, so that a longer token is not taken for the caller's.
-        ask.cmd("GETRANGE").arg(&key).arg(0).arg(claim.len());
-        ask.cmd("SET").arg(&key).arg(claim).arg("NX").arg("PX").arg(CLAIM_MILLIS);
+        look.arg(0).arg(claim.len());
+        take.arg(claim).arg("NX").arg("PX").arg(CLAIM_MILLIS);
+        ask.add_command(look).add_command(take);
         ask
     }
 

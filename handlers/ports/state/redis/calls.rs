@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use redis::{Pipeline, Value, pipe};
 
 use super::auditing::Invocation;
-use super::{AsyncAzureRedisManager, content, entry, fields, millis, packed, parts, read};
+use super::{AsyncAzureRedisManager, content, entry, fields, millis, packed, parts, read, unpacked};
 use crate::error::{Error, Result};
-use crate::model::call::{Applied, CallChange, Effect, Outcome, Session};
+use crate::model::call::{Applied, CallChange, CallStatus, Effect, Outcome, Session, field};
 use crate::model::conversation::{CONTEXT_BYTES, CONTEXT_KEYS, Committed, Entry, Loaded, PROFILE_KEY, TurnCommit, UserChange, Window};
 use crate::model::ids::{CallId, TurnId};
+use crate::model::stages::Millis;
 use crate::model::time::Timestamp;
 use crate::ports::clock::{Clock as _, SystemClock};
 use crate::ports::state::keys::{CallKey, TtlPolicy};
@@ -42,13 +43,14 @@ impl AsyncAzureRedisManager {
 
     /// What a turn loads with.
     pub(super) fn load_commands(&self, call: &CallId, turn: &TurnId) -> Pipeline {
-        let mut look = pipe();
-        look.hgetall(self.key(call, CallKey::Session))
-            .exists(self.key(call, CallKey::Summary))
-            .hgetall(self.key(call, CallKey::Context))
-            .lrange(self.key(call, CallKey::History), -self.look_back, -1)
-            .hget(self.key(call, CallKey::Turns), turn.as_str())
-            .hgetall(self.key(call, CallKey::Auth));
+        let on = |name, key| super::on(name, &self.key(call, key));
+        let (mut session, mut history, mut turns) = (on("HMGET", CallKey::Session), on("LRANGE", CallKey::History), on("HGET", CallKey::Turns));
+        session.arg(field::STATUS).arg(field::KEY);
+        history.arg(-self.look_back).arg(-1);
+        turns.arg(turn.as_str());
+        let mut look = Pipeline::with_capacity(6);
+        look.add_command(session).add_command(on("EXISTS", CallKey::Summary)).add_command(on("HGETALL", CallKey::Context));
+        look.add_command(history).add_command(turns).add_command(on("HGETALL", CallKey::Auth));
         look
     }
 
@@ -101,9 +103,9 @@ pub(super) fn exact<T, const N: usize>(answers: Vec<T>) -> Result<[T; N]> {
 
 /// Stage times as they stand in the turns hash: five numbers, `-` for none.
 pub(super) fn stage_text(times: StageTimes) -> String {
-    let speech = times.speech_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.3}"));
+    let speech = times.speech_ms.map_or_else(|| "-".to_owned(), |ms| Millis(ms).to_string());
     let hit = times.speech_hit.map_or("-", |hit| if hit { "1" } else { "0" });
-    format!("{:.3} {:.3} {:.3} {speech} {hit}", times.load_ms, times.reply_ms, times.commit_ms)
+    format!("{} {} {} {speech} {hit}", Millis(times.load_ms), Millis(times.reply_ms), Millis(times.commit_ms))
 }
 
 pub(super) fn stage_times(text: &str) -> Option<StageTimes> {
@@ -185,8 +187,11 @@ impl Calls for AsyncAzureRedisManager {
                 None => self.entry_at(call, seq).await?,
             },
         };
+        let [status, key]: [Option<Vec<u8>>; 2] = exact(read(session)?)?;
         Ok(Loaded {
-            session: Session::from_fields(fields(session)?),
+            // What opens a session sets its status.
+            status: status.map(|status| CallStatus::parse(&unpacked(status))),
+            key: key.map(unpacked),
             archived: read(archived)?,
             context: fields(context)?,
             window,

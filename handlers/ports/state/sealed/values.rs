@@ -25,7 +25,7 @@ impl SealedState {
     pub(super) async fn existing(&self, call: &CallId) -> Result<Option<Arc<CallCipher>>> {
         let wrap = match self.ciphers.known(call).await {
             Some(wrap) => Some(wrap),
-            None => self.inner.facts(call).await?.and_then(|session| session.get(field::KEY).map(str::to_owned)),
+            None => self.inner.facts(call).await?.and_then(|session| session.get(field::KEY).map(Arc::from)),
         };
         match wrap {
             Some(wrap) => self.cipher_of(call, &wrap).await.map(Some),
@@ -40,7 +40,7 @@ impl SealedState {
             Err(e) if e.kind == Kind::Tampered => {}
             result => return result,
         }
-        let remembered = match self.ciphers.known(call).await.filter(|known| known != wrap) {
+        let remembered = match self.ciphers.known(call).await.filter(|known| **known != *wrap) {
             Some(known) => self.ciphers.vault().call(call, &known).await.ok(),
             None => None,
         };
@@ -95,9 +95,20 @@ impl SealedState {
     pub(super) fn seal_entry(&self, cipher: &CallCipher, entry: &Entry) -> Result<Entry> {
         let key = self.keys.call(cipher.call(), CallKey::History);
         let field = words_field(entry.rev);
-        let words = serde_json::to_vec(&entry.words).map_err(Error::internal)?;
+        let mut words = Vec::with_capacity(512);
+        serde_json::to_writer(&mut words, &entry.words).map_err(Error::internal)?;
         let sealed = cipher.seal(&Place::redis(&key, &entry.turn_id, &field), &words)?;
-        Ok(Entry { words: Words::default(), sealed: Some(sealed), ..entry.clone() })
+        Ok(Entry {
+            turn_id: entry.turn_id.clone(),
+            at: entry.at,
+            rev: entry.rev,
+            words: Words::default(),
+            sealed: Some(sealed),
+            source: entry.source.clone(),
+            language: entry.language.clone(),
+            confidence: entry.confidence,
+            trace_id: entry.trace_id.clone(),
+        })
     }
 
     /// The entry with its words; without them where they are refused.
@@ -172,25 +183,21 @@ impl SealedState {
     }
 
     pub(super) fn seal_turn(&self, cipher: &CallCipher, turn: &TurnCommit) -> Result<TurnCommit> {
-        let mut sealed = turn.clone();
-        sealed.entry = self.seal_entry(cipher, &turn.entry)?;
-        for (_, entry) in &mut sealed.revisions {
-            *entry = self.seal_entry(cipher, entry)?;
-        }
-        for (name, value) in &mut sealed.patch.set {
+        let revisions = turn.revisions.iter().map(|(seq, entry)| Ok((*seq, self.seal_entry(cipher, entry)?))).collect::<Result<_>>()?;
+        let mut patch = turn.patch.clone();
+        for (name, value) in &mut patch.set {
             *value = self.seal_value(cipher, CallKey::Context, name, value)?;
         }
-        sealed.key = Some(cipher.wrap().to_owned());
-        Ok(sealed)
+        let (entry, key) = (self.seal_entry(cipher, &turn.entry)?, Some(cipher.wrap().to_owned()));
+        Ok(TurnCommit { call: turn.call.clone(), entry, revisions, patch, user: turn.user.clone(), key, now: turn.now })
     }
 
     pub(super) async fn open_loaded(&self, call: &CallId, mut loaded: Loaded) -> Result<Loaded> {
         if let Some(auth) = loaded.auth.take() {
             loaded.auth = Some(self.open_auth(call, auth).await?);
         }
-        let wrap = loaded.session.as_ref().and_then(|session| session.get(field::KEY)).map(str::to_owned);
-        let Some(wrap) = wrap else { return Ok(loaded) };
-        let cipher = self.cipher_of(call, &wrap).await?;
+        let Some(wrap) = &loaded.key else { return Ok(loaded) };
+        let cipher = self.cipher_of(call, wrap).await?;
         self.open_entries(&cipher, &mut loaded.window.entries)?;
         if let Some((seq, entry)) = loaded.saved.take() {
             loaded.saved = Some((seq, self.open_entry(&cipher, entry)?));
