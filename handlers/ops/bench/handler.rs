@@ -1,6 +1,6 @@
-//! A handler's process for a measurement: this executable with `serve`, on a free port.
+//! A handler's process for a measurement: this executable, or a copy of it, with `serve`, on a free port.
 //!
-//! In: its settings, over those of this process. Out: its port, processor time and memory. It ends with this process,
+//! In: the executable and its settings, over those of this process. Out: its port, processor time and memory. It ends with this process,
 //! whatever becomes of it: its standard input closes.
 
 use std::fs::File;
@@ -33,8 +33,7 @@ pub(super) struct Handler {
 
 impl Handler {
     /// Starts it and waits until it answers. `log` is where it may write.
-    pub(super) async fn start(settings: &[(&'static str, String)], log: &Path) -> Result<Self> {
-        let executable = std::env::current_exe().map_err(Error::internal)?;
+    pub(super) async fn start(executable: &Path, settings: &[(&'static str, String)], log: &Path) -> Result<Self> {
         let port = free_port().map_err(Error::internal)?;
         let errors = File::create(log).map_err(Error::internal)?;
         let mut command = Command::new(executable);

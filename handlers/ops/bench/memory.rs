@@ -22,7 +22,7 @@ const MIB: f64 = 1_048_576.0;
 /// The rows.
 pub(super) async fn rows(stage: &Stage) -> Result<Vec<Row>> {
     let arm = stage.arm("memory", true);
-    let handler = stage.serve(&arm, &[("TTS_L1_BYTES", "0".to_owned())]).await?;
+    let handler = stage.serve_alone(&arm, &[("TTS_L1_BYTES", "0".to_owned())]).await?;
     let idle = handler.pss()? as f64 / MIB;
     let caller = Caller::many(&handler, 1, TURNS).await?.remove(0);
     tokio::time::sleep(SETTLED).await;

@@ -1,6 +1,6 @@
 //! What the rows share: the settings of each arm, its prefix, its files, the queue, and the clean-up.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -68,8 +68,19 @@ impl Stage {
 
     /// A handler with the settings of an arm, and `more` over them.
     pub(super) async fn serve(&self, arm: &Config, more: &[(&'static str, String)]) -> Result<Handler> {
+        self.serve_from(&std::env::current_exe().map_err(Error::internal)?, arm, more).await
+    }
+
+    /// The same from a copy of the executable: what it shares with this process would count half.
+    pub(super) async fn serve_alone(&self, arm: &Config, more: &[(&'static str, String)]) -> Result<Handler> {
+        let copy = self.folder.join("rtvoice");
+        tokio::fs::copy(std::env::current_exe().map_err(Error::internal)?, &copy).await.map_err(Error::internal)?;
+        self.serve_from(&copy, arm, more).await
+    }
+
+    async fn serve_from(&self, executable: &Path, arm: &Config, more: &[(&'static str, String)]) -> Result<Handler> {
         let RootKey::File(keys) = &arm.root_key else { return Err(Error::internal("an arm without a key file")) };
-        let path = |path: &std::path::Path| path.display().to_string();
+        let path = |path: &Path| path.display().to_string();
         let mut settings = vec![
             ("PRIVACY", if arm.privacy { "on" } else { "off" }.to_owned()),
             ("APP_PREFIX", arm.app_prefix.clone()),
@@ -86,7 +97,7 @@ impl Stage {
             settings.push((unset, String::new()));
         }
         settings.extend_from_slice(more);
-        Handler::start(&settings, &self.folder.join(format!("{}.log", arm.app_prefix))).await
+        Handler::start(executable, &settings, &self.folder.join(format!("{}.log", arm.app_prefix))).await
     }
 
     /// Removes the keys and files of every arm. What can be removed is, also where something else cannot.
