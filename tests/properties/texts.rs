@@ -49,7 +49,7 @@ proptest! {
     }
 
     #[test]
-    fn what_counts_as_folded_needs_nothing(text in "[ -~é\t\u{7f}]{0,12}") {
+    fn what_counts_as_folded_needs_nothing(text in "[ -~]{0,3}[ ab]{0,8}[ é\t\u{7f}]{0,2}") {
         let folded = text.nfc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
         let plain = text.is_ascii() && !text.chars().any(char::is_control);
         prop_assert_eq!(is_folded(&text), plain && !text.is_empty() && folded == text);

@@ -107,6 +107,16 @@ async fn shares_need_enough_samples() {
 }
 
 #[tokio::test]
+async fn few_that_fail_begin_nothing_and_end_nothing() {
+    let failed = |metrics: &Metrics| metrics.add(CALL_SETUPS, SetupOutcome::Failed, 2);
+    let rule = rule("call-setup-failed");
+    let view = seen(&[(60, &failed)]).await;
+    assert_eq!((measure(rule, &view, Reach::default()), measure_end(rule, &view, Reach::default())), (0.0, 100.0));
+    let silent = seen(&[]).await;
+    assert_eq!(measure_end(rule, &silent, Reach::default()), 0.0, "nobody fails any more");
+}
+
+#[tokio::test]
 async fn slow_for_ten_minutes_means_each_of_them() {
     let minute = |micros: u64| move |metrics: &Metrics| (0..30).for_each(|_| metrics.record(REDIS_OPS, RedisOp::Script, micros));
     let (slow, fast) = (minute(8_000), minute(900));
